@@ -1,0 +1,57 @@
+# Targets for people and for continuous integration. All work on a fresh clone
+# with Go, cargo, gcc and make; `make help` lists them.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 10s
+TESTFLAGS   ?=
+
+# The server needs no C; the race detector does, so tests leave cgo alone.
+.PHONY: build
+build: ## Build the commands into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: tools vet lint ## Install what the tests need, then run all checks and all tests
+	$(GO) test -timeout 25m $(TESTFLAGS) ./...
+
+.PHONY: tools
+tools: ## Install what the tests need (Debian packages, the official client in .cache/tools)
+	integration/tools/install.sh
+
+.PHONY: vet
+vet: ## Check formatting and run go vet
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## Run staticcheck, settings in staticcheck.conf
+	$(GO) run $(STATICCHECK) ./...
+
+# go test -fuzz takes one fuzz test of one package at a time.
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (default 10s)
+	@grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]*' . | sort | \
+	while IFS=: read -r file _ match; do \
+		name=$${match#func }; dir=$$(dirname "$$file"); \
+		echo "fuzz $$dir $$name for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## Measure a whole registry under load
+	$(GO) run ./integration/bench
+
+.PHONY: validator
+validator: ## Rebuild the WebAssembly validator that personality/content embeds
+	personality/content/validator/build.sh
+
+.PHONY: clean
+clean: ## Remove what was built; downloads and tools in .cache stay
+	rm -rf bin
+	$(GO) clean -testcache
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14

@@ -1,0 +1,69 @@
+// Command warg-personality is the registry server, with the operator's
+// subcommands.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/warg-trillian/warg-trillian/config"
+)
+
+// Exit statuses.
+const (
+	exitFailed = 1 // something went wrong while running
+	exitUsage  = 2 // a wrong command line or setting
+)
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the registry."`
+	Key     keyCommands    `cmd:"" help:"Make and look at operator keys."`
+	Version versionCommand `cmd:"" help:"Show the version of this program."`
+}
+
+// streams are the standard streams that commands write to.
+type streams struct{ stdout, stderr io.Writer }
+
+// settingError is a setting that is wrong in a way that shows only when it is
+// used.
+type settingError struct{ error }
+
+func (e settingError) Unwrap() error { return e.error }
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr}))
+}
+
+func run(args []string, std streams) int {
+	options := append(config.Options(),
+		kong.Name("warg-personality"),
+		kong.Description("A warg package registry over a Trillian log. `warg-personality COMMAND --help` says more."),
+		kong.Writers(std.stdout, std.stderr),
+	)
+	parser, err := kong.New(&commands{}, options...)
+	if err != nil {
+		return report(std, err, exitFailed)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return report(std, err, exitUsage)
+	}
+	err = command.Run(std)
+	if wrong := (settingError{}); errors.As(err, &wrong) {
+		return report(std, err, exitUsage)
+	}
+	if err != nil {
+		return report(std, err, exitFailed)
+	}
+	return 0
+}
+
+func report(std streams, err error, status int) int {
+	fmt.Fprintf(std.stderr, "warg-personality: %v\n", err)
+	return status
+}

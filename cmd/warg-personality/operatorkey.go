@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+)
+
+// operatorKey is the key that the settings name: WARG_OPERATOR_KEY, else the
+// operator key file, else the file in the data folder, which is made if it is
+// not there. A file that a setting names is never made: a wrong path must not
+// start a registry with another key.
+func operatorKey(settings *config.Serve, log *slog.Logger) (protocol.PrivateKey, error) {
+	if settings.OperatorKey != "" {
+		return parseKey(string(settings.OperatorKey), config.OperatorKeyVariable)
+	}
+	path := settings.OperatorKeyFile
+	if path == "" {
+		path = settings.DefaultOperatorKeyFile()
+		if err := makeKeyFile(path, log); err != nil {
+			return protocol.PrivateKey{}, fmt.Errorf("make operator key: %w", err)
+		}
+	}
+	warnIfOthersCanRead(path, log)
+	key, err := readKeyFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("--operator-key-file: %w; `warg-personality key new` makes a key", err)
+		}
+		return protocol.PrivateKey{}, settingError{err}
+	}
+	return key, nil
+}
+
+// makeKeyFile makes a file with a new key unless there is one. It is written
+// beside its place and then linked there, so that it is whole or absent after
+// a crash, and an existing key is never overwritten.
+func makeKeyFile(path string, log *slog.Logger) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	key, err := protocol.GeneratePrivateKey()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, ".operator.key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = fmt.Fprintln(temporary, key.Text())
+	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	switch err := os.Link(temporary.Name(), path); {
+	case errors.Is(err, fs.ErrExist):
+		return nil // another process was first
+	case err != nil:
+		return err
+	}
+	log.Info("made a new operator key; keep a copy of it", "file", path, "key_id", key.Public().ID())
+	return syncDir(dir)
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func warnIfOthersCanRead(path string, log *slog.Logger) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		log.Warn("the operator key file is open to others; use chmod 600", "file", path, "mode", info.Mode().Perm().String())
+	}
+}

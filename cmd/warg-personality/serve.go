@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality"
+)
+
+// Limits of the HTTP server. There is none on the time that a whole request or
+// response takes: uploads and downloads of large content are slow on slow lines.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// drainTimeout is how long requests that are under way may take to finish once
+// the server is asked to stop.
+const drainTimeout = 30 * time.Second
+
+type serveCommand struct {
+	config.Serve
+}
+
+// Run serves until a signal or a fatal error.
+func (c *serveCommand) Run(std streams) error {
+	if err := refuseUnsupported(&c.Serve); err != nil {
+		return err
+	}
+	// From here on a signal is taken, even while the registry opens.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	log := newLogger(&c.Serve, std)
+	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
+		return fmt.Errorf("--data-dir: %w", err)
+	}
+	key, err := operatorKey(&c.Serve, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", string(c.Listen))
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close()
+
+	options := c.options(listener.Addr(), log)
+	options.OperatorKey = key
+	registry, err := personality.Open(context.Background(), options)
+	if err != nil {
+		return fmt.Errorf("open the registry: %w", err)
+	}
+	server := &http.Server{
+		Handler:           registry.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	err = serve(registry, server, listener, signals, log, std)
+	return errors.Join(err, registry.Close())
+}
+
+// service is what serve needs of a registry; [personality.Server] is one.
+type service interface {
+	Run(context.Context) error // blocks until the context ends or a fatal error
+	Reload() error
+}
+
+// serve runs the registry and its HTTP server until a signal or until one of
+// them fails. Requests are drained first, while the registry still works for
+// them; then the registry stops.
+func serve(registry service, server *http.Server, listener net.Listener, signals <-chan os.Signal, log *slog.Logger, std streams) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ran, served := make(chan error, 1), make(chan error, 1)
+	go func() { ran <- registry.Run(ctx) }()
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(std.stdout, "listening on %s\n", listener.Addr())
+
+	var failure error
+	for waiting := true; waiting; {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				reload(registry, log)
+				continue
+			}
+			log.Info("stopping", "signal", s.String())
+		case err := <-served:
+			failure = fmt.Errorf("HTTP server: %w", err)
+		case err := <-ran:
+			if err == nil {
+				err = errors.New("stopped by itself")
+			}
+			ran <- err // for the end of this function
+		}
+		waiting = false
+	}
+	signal.Reset(os.Interrupt, syscall.SIGTERM) // another one ends the process at once
+	if err := drain(server); err != nil {
+		log.Warn("cut off requests that did not finish in time", "error", err)
+	}
+	stop()
+	if err := <-ran; err != nil && !errors.Is(err, context.Canceled) {
+		failure = errors.Join(failure, fmt.Errorf("registry: %w", err))
+	}
+	return failure
+}
+
+func reload(registry service, log *slog.Logger) {
+	if err := registry.Reload(); err != nil {
+		log.Error("reload failed; going on with the settings as they were", "error", err)
+		return
+	}
+	log.Info("reloaded")
+}
+
+// drain lets requests finish, and closes their connections when they do not.
+func drain(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if err != nil {
+		server.Close()
+	}
+	return err
+}
+
+// refuseUnsupported names a setting that this version can not honour yet.
+func refuseUnsupported(s *config.Serve) error {
+	for _, setting := range []struct {
+		name string
+		set  bool
+	}{
+		{"--trillian (a Trillian log server outside this process)", s.Trillian != ""},
+		{"--database-url (MySQL or MariaDB)", s.DatabaseURL != "" || s.DatabaseURLFile != ""},
+		{"--metrics-listen", s.MetricsListen != ""},
+	} {
+		if setting.set {
+			return settingError{fmt.Errorf("%s is not supported yet", setting.name)}
+		}
+	}
+	return nil
+}
+
+func newLogger(s *config.Serve, std streams) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel.Level()}
+	if s.LogFormat == config.LogFormatJSON {
+		return slog.New(slog.NewJSONHandler(std.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(std.stderr, options))
+}
+
+// options are the settings as the registry takes them, but for the operator
+// key. address is the real one.
+func (c *serveCommand) options(address net.Addr, log *slog.Logger) personality.Options {
+	base := string(c.BaseURL)
+	if base == "" {
+		base = "http://" + address.String()
+		if ip := address.(*net.TCPAddr).IP; ip.IsUnspecified() {
+			base = fmt.Sprintf("http://localhost:%d", address.(*net.TCPAddr).Port)
+			log.Warn("clients elsewhere will not find content: set --base-url to this registry's public URL", "base_url", base)
+		}
+	}
+	o := personality.Options{
+		DataDir:            c.DataDir,
+		AuthorizedKeysFile: c.AuthorizedKeysFile,
+		ContentDir:         c.ContentDir,
+		ContentBaseURL:     string(c.ContentBaseURL),
+		BaseURL:            base,
+		ContentPolicy:      string(c.ContentPolicy),
+		MaxContentSize:     int64(c.MaxContentSize),
+		UploadTimeout:      time.Duration(c.UploadTimeout),
+		CheckpointInterval: time.Duration(c.CheckpointInterval),
+		Logger:             log,
+	}
+	for _, n := range c.Namespace {
+		o.Namespaces = append(o.Namespaces, string(n))
+	}
+	for _, n := range c.ImportedNamespace {
+		o.ImportedNamespaces = append(o.ImportedNamespaces, personality.ImportedNamespace(n))
+	}
+	return o
+}

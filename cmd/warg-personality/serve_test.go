@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestServe runs the real thing: it starts, answers, reloads, stops, and at
+// the second start has the same operator key.
+func TestServe(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "new", "data")
+	var keys [2][]byte
+	for i := range keys {
+		cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--namespace", "example")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Process.Kill() // for failures; usually it has ended
+		line, err := bufio.NewReader(stdout).ReadString('\n')
+		address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on 127.0.0.1:")
+		if !ok || address == "0" {
+			t.Fatalf("printed %q (%v); standard error: %s", line, err, stderr.String())
+		}
+		response, err := http.Get("http://127.0.0.1:" + address + "/v1/fetch/checkpoint")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("fetch/checkpoint: %s", response.Status)
+		}
+		for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond) // two signals at once arrive in any order
+		}
+		rest, err := io.ReadAll(stdout)
+		if waitErr := cmd.Wait(); waitErr != nil || err != nil || len(rest) > 0 {
+			t.Errorf("ended with %v; printed %q more (%v); standard error: %s", waitErr, rest, err, stderr.String())
+		}
+		if !strings.Contains(stderr.String(), "reloaded") {
+			t.Errorf("SIGHUP did nothing; standard error: %s", stderr.String())
+		}
+		if keys[i], err = os.ReadFile(filepath.Join(data, "operator.key")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(keys[0], keys[1]) {
+		t.Error("the second start made another operator key")
+	}
+}
+
+// probe is a registry that only says when it runs.
+type probe struct {
+	running atomic.Bool
+	fail    chan error
+	reloads atomic.Int32
+}
+
+func (p *probe) Run(ctx context.Context) error {
+	p.running.Store(true)
+	defer p.running.Store(false)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-p.fail:
+		return err
+	}
+}
+
+func (p *probe) Reload() error {
+	if p.reloads.Add(1) == 1 {
+		return errors.New("first reload fails")
+	}
+	return nil
+}
+
+// started is serve under way.
+type started struct {
+	registry *probe
+	signals  chan os.Signal
+	address  string
+	ended    chan error
+}
+
+func start(t *testing.T, handler http.Handler) *started {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &started{&probe{fail: make(chan error)}, make(chan os.Signal), listener.Addr().String(), make(chan error, 1)}
+	printed, output := io.Pipe()
+	go func() {
+		s.ended <- serve(s.registry, &http.Server{Handler: handler}, listener, s.signals,
+			slog.New(slog.DiscardHandler), streams{stdout: output})
+	}()
+	line, err := bufio.NewReader(printed).ReadString('\n')
+	if want := fmt.Sprintf("listening on %s\n", s.address); err != nil || line != want {
+		t.Fatalf("printed %q (%v), want %q", line, err, want)
+	}
+	return s
+}
+
+func (s *started) end(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(10 * time.Second):
+		t.Fatal("did not end")
+		return nil
+	}
+}
+
+// A request that is under way when the signal comes is answered, by a registry
+// that still works.
+func TestDrain(t *testing.T) {
+	arrived, goOn := make(chan bool), make(chan bool)
+	var s *started
+	s = start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- true
+		<-goOn
+		fmt.Fprint(w, s.registry.running.Load())
+	}))
+	answer := make(chan string, 1)
+	go func() {
+		response, err := http.Get("http://" + s.address)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		answer <- fmt.Sprint(string(body), err)
+	}()
+	<-arrived
+	s.signals <- syscall.SIGTERM
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // until it takes no more
+		connection, err := net.Dial("tcp", s.address)
+		if err != nil {
+			break
+		}
+		connection.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("still listening")
+		}
+	}
+	close(goOn)
+	if got := <-answer; got != "true<nil>" {
+		t.Errorf("the request under way got %s", got)
+	}
+	if err := s.end(t); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if s.registry.running.Load() {
+		t.Error("the registry still runs")
+	}
+}
+
+func TestFatalErrorEnds(t *testing.T) {
+	s := start(t, http.NotFoundHandler())
+	fatal := errors.New("the log is broken")
+	s.registry.fail <- fatal
+	if err := s.end(t); !errors.Is(err, fatal) {
+		t.Errorf("ended with %v", err)
+	}
+	s = start(t, http.NotFoundHandler())
+	s.registry.fail <- nil
+	if err := s.end(t); err == nil {
+		t.Error("a registry that stops by itself is no error")
+	}
+}
+
+// A reload that fails changes nothing; the server goes on.
+func TestReload(t *testing.T) {
+	s := start(t, http.NotFoundHandler())
+	s.signals <- syscall.SIGHUP
+	s.signals <- syscall.SIGHUP
+	s.signals <- syscall.SIGTERM
+	if err := s.end(t); err != nil || s.registry.reloads.Load() != 2 {
+		t.Errorf("%d reloads, ended with %v", s.registry.reloads.Load(), err)
+	}
+}

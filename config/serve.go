@@ -1,0 +1,103 @@
+// Package config is the typed configuration of the server. [Serve] is the one
+// place where a setting has its name, default, environment variable and help;
+// flags, environment and the YAML file are all read from it.
+//
+// Flags win, then the environment, then the file, then the defaults. An
+// environment variable that is set to the empty text counts as not set, as
+// compose files and unit files commonly pass them so.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// OperatorKeyVariable is the environment variable with the operator's private
+// key. It has no flag and no key in the file: a flag would show in process
+// listings.
+const OperatorKeyVariable = "WARG_OPERATOR_KEY"
+
+// Serve are the settings of `warg-personality serve`. After parsing, paths
+// that depend on the data folder are filled in and everything is checked.
+type Serve struct {
+	Config string `env:"WARG_CONFIG" group:"file" placeholder:"FILE" help:"YAML file with settings; its keys are the names of these flags without the dashes in front."`
+
+	Listen        HostPort `env:"WARG_LISTEN" group:"net" default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve the registry API on (default: ${default}). Port 0 takes a free one."`
+	BaseURL       URL      `env:"WARG_BASE_URL" name:"base-url" group:"net" placeholder:"URL" help:"URL by which clients reach this registry (default: http:// and the address listened on)."`
+	MetricsListen HostPort `env:"WARG_METRICS_LISTEN" group:"net" placeholder:"HOST:PORT" help:"Address to serve metrics on. Not supported yet."`
+
+	DataDir         string   `env:"WARG_DATA_DIR" group:"data" default:"./data" placeholder:"DIR" help:"Folder for everything this registry keeps; made if missing (default: ${default})."`
+	DatabaseURL     Secret   `env:"WARG_DATABASE_URL" name:"database-url" group:"data" placeholder:"DSN" help:"MySQL or MariaDB, as user:password@tcp(host:port)/database; without it, SQLite in the data folder. Not supported yet."`
+	DatabaseURLFile string   `env:"WARG_DATABASE_URL_FILE" name:"database-url-file" group:"data" placeholder:"FILE" help:"File that holds the database URL, in place of --database-url. Not supported yet."`
+	Trillian        HostPort `env:"WARG_TRILLIAN" group:"data" placeholder:"HOST:PORT" help:"Trillian log server; without it, Trillian runs in this process. Not supported yet."`
+
+	Namespace          []Namespace         `env:"WARG_NAMESPACE" group:"who" placeholder:"NAME" help:"Namespace that this registry defines, in lower kebab case (repeatable). Added to the operator log at start; namespaces are never removed."`
+	ImportedNamespace  []ImportedNamespace `env:"WARG_IMPORTED_NAMESPACE" group:"who" placeholder:"NAME=REGISTRY" help:"Namespace that another registry serves, and that registry's domain (repeatable); clients are sent there."`
+	OperatorKeyFile    string              `env:"WARG_OPERATOR_KEY_FILE" group:"who" placeholder:"FILE" help:"File with the operator's private key (default: operator.key in the data folder, made at first start). The environment variable WARG_OPERATOR_KEY, holding the key itself, wins over it."`
+	AuthorizedKeysFile string              `env:"WARG_AUTHORIZED_KEYS_FILE" group:"who" placeholder:"FILE" help:"TOML file with the keys that may publish, by namespace and package; without it, anybody may. Read again on SIGHUP."`
+
+	ContentDir     string        `env:"WARG_CONTENT_DIR" group:"content" placeholder:"DIR" help:"Folder for package content (default: content in the data folder)."`
+	ContentBaseURL URL           `env:"WARG_CONTENT_BASE_URL" name:"content-base-url" group:"content" placeholder:"URL" help:"URL under which clients download content, if not from this server (default: --base-url)."`
+	ContentPolicy  ContentPolicy `env:"WARG_CONTENT_POLICY" group:"content" default:"wasm" placeholder:"POLICY" help:"Content to accept: wasm (valid WebAssembly modules and components) or none (anything) (default: ${default})."`
+	MaxContentSize ByteSize      `env:"WARG_MAX_CONTENT_SIZE" group:"content" default:"256MiB" placeholder:"SIZE" help:"Largest content to accept, in bytes or with KiB, MiB or GiB (default: ${default})."`
+	UploadTimeout  Duration      `env:"WARG_UPLOAD_TIMEOUT" group:"content" default:"24h" placeholder:"TIME" help:"A record whose content has not come by then is rejected (default: ${default})."`
+
+	CheckpointInterval Duration `env:"WARG_CHECKPOINT_INTERVAL" group:"log" default:"100ms" placeholder:"TIME" help:"At most one checkpoint in this time (default: ${default}). A lone record does not wait for it."`
+
+	LogLevel  LogLevel  `env:"WARG_LOG_LEVEL" group:"diag" default:"info" placeholder:"LEVEL" help:"Least severe messages to log: debug, info, warn or error (default: ${default})."`
+	LogFormat LogFormat `env:"WARG_LOG_FORMAT" group:"diag" default:"text" placeholder:"FORMAT" help:"Form of log lines, on standard error: text or json (default: ${default})."`
+
+	// OperatorKey is the value of WARG_OPERATOR_KEY, empty if not set. It wins
+	// over OperatorKeyFile.
+	OperatorKey Secret `kong:"-"`
+}
+
+// DefaultOperatorKeyFile is the operator key's file when no setting names one.
+// Only this file is made by the server itself.
+func (s *Serve) DefaultOperatorKeyFile() string {
+	return filepath.Join(s.DataDir, "operator.key")
+}
+
+// AfterApply is called by the parser once all sources are read: it fills in
+// what depends on other settings and checks what no single setting can.
+func (s *Serve) AfterApply() error {
+	s.OperatorKey = Secret(os.Getenv(OperatorKeyVariable))
+	if s.ContentDir == "" {
+		s.ContentDir = filepath.Join(s.DataDir, "content")
+	}
+	if s.DatabaseURL != "" && s.DatabaseURLFile != "" {
+		return errors.New("--database-url and --database-url-file (or WARG_DATABASE_URL and WARG_DATABASE_URL_FILE) are both set; keep one")
+	}
+	seen := map[string]string{}
+	for _, n := range s.Namespace {
+		if seen[string(n)] != "" {
+			return fmt.Errorf("--namespace: %q is listed twice", n)
+		}
+		seen[string(n)] = "--namespace"
+	}
+	for _, n := range s.ImportedNamespace {
+		if by := seen[n.Name]; by != "" {
+			return fmt.Errorf("--imported-namespace: %q is already listed by %s; a namespace has one registry", n.Name, by)
+		}
+		seen[n.Name] = "--imported-namespace"
+	}
+	return nil
+}
+
+// Help is the text below the usage line of `serve --help`.
+func (s *Serve) Help() string {
+	return `Runs a registry. Without any setting it keeps everything in ./data and
+listens on loopback. For example:
+
+  warg-personality serve --namespace example --listen 0.0.0.0:8090 \
+      --base-url https://registry.example.com --data-dir /var/lib/warg
+
+Each setting is a flag, an environment variable (named in brackets below) and
+a key of the YAML file that --config names. Flags win, then the environment,
+then the file. Lists are comma-separated, or flags given more than once.
+
+When it is ready it prints "listening on ADDRESS". SIGTERM finishes what is
+under way and stops, SIGHUP reads the authorized keys again.`
+}

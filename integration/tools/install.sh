@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what the tests run beside this project's own code: Debian packages
+# (only those whose command is missing) and the official client, warg, into
+# .cache/tools/bin. What is there already is left alone.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+tools=$PWD/.cache/tools
+warg_version=0.10.0
+
+say() { echo "install: $*"; }
+
+# need COMMAND PACKAGE: remember the Debian package if the command is missing.
+missing=()
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+
+need git git # version stamps of the build
+need cc gcc  # links the official client, and the race detector
+
+if ((${#missing[@]})); then
+	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+		say "these Debian packages are missing: ${missing[*]}"
+		say "install them (as root: apt-get install ${missing[*]}) and run this again"
+		exit 1
+	fi
+	say "apt-get install ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	apt-get install -qq -y --no-install-recommends "${missing[@]}"
+fi
+
+if [[ $("$tools/bin/warg" --version 2>/dev/null || true) == *" $warg_version" ]]; then
+	say "official client warg $warg_version is there"
+else
+	if ! command -v cargo >/dev/null; then
+		say "cargo is missing: install Rust 1.81 or newer, then run this again"
+		exit 1
+	fi
+	say "building the official client, warg-cli $warg_version (about 5 minutes, once)"
+	cargo install warg-cli --version "$warg_version" --locked --quiet --root "$tools"
+fi

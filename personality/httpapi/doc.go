@@ -1,0 +1,17 @@
+// Package httpapi serves the registry over HTTP: version 1 of the warg API, the
+// content itself, the well-known file that leads clients here, and two health
+// checks. Handlers decode, call the [Registry] and encode; they have no rules.
+//
+// Statuses, bodies and texts are those of the reference server (warg-server,
+// crates/server of bytecodealliance/registry), except:
+//
+//   - Content sources say the size and that ranges are served.
+//   - GET content/... has an entity tag and may be cached for ever.
+//   - 404 and 405 have a JSON body on every path, not only some 404.
+//   - Requests are bounded: see [Options].
+//   - Answers to a Warg-Registry header are JSON as all other errors; the official
+//     client reads no other.
+//   - A hash of the wrong length is answered like one that does not exist.
+//   - There is no PATCH of a record's content sources; the reference's
+//     openapi.yaml has it, its server never did.
+package httpapi

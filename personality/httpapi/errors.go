@@ -1,0 +1,134 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+// This file is the only place where errors become statuses and bodies.
+
+// A translator makes an error body of one API of an error of the registry; nil
+// means that the error is not one that a client can act on.
+type translator func(error) api.Error
+
+var internalError = &api.MessageError{Code: 500, Message: "an error occurred while processing the request"}
+
+// writeError answers with what the error means to the client.
+func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate translator, err error) {
+	if errors.Is(err, registry.ErrOverloaded) {
+		w.Header().Set("Retry-After", "1") // seconds
+	}
+	body := asAPIError(err)
+	if body == nil {
+		body = translate(err)
+	}
+	if body == nil {
+		body = messageError(err)
+	}
+	if body == nil {
+		body = internalError
+		if r.Context().Err() == nil { // the client still waits, so it is not the reason
+			h.Logger.ErrorContext(r.Context(), "unexpected error", "method", r.Method, "path", r.URL.Path, "error", err)
+		}
+	}
+	writeBody(w, body.Status(), body)
+}
+
+// asAPIError returns err if a handler has already put it into the form of the
+// API.
+func asAPIError(err error) api.Error {
+	var body api.Error
+	if errors.As(err, &body) {
+		return body
+	}
+	return nil
+}
+
+// is returns the error of type T in err's tree.
+func is[T error](err error) (T, bool) {
+	var target T
+	ok := errors.As(err, &target)
+	return target, ok
+}
+
+// messageError translates what all APIs have in common. The ledger and the
+// checkpoint verification API have nothing else.
+func messageError(err error) api.Error {
+	if errors.Is(err, registry.ErrOverloaded) {
+		return &api.MessageError{Code: 503, Message: registry.ErrOverloaded.Error()}
+	}
+	if e, ok := is[*registry.InvalidError](err); ok {
+		return &api.MessageError{Code: 400, Message: e.Error()}
+	}
+	if e, ok := is[*registry.CheckpointNotFoundError](err); ok {
+		return &api.MessageError{Code: 404, Message: e.Error()}
+	}
+	return nil
+}
+
+func fetchError(err error) api.Error {
+	if e, ok := is[*registry.CheckpointNotFoundError](err); ok {
+		return &api.FetchError{Variant: api.FetchCheckpointNotFound, LogLength: e.LogLength}
+	}
+	if e, ok := is[*registry.LogNotFoundError](err); ok {
+		return &api.FetchError{Variant: api.FetchLogNotFound, LogID: e.LogID.Any()}
+	}
+	if e, ok := is[*registry.FetchTokenNotFoundError](err); ok {
+		return &api.FetchError{Variant: api.FetchTokenNotFound, FetchToken: e.Token}
+	}
+	return nil
+}
+
+func packageError(err error) api.Error {
+	if errors.Is(err, registry.ErrRecordNotSourcing) {
+		return &api.PackageError{Variant: api.RecordNotSourcing}
+	}
+	if e, ok := is[*registry.LogNotFoundError](err); ok {
+		return &api.PackageError{Variant: api.PackageLogNotFound, LogID: e.LogID.Any()}
+	}
+	if e, ok := is[*registry.RecordNotFoundError](err); ok {
+		return &api.PackageError{Variant: api.RecordNotFound, RecordID: e.RecordID.Any()}
+	}
+	if e, ok := is[*registry.NamespaceNotDefinedError](err); ok {
+		return &api.PackageError{Variant: api.NamespaceNotDefined, Namespace: e.Namespace}
+	}
+	if e, ok := is[*registry.NamespaceImportedError](err); ok {
+		return &api.PackageError{Variant: api.NamespaceImported, Namespace: e.Namespace}
+	}
+	if e, ok := is[*registry.ConflictPendingPublishError](err); ok {
+		return &api.PackageError{Variant: api.ConflictPendingPublish, RecordID: e.RecordID.Any()}
+	}
+	if e, ok := is[*registry.UnauthorizedError](err); ok {
+		return &api.PackageError{Variant: api.Unauthorized, Message: e.Reason}
+	}
+	if e, ok := is[*registry.RejectionError](err); ok {
+		return &api.PackageError{Variant: api.Rejection, Message: e.Reason}
+	}
+	return nil
+}
+
+func contentError(err error) api.Error {
+	if e, ok := is[*registry.ContentNotFoundError](err); ok {
+		return &api.ContentError{Variant: api.ContentDigestNotFound, Digest: e.Digest.Any()}
+	}
+	return nil
+}
+
+func proofError(err error) api.Error {
+	if e, ok := is[*registry.CheckpointNotFoundError](err); ok {
+		return &api.ProofError{Variant: api.ProofCheckpointNotFound, LogLength: e.LogLength}
+	}
+	if e, ok := is[*registry.LeafNotFoundError](err); ok {
+		return &api.ProofError{Variant: api.LeafNotFound, LeafIndex: e.Index}
+	}
+	if e, ok := is[*registry.IncorrectProofError](err); ok {
+		return &api.ProofError{Variant: api.IncorrectProof, Root: e.Root.Any(), Found: e.Found.Any()}
+	}
+	if e, ok := is[*registry.BundleError](err); ok {
+		return &api.ProofError{Variant: api.BundleFailure, Message: e.Reason}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+// Records per log in one answer.
+const (
+	defaultRecordsLimit = 100
+	maxRecordsLimit     = 1000
+)
+
+// maxNames is how many names are answered; a client asks again for the rest.
+const maxNames = 1000
+
+func (h *handler) fetchCheckpoint(w http.ResponseWriter, r *http.Request) error {
+	checkpoint, err := h.registry.LatestCheckpoint(r.Context())
+	if err != nil {
+		return err
+	}
+	text, err := checkpoint.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, text)
+}
+
+func (h *handler) fetchLogs(w http.ResponseWriter, r *http.Request) error {
+	var request api.FetchLogsRequest
+	if err := h.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	query, err := h.logsQuery(request)
+	if err != nil {
+		return err
+	}
+	found, err := h.registry.FetchLogs(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	response := api.FetchLogsResponse{More: found.More, Operator: publishedRecords(found.Operator)}
+	for _, p := range found.Packages {
+		response.Packages = append(response.Packages,
+			api.HashEntry[[]api.PublishedRecord]{Hash: p.LogID.Any(), Value: publishedRecords(p.Records)})
+	}
+	return writeBody(w, http.StatusOK, response)
+}
+
+func (h *handler) logsQuery(request api.FetchLogsRequest) (q registry.FetchLogsRequest, err error) {
+	q = registry.FetchLogsRequest{LogLength: request.LogLength, Limit: defaultRecordsLimit}
+	if request.Limit != nil {
+		q.Limit = int(*request.Limit)
+	}
+	if q.Limit == 0 || q.Limit > maxRecordsLimit {
+		return q, badRequest("invalid records limit value `%d`: must be between 1 and %d", q.Limit, maxRecordsLimit)
+	}
+	if err := h.checkItems("packages", len(request.Packages)); err != nil {
+		return q, err
+	}
+	if q.Operator, err = fetchToken(request.Operator); err != nil {
+		return q, err
+	}
+	q.Packages = make([]registry.PackageLogCursor, len(request.Packages))
+	for i, p := range request.Packages {
+		cursor := &q.Packages[i]
+		if cursor.FetchToken, err = fetchToken(p.Value); err != nil {
+			return q, err
+		}
+		if cursor.LogID, err = p.Hash.Hash(); err != nil {
+			return q, &api.FetchError{Variant: api.FetchLogNotFound, LogID: p.Hash}
+		}
+	}
+	return q, nil
+}
+
+// fetchToken gives "" for none; a token that is itself empty is never one that
+// was given out.
+func fetchToken(token *string) (string, error) {
+	switch {
+	case token == nil:
+		return "", nil
+	case *token == "":
+		return "", &api.FetchError{Variant: api.FetchTokenNotFound}
+	}
+	return *token, nil
+}
+
+func publishedRecords(records []registry.PublishedRecord) []api.PublishedRecord {
+	list := make([]api.PublishedRecord, len(records))
+	for i, r := range records {
+		list[i] = api.PublishedRecord{Envelope: r.Envelope, RegistryIndex: r.RegistryIndex, FetchToken: r.RecordID.String()}
+	}
+	return list
+}
+
+func (h *handler) fetchNames(w http.ResponseWriter, r *http.Request) error {
+	var request api.FetchPackageNamesRequest
+	if err := h.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	asked := request.Packages[:min(len(request.Packages), maxNames)]
+	names, err := h.names(r, asked)
+	if err != nil {
+		return err
+	}
+	response := api.FetchPackageNamesResponse{}
+	answered := map[protocol.AnyHash]bool{}
+	for _, id := range asked {
+		if !answered[id] {
+			answered[id] = true
+			response.Packages = append(response.Packages, api.HashEntry[*protocol.PackageName]{Hash: id, Value: names[id]})
+		}
+	}
+	return writeBody(w, http.StatusOK, response)
+}
+
+// names gives the names that are known.
+func (h *handler) names(r *http.Request, ids []protocol.AnyHash) (map[protocol.AnyHash]*protocol.PackageName, error) {
+	var logIDs []protocol.Hash
+	for _, id := range ids {
+		if logID, err := id.Hash(); err == nil {
+			logIDs = append(logIDs, logID)
+		}
+	}
+	found, err := h.registry.Names(r.Context(), logIDs)
+	if err != nil {
+		return nil, err
+	}
+	names := map[protocol.AnyHash]*protocol.PackageName{}
+	for _, named := range found {
+		if named.Name == "" {
+			continue
+		}
+		name, err := protocol.ParsePackageName(named.Name)
+		if err != nil {
+			return nil, err
+		}
+		names[named.LogID.Any()] = &name
+	}
+	return names, nil
+}
+
+func (h *handler) checkItems(what string, n int) error {
+	if n > h.MaxItems {
+		return &api.MessageError{Code: 413, Message: tooMany(what, n, h.MaxItems)}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+)
+
+// Defaults of [Options].
+const (
+	// DefaultMaxBody allows a fetch of all the package logs that
+	// DefaultMaxItems allows.
+	DefaultMaxBody  = 2 << 20
+	DefaultMaxItems = 10_000
+)
+
+// Options of [New]. The zero value is usable.
+type Options struct {
+	// BaseURL is where clients reach this API, if they do not reach it as the
+	// request's Host header says.
+	BaseURL string
+	// ContentBaseURL is what content URLs begin with, before "content/". Empty:
+	// BaseURL, or as the request's Host header says.
+	ContentBaseURL string
+	// MaxBody is the greatest JSON body in bytes; 0 means DefaultMaxBody.
+	// Content is bounded by the registry.
+	MaxBody int64
+	// MaxItems is how many package logs or leaves one request may name; 0 means
+	// DefaultMaxItems.
+	MaxItems int
+	// Logger gets unexpected errors, and each request at debug level. Nil means
+	// [slog.Default].
+	Logger *slog.Logger
+}
+
+type handler struct {
+	registry Registry
+	Options
+}
+
+// New returns the handler of the whole API, for the root of a server.
+func New(reg Registry, o Options) http.Handler {
+	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
+	o.MaxItems = cmp.Or(o.MaxItems, DefaultMaxItems)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	h := &handler{reg, o}
+
+	mux := http.NewServeMux()
+	route := func(method, path string, translate translator, serve serveFunc) {
+		mux.Handle(method+" /"+path, h.endpoint(translate, serve))
+		mux.Handle("/"+path, h.endpoint(messageError, wrongMethod(method)))
+	}
+	v1 := func(method, path string, translate translator, serve serveFunc) {
+		route(method, path, translate, thisRegistry(serve))
+	}
+	v1("POST", api.FetchLogsPath, fetchError, h.fetchLogs)
+	v1("GET", api.FetchCheckpointPath, fetchError, h.fetchCheckpoint)
+	v1("POST", api.FetchPackageNamesPath, fetchError, h.fetchNames)
+	v1("GET", api.LedgerSourcesPath, messageError, h.ledgerSources)
+	v1("GET", "v1/ledger/records/{start}", messageError, h.ledgerRecords)
+	v1("POST", "v1/package/{log}/record", packageError, h.publish)
+	v1("GET", "v1/package/{log}/record/{record}", packageError, h.packageRecord)
+	v1("POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
+	v1("GET", "v1/content/{digest}", contentError, h.contentSources)
+	v1("POST", api.ProveConsistencyPath, proofError, h.proveConsistency)
+	v1("POST", api.ProveInclusionPath, proofError, h.proveInclusion)
+	v1("POST", api.VerifyCheckpointPath, messageError, h.verifyCheckpoint)
+
+	route("GET", "content/{name}", contentError, h.content)
+	route("GET", api.WellKnownPath, messageError, h.wellKnown)
+	route("GET", "healthz", messageError, h.alive)
+	route("GET", "readyz", messageError, h.ready)
+	mux.Handle("/", h.endpoint(messageError, notFound))
+	return h.guard(crossOrigin(mux))
+}

@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"cmp"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+)
+
+// alive answers as long as the process does.
+func (h *handler) alive(w http.ResponseWriter, _ *http.Request) error {
+	writeText(w, http.StatusOK, "ok\n")
+	return nil
+}
+
+// ready says whether requests should be sent here.
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
+	if err := h.registry.Ready(r.Context()); err != nil {
+		writeText(w, http.StatusServiceUnavailable, err.Error()+"\n")
+		return nil
+	}
+	writeText(w, http.StatusOK, "ready\n")
+	return nil
+}
+
+// wellKnown leads clients to the API. A client that is given null stays with
+// the URL that it has.
+func (h *handler) wellKnown(w http.ResponseWriter, r *http.Request) error {
+	var config api.WellKnownConfig
+	if base := cmp.Or(h.BaseURL, baseURL(r)); h.BaseURL != "" || acceptable(base) {
+		config.WargURL = &base
+	}
+	return writeBody(w, http.StatusOK, config)
+}
+
+// acceptable reports whether the official client takes a URL for a registry's:
+// without TLS only on loopback. A proxy that ends TLS may hide that there is TLS.
+func acceptable(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+)
+
+// serveFunc answers a request or returns an error without having answered.
+type serveFunc func(w http.ResponseWriter, r *http.Request) error
+
+// endpoint turns the error of a serveFunc into an answer.
+func (h *handler) endpoint(translate translator, serve serveFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
+			h.writeError(w, r, translate, err)
+		}
+	})
+}
+
+// guard logs requests at debug level, and answers for handlers that panic.
+func (h *handler) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		recorder := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				h.Logger.ErrorContext(r.Context(), "panic in a handler", "method", r.Method, "path", r.URL.Path,
+					"panic", p, "stack", string(debug.Stack()))
+				if recorder.status != 0 {
+					panic(http.ErrAbortHandler) // too late to answer: cut the connection
+				}
+				writeBody(recorder, http.StatusInternalServerError, internalError)
+			}
+			h.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
+				"status", recorder.status, "took", time.Since(start))
+		}()
+		next.ServeHTTP(recorder, r)
+	})
+}
+
+// statusRecorder remembers what was answered.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int // 0: nothing yet
+}
+
+func (w *statusRecorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusRecorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// ReadFrom lets the server send files without copying them.
+func (w *statusRecorder) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return io.Copy(w.ResponseWriter, r)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// crossOrigin lets scripts of all web sites use the API, as the reference does;
+// there is nothing to protect: no cookies, no credentials.
+func crossOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Access-Control-Allow-Methods", "GET,POST")
+			w.Header().Set("Access-Control-Allow-Headers", "content-type,accept")
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// thisRegistry refuses requests that are about another registry. Like the
+// reference, it takes any Warg-Registry header for one: clients send it for
+// nothing else.
+func thisRegistry(next serveFunc) serveFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		// Index by the canonical form of api.RegistryHeader.
+		values := r.Header["Warg-Registry"]
+		if len(values) == 0 {
+			return next(w, r)
+		}
+		if !isAuthority(values[0]) {
+			return &api.MessageError{Code: 400, Message: "`Warg-Registry` header is not a valid Authority URI"}
+		}
+		return &api.MessageError{Code: 501, Message: "`Warg-Registry` header is not supported"}
+	}
+}
+
+// isAuthority reports whether s is the authority part of a URI: a host, perhaps
+// with user and port.
+func isAuthority(s string) bool {
+	u, err := url.Parse("//" + s)
+	return err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+}
+
+func notFound(http.ResponseWriter, *http.Request) error {
+	return &api.MessageError{Code: 404, Message: "the requested resource was not found"}
+}
+
+func wrongMethod(allowed string) serveFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Allow", allowed)
+		return &api.MessageError{Code: 405, Message: "the requested resource takes only " + allowed}
+	}
+}

@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+func (h *handler) verifyCheckpoint(w http.ResponseWriter, r *http.Request) error {
+	var received protocol.ReceivedCheckpoint
+	if err := h.readJSON(w, r, &received); err != nil {
+		return err
+	}
+	checkpoint, signature := registry.Invalid, registry.Invalid
+	// No registry signs roots of another length than 32 bytes.
+	if signed, err := received.Checked(); err == nil {
+		if checkpoint, signature, err = h.registry.VerifyCheckpoint(r.Context(), signed); err != nil {
+			return err
+		}
+	}
+	return writeBody(w, http.StatusOK, api.CheckpointVerificationResponse{
+		Checkpoint: verificationState(checkpoint),
+		Signature:  verificationState(signature),
+	})
+}
+
+func verificationState(v registry.Verdict) api.VerificationState {
+	switch v {
+	case registry.Verified:
+		return api.Verified
+	case registry.Invalid:
+		return api.Invalid
+	}
+	return api.Unverified
+}

@@ -1,0 +1,34 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/warg-trillian/warg-trillian/personality/api"
+)
+
+func (h *handler) proveConsistency(w http.ResponseWriter, r *http.Request) error {
+	var request api.ConsistencyRequest
+	if err := h.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	bundle, err := h.registry.ProveConsistency(r.Context(), request.From, request.To)
+	if err != nil {
+		return err
+	}
+	return writeBody(w, http.StatusOK, api.ConsistencyResponse{Proof: bundle})
+}
+
+func (h *handler) proveInclusion(w http.ResponseWriter, r *http.Request) error {
+	var request api.InclusionRequest
+	if err := h.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	if err := h.checkItems("leafs", len(request.Leafs)); err != nil {
+		return err
+	}
+	logBundle, mapBundle, err := h.registry.ProveInclusion(r.Context(), request.LogLength, request.Leafs)
+	if err != nil {
+		return err
+	}
+	return writeBody(w, http.StatusOK, api.InclusionResponse{Log: logBundle, Map: mapBundle})
+}

@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+// Registry is what the API asks of a registry. The errors are those of package
+// registry; see errors.go for what becomes of them.
+type Registry interface {
+	// LatestCheckpoint returns the newest signed checkpoint.
+	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
+	// VerifyCheckpoint judges a checkpoint and its signature separately.
+	VerifyCheckpoint(ctx context.Context, c protocol.SignedCheckpoint) (checkpoint, signature registry.Verdict, err error)
+
+	// Publish accepts a record of the package log logID, which belongs to name.
+	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
+	RecordStatus(ctx context.Context, logID, recordID protocol.Hash) (registry.RecordStatus, error)
+	// UploadContent takes content that a record waits for, and bounds its size.
+	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
+
+	FetchLogs(ctx context.Context, q registry.FetchLogsRequest) (registry.FetchLogsResponse, error)
+	// Names returns one entry for each log, in any order.
+	Names(ctx context.Context, logIDs []protocol.Hash) ([]registry.NamedLog, error)
+	// Leaves returns up to count leaves from start on, none beyond the newest
+	// checkpoint.
+	Leaves(ctx context.Context, start uint64, count int) ([]protocol.LogLeaf, error)
+
+	// ProveInclusion returns encoded bundles for leaves of the log and their
+	// entries in the map, as of the checkpoint with that length.
+	ProveInclusion(ctx context.Context, logLength uint64, leafIndices []uint64) (logBundle, mapBundle []byte, err error)
+	// ProveConsistency returns an encoded bundle.
+	ProveConsistency(ctx context.Context, from, to uint64) (bundle []byte, err error)
+
+	// HasContent returns the size of a content in bytes.
+	HasContent(ctx context.Context, digest protocol.Hash) (size int64, err error)
+	// OpenContent opens a content for reading. The caller closes it.
+	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
+
+	// Ready returns nil, or an error that says which part is not ready.
+	Ready(ctx context.Context) error
+}

@@ -1,0 +1,53 @@
+package personality
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+)
+
+// Options are what a registry needs to know to open. The command's
+// configuration fills them; nothing here has a default.
+type Options struct {
+	// DataDir is the folder of the registry's own data. It exists.
+	DataDir string
+	// OperatorKey signs the operator's records and all checkpoints.
+	OperatorKey protocol.PrivateKey
+
+	// Namespaces are defined in the operator log if they are not yet.
+	Namespaces []string
+	// ImportedNamespaces are recorded in the operator log as served elsewhere.
+	ImportedNamespaces []ImportedNamespace
+	// AuthorizedKeysFile is the TOML file of keys that may publish; empty lets
+	// every key publish. [Server.Reload] reads it again.
+	AuthorizedKeysFile string
+
+	// ContentDir is the folder of package content; made if missing.
+	ContentDir string
+	// ContentBaseURL is where clients download content, without a trailing
+	// slash; empty means this server, at BaseURL.
+	ContentBaseURL string
+	// BaseURL is where clients reach this registry, without a trailing slash.
+	BaseURL string
+	// ContentPolicy is "wasm" (valid WebAssembly) or "none" (anything).
+	ContentPolicy string
+	// MaxContentSize is the largest content accepted, in bytes.
+	MaxContentSize int64
+	// UploadTimeout is how long a record may wait for its content before it is
+	// rejected.
+	UploadTimeout time.Duration
+
+	// CheckpointInterval is the shortest time between two checkpoints.
+	CheckpointInterval time.Duration
+
+	// Logger takes all messages.
+	Logger *slog.Logger
+}
+
+// ImportedNamespace is a namespace that another registry serves, and the
+// domain of that registry.
+type ImportedNamespace struct {
+	Name     string
+	Registry string
+}

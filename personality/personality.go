@@ -1,0 +1,181 @@
+package personality
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/policy"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+)
+
+// How the parts are tuned where the operator has no say.
+const (
+	resignInterval = 5 * time.Minute
+	// The embedded log server keeps the order of queueing, so a chain of
+	// records of one package need not wait for each other.
+	embeddedInFlightPerLog = 256
+)
+
+// Display names of the Trillian trees.
+const (
+	recordsLogName     = "warg records"
+	checkpointsLogName = "warg checkpoints"
+)
+
+// Server is a registry with everything that it runs on.
+type Server struct {
+	options  Options
+	registry *registry.Registry
+	handler  http.Handler
+	closers  []func() error // in the order of opening
+}
+
+// Open opens the registry in a data folder, makes it if it is not there, and
+// sees to its operator log. Only one process at a time may have a data folder
+// open. Nothing is published until [Server.Run].
+func Open(ctx context.Context, o Options) (s *Server, err error) {
+	s = &Server{options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.lockDataDir(); err != nil {
+		return s, err
+	}
+	parts, err := s.openParts(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.registry = registry.New(parts)
+	if err := s.Reload(); err != nil {
+		return s, err
+	}
+	if err := s.registry.InitOperatorLog(ctx, namespaces(o)); err != nil {
+		return s, err
+	}
+	s.handler = httpapi.New(s.registry, httpapi.Options{BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, Logger: o.Logger})
+	return s, nil
+}
+
+// lockDataDir makes sure that no other process works in the data folder.
+func (s *Server) lockDataDir() error {
+	name := filepath.Join(s.options.DataDir, "lock")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("the data folder is not writable: %w", err)
+	}
+	s.closers = append(s.closers, f.Close)
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("data folder %s is in use by another process: stop that one, or give this one a folder of its own with --data-dir", s.options.DataDir)
+	}
+	return nil
+}
+
+func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
+	o := s.options
+	parts := registry.Options{
+		Index:              index.NewTree(index.DefaultCacheTiles),
+		OperatorKey:        o.OperatorKey,
+		CheckpointInterval: o.CheckpointInterval,
+		ResignInterval:     resignInterval,
+		UploadTimeout:      o.UploadTimeout,
+		InFlightPerLog:     embeddedInFlightPerLog,
+		Now:                time.Now,
+		Logger:             o.Logger,
+	}
+	var err error
+	if parts.Store, err = store.OpenSQLite(ctx, filepath.Join(o.DataDir, "registry.db")); err != nil {
+		return parts, err
+	}
+	s.closers = append(s.closers, parts.Store.Close)
+	if err := s.openTrillian(ctx, &parts); err != nil {
+		return parts, err
+	}
+	return parts, s.openContent(ctx, &parts)
+}
+
+func (s *Server) openTrillian(ctx context.Context, parts *registry.Options) error {
+	service, err := trilliansvc.Embedded(ctx, s.options.DataDir, s.options.Logger)
+	if err != nil {
+		return fmt.Errorf("start the embedded Trillian: %w", err)
+	}
+	s.closers = append(s.closers, service.Close)
+	records, err := service.OpenLog(ctx, 0, recordsLogName)
+	if err != nil {
+		return fmt.Errorf("open the records log: %w", err)
+	}
+	checkpoints, err := service.OpenLog(ctx, 0, checkpointsLogName)
+	if err != nil {
+		return fmt.Errorf("open the checkpoints log: %w", err)
+	}
+	parts.Records, parts.Checkpoints = records, checkpoints
+	return nil
+}
+
+func (s *Server) openContent(ctx context.Context, parts *registry.Options) error {
+	folder, err := content.OpenFolder(s.options.ContentDir, s.options.MaxContentSize)
+	if err != nil {
+		return err
+	}
+	parts.Contents = folder
+	if s.options.ContentPolicy == "none" {
+		return nil
+	}
+	wasm, err := content.NewWasmPolicy(ctx, filepath.Join(s.options.DataDir, "cache"))
+	if err != nil {
+		return fmt.Errorf("start the WebAssembly content policy: %w", err)
+	}
+	s.closers = append(s.closers, func() error { return wasm.Close(context.Background()) })
+	parts.CheckContent = wasm.Check
+	return nil
+}
+
+func namespaces(o Options) registry.Namespaces {
+	n := registry.Namespaces{Defined: o.Namespaces}
+	for _, i := range o.ImportedNamespaces {
+		n.Imported = append(n.Imported, registry.ImportedNamespace{Namespace: i.Name, Registry: i.Registry})
+	}
+	return n
+}
+
+// Handler serves the registry's HTTP API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run publishes what is accepted until ctx ends.
+func (s *Server) Run(ctx context.Context) error { return s.registry.Run(ctx) }
+
+// Reload reads the authorized keys again. If they cannot be read, those that
+// were read before stay in force.
+func (s *Server) Reload() error {
+	if s.options.AuthorizedKeysFile == "" {
+		return nil
+	}
+	keys, err := policy.LoadAuthorizedKeys(s.options.AuthorizedKeysFile)
+	if err != nil {
+		return err
+	}
+	s.registry.SetRecordPolicy(keys)
+	return nil
+}
+
+// Close closes everything that Open opened. Run must have returned.
+func (s *Server) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}

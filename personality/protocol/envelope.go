@@ -1,0 +1,115 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Envelope is a signed record as it travels. Content is the record's protobuf
+// message, kept exactly as received: the record's id and its signature are over
+// these bytes. Nothing is checked but the form.
+type Envelope struct {
+	Content   []byte
+	KeyID     KeyID // of the key that is said to have signed
+	Signature Signature
+}
+
+func signEnvelope(key PrivateKey, prefix SignaturePrefix, content []byte) Envelope {
+	return Envelope{Content: content, KeyID: key.Public().ID(), Signature: key.Sign(prefix, content)}
+}
+
+// Field numbers of the Envelope message (warg.proto).
+const (
+	envelopeContents  = 1
+	envelopeKeyID     = 2
+	envelopeSignature = 3
+)
+
+// MarshalProto returns the envelope as a protobuf message.
+func (e Envelope) MarshalProto() []byte {
+	b := make([]byte, 0, len(e.Content)+len(e.KeyID)+128)
+	if len(e.Content) > 0 {
+		b = appendMessage(b, envelopeContents, e.Content)
+	}
+	b = appendText(b, envelopeKeyID, string(e.KeyID))
+	return appendText(b, envelopeSignature, e.Signature.String())
+}
+
+// UnmarshalEnvelopeProto decodes an Envelope message. The result does not alias
+// b. Whether the content is a record is not checked.
+func UnmarshalEnvelopeProto(b []byte) (Envelope, error) {
+	var e Envelope
+	var signature []byte
+	r := newProtoReader(b)
+	for !r.done() {
+		f, err := r.next()
+		if err == nil {
+			switch f.number {
+			case envelopeContents:
+				e.Content, err = f.bytes, f.want(protowire.BytesType)
+			case envelopeKeyID:
+				var id []byte
+				id, err = f.text()
+				e.KeyID = KeyID(id)
+			case envelopeSignature:
+				signature, err = f.text()
+			}
+		}
+		if err != nil {
+			return Envelope{}, fmt.Errorf("failed to parse the outer envelope protobuf message: %w", err)
+		}
+	}
+	var err error
+	if e.Signature, err = ParseSignature(string(signature)); err != nil {
+		return Envelope{}, fmt.Errorf("failed to parse envelope signature: %w", err)
+	}
+	e.Content = bytes.Clone(e.Content)
+	return e, nil
+}
+
+// MarshalJSON returns {"contentBytes": <base64>, "keyId": ..., "signature": ...}
+// as the HTTP API has it.
+func (e Envelope) MarshalJSON() ([]byte, error) { return e.appendJSON(nil), nil }
+
+func (e Envelope) appendJSON(b []byte) []byte {
+	b = append(b, `{"contentBytes":"`...)
+	b = base64.StdEncoding.AppendEncode(b, e.Content)
+	b = append(b, `","keyId":`...)
+	b = appendJSONString(b, string(e.KeyID))
+	b = append(b, `,"signature":`...)
+	b = appendJSONString(b, e.Signature.String())
+	return append(b, '}')
+}
+
+var envelopeMembers = []string{"contentBytes", "keyId", "signature"}
+
+// UnmarshalJSON reads what MarshalJSON writes, as strictly as the reference:
+// names are case-sensitive, each member stands there once, none is null, and the
+// base64 is canonical. Unknown members are ignored. An array of the three values
+// is accepted too (serde reads structs so).
+func (e *Envelope) UnmarshalJSON(data []byte) error {
+	var parsed Envelope
+	err := decodeJSONStruct(data, envelopeMembers, func(member int, value []byte) error {
+		text, err := jsonText(value)
+		if err != nil {
+			return err
+		}
+		switch envelopeMembers[member] {
+		case "contentBytes":
+			parsed.Content, err = decodeBase64(text)
+		case "keyId":
+			parsed.KeyID = KeyID(text)
+		case "signature":
+			parsed.Signature, err = ParseSignature(text)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("envelope: %w", err)
+	}
+	*e = parsed
+	return nil
+}

@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+)
+
+// The checkpoints log is a second Trillian log, with a leaf for each checkpoint
+// that has new roots. It makes the sequence of map roots append-only, which a
+// map alone is not. A leaf's value is warg's encoding of the checkpoint without
+// its time, so that it is the same however often it is signed; its extra data is
+// the signed checkpoint in JSON.
+
+// runCheckpointsLog puts checkpoints into the checkpoints log as they come.
+func (r *Registry) runCheckpointsLog(ctx context.Context) {
+	for ctx.Err() == nil {
+		more, err := r.logCheckpoints(ctx)
+		var fault faultError
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.As(err, &fault):
+			r.setFault(fault)
+			r.Logger.Error("the checkpoints log does not fit the checkpoints that were signed", "error", err)
+			return
+		case err != nil:
+			r.Logger.Warn("could not put checkpoints into the checkpoints log; trying again", "error", err, "after", retryAfter)
+			r.sleep(ctx, retryAfter, nil)
+		case !more:
+			r.sleep(ctx, idlePoll, r.checkpoint)
+		}
+	}
+}
+
+// logCheckpoints puts some checkpoints into the checkpoints log, in order, and
+// tells whether there may be more.
+func (r *Registry) logCheckpoints(ctx context.Context) (more bool, err error) {
+	const batch = 100
+	var size uint64
+	var checkpoints []store.Checkpoint
+	err = r.Store.View(ctx, func(tx *store.Tx) error {
+		length, have, err := tx.Logged()
+		if err != nil {
+			return err
+		}
+		size = have
+		checkpoints, err = tx.CheckpointsAfter(length, batch)
+		return err
+	})
+	if err != nil || len(checkpoints) == 0 {
+		return false, err
+	}
+	leaves := make([]trilliansvc.Leaf, len(checkpoints))
+	for i, c := range checkpoints {
+		if leaves[i], err = checkpointLeaf(c.Signed); err != nil {
+			return false, err
+		}
+		// One after the other: they are to stand in the order of their lengths.
+		if err := r.Checkpoints.Queue(ctx, leaves[i:i+1]); err != nil {
+			return false, err
+		}
+	}
+	if err := r.Checkpoints.Advance(ctx); err != nil {
+		return false, err
+	}
+	logged, err := r.checkLogged(ctx, size, leaves)
+	if err != nil || logged == 0 {
+		return false, err
+	}
+	last := checkpoints[logged-1].Signed.Contents.LogLength
+	err = r.Store.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
+	return logged == batch, err
+}
+
+// checkLogged reads back how many of the leaves are sequenced, and checks that
+// they stand where they should.
+func (r *Registry) checkLogged(ctx context.Context, size uint64, want []trilliansvc.Leaf) (int, error) {
+	root, err := r.Checkpoints.Root(ctx)
+	if err != nil || root.Size <= size {
+		return 0, err
+	}
+	got, err := r.Checkpoints.Leaves(ctx, size, int(min(root.Size-size, uint64(len(want)))))
+	if err != nil {
+		return 0, err
+	}
+	for i, leaf := range got {
+		if !bytes.Equal(leaf.Value, want[i].Value) {
+			return 0, faultf("leaf %d of the checkpoints log is not the checkpoint that belongs there", leaf.Index)
+		}
+	}
+	return len(got), nil
+}
+
+func checkpointLeaf(signed protocol.SignedCheckpoint) (trilliansvc.Leaf, error) {
+	value := signed.Contents.Checkpoint.Encode()
+	extra, err := json.Marshal(signed)
+	if err != nil {
+		return trilliansvc.Leaf{}, fmt.Errorf("encode checkpoint %d: %w", signed.Contents.LogLength, err)
+	}
+	return trilliansvc.Leaf{Value: value, ExtraData: extra, IdentityHash: protocol.HashOf(value)}, nil
+}

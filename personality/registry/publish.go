@@ -1,0 +1,122 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/personality/policy"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+)
+
+// Publish accepts a package record: on return without error it is stored
+// durably, and from there it is published or rejected, once. It is validated
+// against its log as accepted so far, published or not. A record that was
+// accepted before is answered with where it stands now.
+func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (RecordStatus, error) {
+	if want := name.LogID(); want != logID {
+		return RecordStatus{}, &InvalidError{fmt.Sprintf("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`", want, name, logID)}
+	}
+	record, err := protocol.ParsePackageEnvelope(envelope)
+	if err != nil {
+		return RecordStatus{}, &InvalidError{err.Error()}
+	}
+	if err := r.checkPolicies(ctx, name, record); err != nil {
+		return RecordStatus{}, err
+	}
+	missing, err := r.missingContent(ctx, record.Record)
+	if err != nil {
+		return RecordStatus{}, err
+	}
+	var status RecordStatus
+	var refusal error
+	err = r.Store.UpdateGrouped(ctx, func(tx *store.Tx) error {
+		var err error
+		status, refusal, err = r.accept(tx, logID, name, record, missing)
+		return err
+	})
+	if err == nil && refusal == nil && status.State == Processing {
+		nudge(r.wake)
+	}
+	return status, errors.Join(err, refusal)
+}
+
+// checkPolicies does what needs no write transaction: the namespace, the record
+// policy, and the work of verifying the signature, whose verdict the record
+// remembers. A key that is not known here may have been granted by the time
+// that the record is accepted; that is for validation to say.
+func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
+	var log protocol.PackageLog
+	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		if err := r.checkNamespace(tx, name.Namespace()); err != nil {
+			return err
+		}
+		row, err := tx.Log(name.LogID())
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.Length == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return log.UnmarshalState(row.State)
+	})
+	if err != nil {
+		return err
+	}
+	if p := r.recordPolicy.Load(); p != nil {
+		if err := (*p).Check(name, record.Envelope.KeyID, record.Record); err != nil {
+			return policyError(err)
+		}
+	}
+	if key, ok := signingKey(&log, record); ok {
+		record.VerifySignature(key) // for its memory; validation looks at the verdict
+	}
+	return nil
+}
+
+// signingKey finds the key that a record names: known to its log, or brought by
+// the record itself.
+func signingKey(log *protocol.PackageLog, record *protocol.SignedPackageRecord) (protocol.PublicKey, bool) {
+	if key, ok := log.PublicKey(record.Envelope.KeyID); ok {
+		return key, true
+	}
+	for _, entry := range record.Record.Entries {
+		brings := entry.Type == protocol.EntryInit || entry.Type == protocol.EntryGrantFlat
+		if brings && entry.Key.ID() == record.Envelope.KeyID {
+			return entry.Key, true
+		}
+	}
+	return protocol.PublicKey{}, false
+}
+
+// missingContent returns the digests of a record's contents that are not here.
+func (r *Registry) missingContent(ctx context.Context, record *protocol.PackageRecord) ([]protocol.Hash, error) {
+	var missing []protocol.Hash
+	for _, text := range record.Contents() {
+		digest, err := text.Hash()
+		if err != nil {
+			return nil, &InvalidError{err.Error()}
+		}
+		switch has, err := r.Contents.Has(ctx, digest); {
+		case err != nil:
+			return nil, err
+		case !has:
+			missing = append(missing, digest)
+		}
+	}
+	return missing, nil
+}
+
+// policyError turns a verdict of package policy into an error of this package.
+func policyError(err error) error {
+	var unauthorized *policy.UnauthorizedError
+	if errors.As(err, &unauthorized) {
+		return &UnauthorizedError{unauthorized.Error()}
+	}
+	var rejection *policy.RejectionError
+	if errors.As(err, &rejection) {
+		return &RejectionError{rejection.Error()}
+	}
+	return err
+}

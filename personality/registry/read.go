@@ -1,0 +1,215 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+)
+
+// LatestCheckpoint returns the newest signed checkpoint.
+func (r *Registry) LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error) {
+	var c store.Checkpoint
+	err := r.Store.View(ctx, func(tx *store.Tx) (err error) {
+		c, err = tx.LatestCheckpoint()
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = &CheckpointNotFoundError{}
+	}
+	return c.Signed, err
+}
+
+// RecordStatus returns where a record stands.
+func (r *Registry) RecordStatus(ctx context.Context, logID, recordID protocol.Hash) (RecordStatus, error) {
+	var status RecordStatus
+	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		record, err := findRecord(tx, logID, recordID)
+		if err != nil {
+			return err
+		}
+		status, err = statusOf(tx, record)
+		return err
+	})
+	return status, err
+}
+
+// findRecord returns a record, or a *[LogNotFoundError] or
+// *[RecordNotFoundError].
+func findRecord(tx *store.Tx, logID, recordID protocol.Hash) (store.Record, error) {
+	log, err := tx.Log(logID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Record{}, &LogNotFoundError{logID}
+	}
+	if err != nil {
+		return store.Record{}, err
+	}
+	record, err := tx.Record(log.ID, recordID)
+	if errors.Is(err, store.ErrNotFound) {
+		err = &RecordNotFoundError{recordID}
+	}
+	return record, err
+}
+
+func statusOf(tx *store.Tx, record store.Record) (RecordStatus, error) {
+	status := RecordStatus{RecordID: record.RecordID, State: State(record.State), Reason: record.Reason}
+	var err error
+	switch record.State {
+	case store.Sourcing:
+		status.Missing, err = tx.Missing(record.ID)
+	case store.Published:
+		status.RegistryIndex = *record.RegistryIndex
+	}
+	return status, err
+}
+
+// FetchLogs returns published records of the operator log and of package logs,
+// as of a checkpoint. Errors: *[CheckpointNotFoundError], *[LogNotFoundError],
+// *[FetchTokenNotFoundError].
+func (r *Registry) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsResponse, error) {
+	var answer FetchLogsResponse
+	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		if err := checkpointExists(tx, q.LogLength); err != nil {
+			return err
+		}
+		var err error
+		if answer.Operator, err = fetchLog(tx, protocol.OperatorLogID(), q.Operator, q); err != nil {
+			return err
+		}
+		answer.More = len(answer.Operator) == q.Limit
+		for _, cursor := range q.Packages {
+			records, err := fetchLog(tx, cursor.LogID, cursor.FetchToken, q)
+			if err != nil {
+				return err
+			}
+			answer.More = answer.More || len(records) == q.Limit
+			answer.Packages = append(answer.Packages, PackageRecords{LogID: cursor.LogID, Records: records})
+		}
+		return nil
+	})
+	return answer, err
+}
+
+func checkpointExists(tx *store.Tx, logLength uint64) error {
+	_, err := tx.Checkpoint(logLength)
+	if errors.Is(err, store.ErrNotFound) {
+		return &CheckpointNotFoundError{logLength}
+	}
+	return err
+}
+
+func fetchLog(tx *store.Tx, logID protocol.Hash, token string, q FetchLogsRequest) ([]PublishedRecord, error) {
+	log, err := tx.Log(logID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &LogNotFoundError{logID}
+	}
+	if err != nil {
+		return nil, err
+	}
+	from, err := behindToken(tx, log.ID, token)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.PublishedRecords(log.ID, from, q.LogLength, q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 && from == 0 {
+		// Accepted, perhaps, but readers have not seen any of it yet.
+		if _, err := tx.FirstPublished(log.ID); errors.Is(err, store.ErrNotFound) {
+			return nil, &LogNotFoundError{logID}
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	records := make([]PublishedRecord, len(rows))
+	for i, row := range rows {
+		envelope, err := protocol.UnmarshalEnvelopeProto(row.Envelope)
+		if err != nil {
+			return nil, err
+		}
+		records[i] = PublishedRecord{RecordID: row.RecordID, Envelope: envelope, RegistryIndex: *row.RegistryIndex}
+	}
+	return records, nil
+}
+
+// behindToken returns the position behind the published record that a fetch
+// token, which is its record id, names.
+func behindToken(tx *store.Tx, log int64, token string) (uint64, error) {
+	if token == "" {
+		return 0, nil
+	}
+	id, err := protocol.ParseHash(token)
+	if err != nil {
+		return 0, &FetchTokenNotFoundError{token}
+	}
+	record, err := tx.Record(log, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && record.State != store.Published {
+		return 0, &FetchTokenNotFoundError{token}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return *record.Position + 1, nil
+}
+
+// Names returns the package names of logs of which a record is published.
+func (r *Registry) Names(ctx context.Context, logIDs []protocol.Hash) ([]NamedLog, error) {
+	named := make([]NamedLog, len(logIDs))
+	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		for i, id := range logIDs {
+			name, err := tx.PublishedName(id)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			named[i] = NamedLog{LogID: id, Name: name}
+		}
+		return nil
+	})
+	return named, err
+}
+
+// Leaves returns up to count leaves of the records log from an index on, as far
+// as the newest checkpoint covers them.
+func (r *Registry) Leaves(ctx context.Context, start uint64, count int) ([]protocol.LogLeaf, error) {
+	var leaves []protocol.LogLeaf
+	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Leaves(start, count)
+		for _, row := range rows {
+			leaves = append(leaves, row.LogLeaf)
+		}
+		return err
+	})
+	return leaves, err
+}
+
+// HasContent returns the size in bytes of a content that is kept here, or a
+// *[ContentNotFoundError].
+func (r *Registry) HasContent(ctx context.Context, digest protocol.Hash) (int64, error) {
+	c, err := r.openContent(ctx, digest)
+	if err != nil {
+		return 0, err
+	}
+	return c.Size(), c.Close()
+}
+
+// OpenContent opens a content for reading. The caller closes it.
+func (r *Registry) OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error) {
+	c, err := r.openContent(ctx, digest)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return c, c.ModTime(), nil
+}
+
+func (r *Registry) openContent(ctx context.Context, digest protocol.Hash) (content.Content, error) {
+	c, err := r.Contents.Open(ctx, digest)
+	if errors.Is(err, content.ErrNotFound) {
+		err = &ContentNotFoundError{digest}
+	}
+	return c, err
+}

@@ -1,0 +1,159 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+)
+
+// TrillianLog is what the registry asks of a Trillian log.
+type TrillianLog interface {
+	// Queue hands leaves over for sequencing. Leaves that are already there
+	// are no error.
+	Queue(ctx context.Context, leaves []trilliansvc.Leaf) error
+	// Advance sequences now what is queued, where this process can.
+	Advance(ctx context.Context) error
+	Root(ctx context.Context) (trilliansvc.Root, error)
+	Leaves(ctx context.Context, start uint64, count int) ([]trilliansvc.LeafAt, error)
+	InclusionProof(ctx context.Context, index, size uint64) ([][]byte, error)
+	ConsistencyProof(ctx context.Context, from, to uint64) ([][]byte, error)
+}
+
+// Contents is what the registry asks of a content store.
+type Contents interface {
+	Has(ctx context.Context, digest protocol.Hash) (bool, error)
+	Put(ctx context.Context, digest protocol.Hash, r io.Reader, check content.Check) (int64, error)
+	Open(ctx context.Context, digest protocol.Hash) (content.Content, error)
+}
+
+// RecordPolicy decides whether a package record may be accepted, beside the
+// protocol's own rules.
+type RecordPolicy interface {
+	Check(name protocol.PackageName, keyID protocol.KeyID, record *protocol.PackageRecord) error
+}
+
+// Options are what a [Registry] is made of and how it behaves.
+type Options struct {
+	Store       *store.DB
+	Records     TrillianLog // the records log
+	Checkpoints TrillianLog // the checkpoints log
+	Index       *index.Tree // the package index, over the tiles in Store
+	Contents    Contents
+	// CheckContent decides whether a content may be kept; nil allows all.
+	CheckContent content.Check
+	// OperatorKey signs checkpoints and operator records.
+	OperatorKey protocol.PrivateKey
+
+	// CheckpointInterval is the least time between two checkpoints.
+	CheckpointInterval time.Duration
+	// ResignInterval is after what time the last checkpoint of an idle registry
+	// is signed again.
+	ResignInterval time.Duration
+	// UploadTimeout is how long an accepted record may wait for content before
+	// it is rejected.
+	UploadTimeout time.Duration
+	// InFlightPerLog is how many records of one package log may be on their way
+	// through Trillian at a time. More than 1 only where Trillian keeps the
+	// order of queueing, as it does with one client, one log server and one
+	// signer.
+	InFlightPerLog int
+
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Registry is a warg registry. Its methods are safe for concurrent use.
+type Registry struct {
+	Options
+	operatorKeyID protocol.KeyID
+	recordPolicy  atomic.Pointer[RecordPolicy]
+
+	wake       chan struct{} // something may be ready to sequence
+	checkpoint chan struct{} // there is a checkpoint to put into the checkpoints log
+
+	operator operatorCache
+
+	mu    sync.Mutex
+	fault error // guarded by mu; why nothing is signed any more
+	stall error // guarded by mu; why the last attempt to sequence or integrate failed
+}
+
+// New returns a registry. Nothing happens until [Registry.Run].
+func New(o Options) *Registry {
+	return &Registry{
+		Options:       o,
+		operatorKeyID: o.OperatorKey.Public().ID(),
+		wake:          make(chan struct{}, 1),
+		checkpoint:    make(chan struct{}, 1),
+	}
+}
+
+// SetRecordPolicy replaces the policy that new records must satisfy; nil allows
+// all.
+func (r *Registry) SetRecordPolicy(p RecordPolicy) {
+	if p == nil {
+		r.recordPolicy.Store(nil)
+		return
+	}
+	r.recordPolicy.Store(&p)
+}
+
+// Ready returns nil if the registry accepts, publishes and serves, and else an
+// error that says which part does not.
+func (r *Registry) Ready(ctx context.Context) error {
+	r.mu.Lock()
+	fault, stall := r.fault, r.stall
+	r.mu.Unlock()
+	if fault != nil {
+		return fmt.Errorf("signing has stopped: %w", fault)
+	}
+	if stall != nil {
+		return fmt.Errorf("publishing is delayed: %w", stall)
+	}
+	if _, err := r.LatestCheckpoint(ctx); err != nil {
+		return fmt.Errorf("no checkpoint: %w", err)
+	}
+	return nil
+}
+
+// faultError is a finding that makes signing another checkpoint wrong: what
+// Trillian says does not fit what was signed before.
+type faultError struct{ error }
+
+func (e faultError) Unwrap() error { return e.error }
+
+func faultf(format string, args ...any) error {
+	return faultError{fmt.Errorf(format, args...)}
+}
+
+func (r *Registry) setFault(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fault == nil {
+		r.fault = err
+	}
+}
+
+func (r *Registry) setStall(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stall = err
+}
+
+// nudge makes a goroutine that waits on c look again.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

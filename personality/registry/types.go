@@ -1,0 +1,159 @@
+// Package registry is the registry itself: it decides what may enter and in
+// which order things happen. A record goes from [Registry.Publish] through the
+// store to the sequencer, through Trillian to the integrator, and from there
+// into a signed checkpoint that readers see.
+package registry
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+)
+
+// State is where a record stands.
+type State uint8
+
+// The states of a record, in the order in which it goes through them.
+// A record ends as published or rejected.
+const (
+	Sourcing   State = iota // accepted; content is missing
+	Processing              // accepted and complete; not in a checkpoint yet
+	Published               // covered by a signed checkpoint
+	Rejected                // will never be published
+)
+
+// RecordStatus is what a client may know of one record.
+type RecordStatus struct {
+	RecordID      protocol.Hash
+	State         State
+	Missing       []protocol.Hash // Sourcing: digests of the missing content
+	RegistryIndex uint64          // Published: leaf index in the records log
+	Reason        string          // Rejected: why
+}
+
+// PublishedRecord is one record of a log as readers fetch it.
+type PublishedRecord struct {
+	RecordID      protocol.Hash // also the fetch token
+	Envelope      protocol.Envelope
+	RegistryIndex uint64
+}
+
+// FetchLogsRequest asks for the records of logs behind their fetch tokens.
+type FetchLogsRequest struct {
+	LogLength uint64 // length of a signed checkpoint; records at or beyond it are left out
+	Limit     int    // records per log, 1 to 1000
+	Operator  string // fetch token: the last operator record known, or empty
+	Packages  []PackageLogCursor
+}
+
+// PackageLogCursor is a package log and the fetch token of the last record of
+// it that is known; an empty token begins at the first record.
+type PackageLogCursor struct {
+	LogID      protocol.Hash
+	FetchToken string
+}
+
+// FetchLogsResponse has the operator's records, and per package log (in the
+// order of the request) its records, oldest first.
+type FetchLogsResponse struct {
+	More     bool // some log has Limit records or more: ask again from the last one
+	Operator []PublishedRecord
+	Packages []PackageRecords
+}
+
+// PackageRecords are records of one package log.
+type PackageRecords struct {
+	LogID   protocol.Hash
+	Records []PublishedRecord
+}
+
+// NamedLog is a log id with its package name, empty if no such package is
+// published here.
+type NamedLog struct {
+	LogID protocol.Hash
+	Name  string
+}
+
+// Verdict is what became of checking a part of a checkpoint.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Unverified Verdict = iota // it could not be checked
+	Verified
+	Invalid
+)
+
+// Errors that readers and publishers act on. Those with a value are types
+// below; each is wrapped with more words where that helps.
+var (
+	// ErrRecordNotSourcing: content was posted for a record that needs none.
+	ErrRecordNotSourcing = errors.New("the record is not currently sourcing content")
+	// ErrOverloaded: try again later.
+	ErrOverloaded = errors.New("the registry is overloaded; try again later")
+)
+
+type (
+	// CheckpointNotFoundError: no checkpoint has that log length.
+	CheckpointNotFoundError struct{ LogLength uint64 }
+	// LogNotFoundError: no such log.
+	LogNotFoundError struct{ LogID protocol.Hash }
+	// RecordNotFoundError: the log has no such record.
+	RecordNotFoundError struct{ RecordID protocol.Hash }
+	// FetchTokenNotFoundError: the log has no published record with that token.
+	FetchTokenNotFoundError struct{ Token string }
+	// LeafNotFoundError: the log of that length has no such leaf.
+	LeafNotFoundError struct{ Index uint64 }
+	// ContentNotFoundError: no content with that digest is kept here.
+	ContentNotFoundError struct{ Digest protocol.Hash }
+	// NamespaceNotDefinedError: the operator log does not define the namespace.
+	NamespaceNotDefinedError struct{ Namespace string }
+	// NamespaceImportedError: the namespace belongs to another registry.
+	NamespaceImportedError struct{ Namespace string }
+	// ConflictPendingPublishError: the record stands beside one that was
+	// accepted and is not published yet.
+	ConflictPendingPublishError struct{ RecordID protocol.Hash }
+	// IncorrectProofError: the package index at that length has another root
+	// than the leaf that was asked for leads to: it is not the head of its log.
+	IncorrectProofError struct{ Root, Found protocol.Hash }
+	// BundleError: no proof bundle answers the question.
+	BundleError struct{ Reason string }
+	// UnauthorizedError: the key or signature does not allow it.
+	UnauthorizedError struct{ Reason string }
+	// InvalidError: the request or the record breaks a rule.
+	InvalidError struct{ Reason string }
+	// RejectionError: a policy of this registry refuses it.
+	RejectionError struct{ Reason string }
+)
+
+func (e *CheckpointNotFoundError) Error() string {
+	return fmt.Sprintf("checkpoint log length `%d` was not found", e.LogLength)
+}
+func (e *LogNotFoundError) Error() string { return fmt.Sprintf("log `%s` was not found", e.LogID) }
+func (e *RecordNotFoundError) Error() string {
+	return fmt.Sprintf("record `%s` was not found", e.RecordID)
+}
+func (e *FetchTokenNotFoundError) Error() string {
+	return fmt.Sprintf("fetch token `%s` was not found", e.Token)
+}
+func (e *LeafNotFoundError) Error() string { return fmt.Sprintf("log leaf `%d` not found", e.Index) }
+func (e *ContentNotFoundError) Error() string {
+	return fmt.Sprintf("content digest `%s` was not found", e.Digest)
+}
+func (e *NamespaceNotDefinedError) Error() string {
+	return fmt.Sprintf("namespace `%s` is not defined on the registry", e.Namespace)
+}
+func (e *NamespaceImportedError) Error() string {
+	return fmt.Sprintf("namespace `%s` is an imported namespace from another registry", e.Namespace)
+}
+func (e *ConflictPendingPublishError) Error() string {
+	return fmt.Sprintf("the package conflicts with pending publish of record `%s`", e.RecordID)
+}
+func (e *IncorrectProofError) Error() string {
+	return fmt.Sprintf("failed to prove inclusion: found root `%s` but was given root `%s`", e.Found, e.Root)
+}
+func (e *BundleError) Error() string       { return "failed to bundle proofs: " + e.Reason }
+func (e *UnauthorizedError) Error() string { return e.Reason }
+func (e *InvalidError) Error() string      { return e.Reason }
+func (e *RejectionError) Error() string    { return e.Reason }

@@ -1,0 +1,168 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+)
+
+// UploadContent takes content that a record waits for. Every record that waits
+// for it gets it. Content that the policy refuses rejects the record.
+func (r *Registry) UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
+	if err := r.checkUpload(ctx, logID, recordID, digest); err != nil {
+		return err
+	}
+	_, err := r.Contents.Put(ctx, digest, body, r.CheckContent)
+	var refused *content.RejectedError
+	if errors.As(err, &refused) {
+		return r.refuseContent(ctx, logID, recordID, digest, refused.Reason)
+	}
+	if err != nil {
+		return uploadError(err)
+	}
+	return r.contentArrived(ctx, digest)
+}
+
+// uploadError separates what the client did wrong from what went wrong here.
+func uploadError(err error) error {
+	var mismatch *content.MismatchError
+	if errors.As(err, &mismatch) {
+		return &InvalidError{mismatch.Error()}
+	}
+	return err
+}
+
+func (r *Registry) checkUpload(ctx context.Context, logID, recordID, digest protocol.Hash) error {
+	return r.Store.View(ctx, func(tx *store.Tx) error {
+		record, err := findRecord(tx, logID, recordID)
+		if err != nil {
+			return err
+		}
+		if record.State != store.Sourcing {
+			return ErrRecordNotSourcing
+		}
+		missing, err := tx.Missing(record.ID)
+		if err != nil {
+			return err
+		}
+		for _, d := range missing {
+			if d == digest {
+				return nil
+			}
+		}
+		return &InvalidError{fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
+	})
+}
+
+// contentArrived completes the records that waited for nothing else.
+func (r *Registry) contentArrived(ctx context.Context, digest protocol.Hash) error {
+	defer nudge(r.wake)
+	return r.Store.UpdateGrouped(ctx, func(tx *store.Tx) error {
+		waiting, err := tx.WaitingFor(digest)
+		if err != nil {
+			return err
+		}
+		if err := tx.ContentArrived(digest); err != nil {
+			return err
+		}
+		for _, record := range waiting {
+			missing, err := tx.Missing(record.ID)
+			if err != nil {
+				return err
+			}
+			if len(missing) > 0 {
+				continue
+			}
+			record.State = store.Processing
+			if err := tx.SetState(record.ID, record.State); err != nil {
+				return err
+			}
+			if err := markIfReady(tx, record); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// refuseContent rejects the record that a refused content was posted for, and
+// returns the answer to that post.
+func (r *Registry) refuseContent(ctx context.Context, logID, recordID, digest protocol.Hash, reason string) error {
+	err := r.Store.Update(ctx, func(tx *store.Tx) error {
+		record, err := findRecord(tx, logID, recordID)
+		if err != nil || record.State != store.Sourcing {
+			return err
+		}
+		return reject(tx, record, fmt.Sprintf("content with digest `%s` was rejected by policy: %s", digest, reason))
+	})
+	if err != nil {
+		return err
+	}
+	return &RejectionError{reason}
+}
+
+// reject ends an incomplete record and every record accepted behind it in its
+// log, and takes the log's accepted state back to before it. None of them can
+// have been sequenced.
+func reject(tx *store.Tx, record store.Record, reason string) error {
+	row, err := tx.LogByID(record.Log)
+	if err != nil {
+		return err
+	}
+	position := *record.Position
+	behind, err := tx.RecordsFrom(record.Log, position)
+	if err != nil {
+		return err
+	}
+	for i, b := range behind {
+		why := reason
+		if i > 0 {
+			why = fmt.Sprintf("record `%s` before it was rejected: %s", record.RecordID, reason)
+		}
+		if err := tx.RejectRecord(b.ID, why); err != nil {
+			return err
+		}
+		if err := tx.ForgetMissing(b.ID); err != nil {
+			return err
+		}
+	}
+	if err := tx.UndoReleases(record.Log, position); err != nil {
+		return err
+	}
+	row.Length, row.State = position, record.StateBefore
+	if row.State == nil {
+		row.State = []byte{}
+	}
+	return tx.UpdateLog(row)
+}
+
+// expireUploads rejects records whose content did not come in time.
+func (r *Registry) expireUploads(ctx context.Context) error {
+	const batch = 100
+	return r.Store.Update(ctx, func(tx *store.Tx) error {
+		late, err := tx.SourcingSince(r.Now().Add(-r.UploadTimeout), batch)
+		if err != nil {
+			return err
+		}
+		for _, record := range late {
+			// One rejected with another before it is not rejected again.
+			record, err := tx.RecordByID(record.ID)
+			if err != nil {
+				return err
+			}
+			if record.State != store.Sourcing {
+				continue
+			}
+			if err := reject(tx, record, fmt.Sprintf("its content was not uploaded within %v", r.UploadTimeout.Round(time.Second))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,67 @@
+package sqlitestorage
+
+import (
+	"database/sql"
+	"fmt"
+)
+
+const leafColumns = `leaf_index, queue_time, identity_hash, merkle_hash`
+
+// fullLeafColumns has the time of integration too, 0 for a leaf of no batch.
+const fullLeafColumns = leafColumns + `, leaf_value, extra_data, coalesce((
+	SELECT integrate_time FROM batches
+	WHERE batches.tree_id = leaves.tree_id AND end_index > leaf_index
+	ORDER BY end_index LIMIT 1), 0)`
+
+const (
+	sqlLatestRoot = `SELECT tree_size, timestamp, root_hash, metadata FROM tree_heads WHERE tree_id = ?`
+	sqlStoreRoot  = `INSERT INTO tree_heads (tree_id, tree_size, timestamp, root_hash, metadata) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (tree_id) DO UPDATE SET tree_size = excluded.tree_size, timestamp = excluded.timestamp,
+			root_hash = excluded.root_hash, metadata = excluded.metadata`
+
+	sqlInsertLeaf = `INSERT INTO leaves (tree_id, leaf_index, queue_time, identity_hash, merkle_hash, leaf_value, extra_data)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	sqlNextIndex      = `SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves WHERE tree_id = ?`
+	sqlLeafByIdentity = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND identity_hash = ?`
+	sqlLeavesByMerkle = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND merkle_hash = ? AND leaf_index < ? ORDER BY leaf_index`
+	sqlLeavesFrom     = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND leaf_index >= ? ORDER BY leaf_index LIMIT ?`
+	sqlQueuedFrom     = `SELECT ` + leafColumns + ` FROM leaves WHERE tree_id = ? AND leaf_index >= ? ORDER BY leaf_index LIMIT ?`
+
+	sqlQueueStart = `SELECT coalesce(max(end_index), 0) FROM batches WHERE tree_id = ?`
+	sqlAddBatch   = `INSERT INTO batches (tree_id, end_index, integrate_time) VALUES (?, ?, ?)`
+
+	sqlTile      = `SELECT hashes FROM tiles WHERE tree_id = ? AND level = ? AND tile_index = ?`
+	sqlStoreTile = `INSERT INTO tiles (tree_id, level, tile_index, hashes) VALUES (?, ?, ?, ?)
+		ON CONFLICT (tree_id, level, tile_index) DO UPDATE SET hashes = excluded.hashes`
+)
+
+// statements are the prepared statements of one pool of connections.
+type statements struct {
+	latestRoot, storeRoot          *sql.Stmt
+	insertLeaf, nextIndex          *sql.Stmt
+	leafByIdentity, leavesByMerkle *sql.Stmt
+	leavesFrom, queuedFrom         *sql.Stmt
+	queueStart, addBatch           *sql.Stmt
+	tile, storeTile                *sql.Stmt
+}
+
+func prepare(db *sql.DB) (*statements, error) {
+	st := new(statements)
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&st.latestRoot, sqlLatestRoot}, {&st.storeRoot, sqlStoreRoot},
+		{&st.insertLeaf, sqlInsertLeaf}, {&st.nextIndex, sqlNextIndex},
+		{&st.leafByIdentity, sqlLeafByIdentity}, {&st.leavesByMerkle, sqlLeavesByMerkle},
+		{&st.leavesFrom, sqlLeavesFrom}, {&st.queuedFrom, sqlQueuedFrom},
+		{&st.queueStart, sqlQueueStart}, {&st.addBatch, sqlAddBatch},
+		{&st.tile, sqlTile}, {&st.storeTile, sqlStoreTile},
+	} {
+		var err error
+		if *p.stmt, err = db.Prepare(p.text); err != nil {
+			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
+		}
+	}
+	return st, nil
+}

@@ -1,0 +1,197 @@
+// Package sqlitestorage stores Trillian's logs in one SQLite file. It implements
+// Trillian's storage interfaces for LOG and PREORDERED_LOG trees; it is meant
+// for a log server and signer that run in one process.
+//
+// What is acknowledged is on disk: commits are synced (WAL, synchronous=FULL).
+// QueueLeaves calls that come while a commit is under way share the next one, so
+// a leaf does not cost a disk sync of its own. Reads are snapshots on connections
+// of their own: they neither block the writer nor wait for it.
+//
+// # Layout
+//
+// A leaf gets its index in the log when it is queued, not when it is integrated:
+// leaves are dequeued in the order of queueing and none is ever dropped, so the
+// index is known by then. Integrating a batch therefore writes no leaf rows, only
+// the batch's end. The Merkle tree is kept as tiles of up to 32 hashes at every
+// fifth level, much as Go's checksum database has it; the levels between are
+// recomputed, and no hash ever changes.
+package sqlitestorage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/trillian/monitoring"
+	"github.com/google/trillian/storage"
+
+	_ "modernc.org/sqlite" // the database driver "sqlite"
+)
+
+const (
+	databaseFile = "trillian.db"
+	lockFile     = "trillian.lock"
+
+	// readConnections is how many snapshots can be open at a time; further ones
+	// wait for their turn.
+	readConnections = 4
+	// busyTimeoutMillis is how long a statement waits for a lock inside the file.
+	// Only checkpointing of the WAL ever needs it: there is one writer.
+	busyTimeoutMillis = 10_000
+)
+
+// Storage is an open database. It implements [storage.Provider] and is safe for
+// concurrent use.
+type Storage struct {
+	path    string
+	lock    *fileLock
+	writer  *sql.DB // one connection, whose transactions take the write lock at once
+	reader  *sql.DB // readConnections connections, read-only
+	writing *statements
+	reading *statements
+	queue   *queue
+	trees   treeCache
+}
+
+var _ storage.Provider = (*Storage)(nil)
+
+// Open opens the database in the folder dir, making both if they are missing.
+//
+// The folder belongs to one process at a time: while another one has it open the
+// error is [ErrInUse]. A database written by a newer version of this package is
+// refused with [ErrNewerSchema].
+func Open(dir string) (*Storage, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the Trillian database: %w", err)
+	}
+	path, err := filepath.Abs(filepath.Join(dir, databaseFile))
+	if err != nil {
+		return nil, fmt.Errorf("Trillian database: %w", err)
+	}
+	lock, err := takeLock(filepath.Join(filepath.Dir(path), lockFile))
+	if err != nil {
+		return nil, fmt.Errorf("Trillian database %s: %w", path, err)
+	}
+	s := &Storage{path: path, lock: lock}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("Trillian database %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// Register makes the database in dir available to Trillian's own programs under
+// name, as [storage.NewProvider] looks it up.
+func Register(name, dir string) error {
+	return storage.RegisterProvider(name, func(monitoring.MetricFactory) (storage.Provider, error) {
+		return Open(dir)
+	})
+}
+
+func (s *Storage) open() (err error) {
+	if s.writer, err = sql.Open("sqlite", dsn(s.path, url.Values{
+		"_txlock":       {"immediate"},
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_foreign_keys": {"on"},
+		"_pragma": {
+			"cache_size(-4096)",
+			"wal_autocheckpoint(1000)",
+			"journal_size_limit(16777216)", // a WAL that grew beyond 16 MiB shrinks again
+		},
+	})); err != nil {
+		return err
+	}
+	s.writer.SetMaxOpenConns(1)
+	if err := migrate(s.writer); err != nil {
+		return err
+	}
+	if s.reader, err = sql.Open("sqlite", dsn(s.path, url.Values{
+		"_query_only": {"on"},
+		"_pragma":     {"cache_size(-2048)"},
+	})); err != nil {
+		return err
+	}
+	s.reader.SetMaxOpenConns(readConnections)
+	s.reader.SetMaxIdleConns(readConnections)
+	if s.writing, err = prepare(s.writer); err != nil {
+		return err
+	}
+	if s.reading, err = prepare(s.reader); err != nil {
+		return err
+	}
+	s.queue = &queue{commit: s.commitQueued}
+	return nil
+}
+
+func dsn(path string, params url.Values) string {
+	params.Set("_busy_timeout", fmt.Sprint(busyTimeoutMillis))
+	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: params.Encode()}
+	return u.String()
+}
+
+// Close finishes the commits under way and closes the database. Transactions
+// must have ended by then.
+func (s *Storage) Close() error {
+	var errs []error
+	if s.queue != nil {
+		s.queue.close()
+	}
+	for _, db := range []*sql.DB{s.reader, s.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	errs = append(errs, s.lock.release())
+	return errors.Join(errs...)
+}
+
+// LogStorage implements [storage.Provider].
+func (s *Storage) LogStorage() storage.LogStorage { return (*logStorage)(s) }
+
+// AdminStorage implements [storage.Provider].
+func (s *Storage) AdminStorage() storage.AdminStorage { return (*adminStorage)(s) }
+
+// checkAccessible reads from the database.
+func (s *Storage) checkAccessible(ctx context.Context) error {
+	var version int
+	if err := s.reader.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return s.failed("reading", err)
+	}
+	return nil
+}
+
+// fileLock keeps other processes, and other calls of Open, out of the folder.
+// It is the lock of a SQLite file of its own, because that works, and is let go
+// when the process dies, wherever SQLite runs.
+type fileLock struct {
+	db   *sql.DB
+	tx   *sql.Tx
+	once sync.Once
+	err  error // of release
+}
+
+func takeLock(path string) (*fileLock, error) {
+	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "_txlock=exclusive&_busy_timeout=0&_error_rc=1"}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, err
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		if isBusy(err) {
+			err = ErrInUse
+		}
+		return nil, errors.Join(err, db.Close())
+	}
+	return &fileLock{db: db, tx: tx}, nil
+}
+
+func (l *fileLock) release() error {
+	l.once.Do(func() { l.err = errors.Join(l.tx.Rollback(), l.db.Close()) })
+	return l.err
+}

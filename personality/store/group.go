@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"sync"
+)
+
+// group lets the transactions of many callers share commits. Whoever finds
+// nobody at work takes all that wait and commits them at once; those who come
+// meanwhile wait for the next one.
+type group struct {
+	lead chan struct{} // holds one token while somebody is committing
+
+	mu      sync.Mutex
+	waiting []*groupJob // guarded by mu
+}
+
+type groupJob struct {
+	ctx  context.Context
+	f    func(*Tx) error
+	gone error // why f was not run: the caller's context had ended
+	done chan error
+}
+
+// UpdateGrouped is [DB.Update] for small changes that come from many callers at
+// once: those that wait at the same time share one transaction and so one
+// write to the disk. If f fails, every change of the group is undone and each f
+// is run again in a transaction of its own; so f may run twice, and a refusal
+// that wrote nothing is better returned beside f than by it.
+func (db *DB) UpdateGrouped(ctx context.Context, f func(*Tx) error) error {
+	j := &groupJob{ctx: ctx, f: f, done: make(chan error, 1)}
+	g := &db.group
+	g.mu.Lock()
+	g.waiting = append(g.waiting, j)
+	g.mu.Unlock()
+	select {
+	case g.lead <- struct{}{}:
+		g.mu.Lock()
+		jobs := g.waiting
+		g.waiting = nil
+		g.mu.Unlock()
+		db.commitGroup(jobs)
+		<-g.lead
+		return <-j.done // in jobs, or in those of the one who led before
+	case err := <-j.done:
+		return err
+	}
+}
+
+func (db *DB) commitGroup(jobs []*groupJob) {
+	if len(jobs) > 1 {
+		err := db.Update(context.Background(), func(tx *Tx) error {
+			for _, j := range jobs {
+				if j.gone = j.ctx.Err(); j.gone != nil {
+					continue
+				}
+				if err := j.f(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err == nil {
+			for _, j := range jobs {
+				j.done <- j.gone
+			}
+			return
+		}
+	}
+	for _, j := range jobs {
+		j.done <- db.Update(j.ctx, j.f)
+	}
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+)
+
+// Pending is a record on its way into the records log.
+type Pending struct {
+	Record    int64
+	Log       int64
+	LogLength uint64 // accepted records of the log
+	Position  uint64
+	Leaf      protocol.LogLeaf
+	Name      string // package name; empty for the operator log
+	Envelope  []byte // protobuf
+}
+
+const pendingColumns = `r.id, r.log, l.length, r.position, l.log_id, r.record_id, l.name, r.envelope`
+
+func (p *Pending) scan(row scanner) error {
+	var logID, recordID []byte
+	if err := row.Scan(&p.Record, &p.Log, &p.LogLength, &p.Position, &logID, &recordID, &p.Name, &p.Envelope); err != nil {
+		return err
+	}
+	if len(logID) != protocol.HashSize || len(recordID) != protocol.HashSize {
+		return fmt.Errorf("record %d has ids of %d and %d bytes", p.Record, len(logID), len(recordID))
+	}
+	p.Leaf = protocol.LogLeaf{LogID: protocol.Hash(logID), RecordID: protocol.Hash(recordID)}
+	return nil
+}
+
+// MarkReady notes that a record may be sequenced.
+func (tx *Tx) MarkReady(record int64) error {
+	_, err := tx.exec(`INSERT INTO ready (record) VALUES (?)`, record)
+	return err
+}
+
+// Ready returns up to limit keys of records that may be sequenced, oldest first.
+func (tx *Tx) Ready(limit int) ([]int64, error) {
+	var all []int64
+	err := tx.rows(`SELECT record FROM ready ORDER BY record LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		all = append(all, id)
+		return nil
+	})
+	return all, err
+}
+
+// Pending returns what is to be sequenced of a record.
+func (tx *Tx) Pending(record int64) (Pending, error) {
+	all, err := tx.pending(`WHERE r.id = ?`, record)
+	if err == nil && len(all) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Pending{}, err
+	}
+	return all[0], nil
+}
+
+// PendingFrom returns the complete and unpublished records of a log from a
+// position on, in order, up to the first that is not and at most limit.
+func (tx *Tx) PendingFrom(log int64, position uint64, limit int) ([]Pending, error) {
+	all, err := tx.pending(`WHERE r.log = ? AND r.position >= ? AND r.state = ? ORDER BY r.position LIMIT ?`, log, position, Processing, limit)
+	for i, p := range all {
+		if p.Position != position+uint64(i) {
+			return all[:i], err
+		}
+	}
+	return all, err
+}
+
+func (tx *Tx) pending(where string, args ...any) ([]Pending, error) {
+	var all []Pending
+	err := tx.rows(`SELECT `+pendingColumns+` FROM records r JOIN logs l ON l.id = r.log `+where, args, func(rows *sql.Rows) error {
+		var p Pending
+		if err := p.scan(rows); err != nil {
+			return err
+		}
+		all = append(all, p)
+		return nil
+	})
+	return all, err
+}
+
+// Sequenced is what integration needs to know of the record behind a leaf.
+type Sequenced struct {
+	Record   int64
+	Log      int64
+	Position uint64
+	State    RecordState
+	Last     bool // no record of its log was accepted behind it
+}
+
+// Sequenced returns the record behind a leaf of the records log; [ErrNotFound]
+// if it was not accepted here.
+func (tx *Tx) Sequenced(leaf protocol.LogLeaf) (Sequenced, error) {
+	var s Sequenced
+	var position sql.Null[uint64]
+	var length uint64
+	err := tx.row(`SELECT r.id, r.log, r.position, r.state, l.length FROM records r JOIN logs l ON l.id = r.log WHERE r.record_id = ? AND l.log_id = ?`+tx.dialect.forUpdate,
+		[]any{leaf.RecordID[:], leaf.LogID[:]}, &s.Record, &s.Log, &position, &s.State, &length)
+	s.Position = position.V
+	s.Last = position.V+1 >= length
+	return s, err
+}
+
+// Publish gives a record its place in the records log.
+func (tx *Tx) Publish(record int64, registryIndex uint64) error {
+	if _, err := tx.exec(`UPDATE records SET state = ?, registry_index = ?, state_before = NULL WHERE id = ?`, Published, registryIndex, record); err != nil {
+		return err
+	}
+	_, err := tx.exec(`DELETE FROM ready WHERE record = ?`, record)
+	return err
+}
+
+// Leaf is a leaf of the records log with the keys of its record.
+type Leaf struct {
+	protocol.LogLeaf
+	RegistryIndex uint64
+	Log           int64
+	Position      uint64
+}
+
+// Leaves returns up to limit published leaves from an index on, in order.
+func (tx *Tx) Leaves(start uint64, limit int) ([]Leaf, error) {
+	var all []Leaf
+	err := tx.rows(`SELECT r.registry_index, l.log_id, r.record_id, r.log, r.position FROM records r JOIN logs l ON l.id = r.log
+		WHERE r.registry_index >= ? ORDER BY r.registry_index LIMIT ?`, []any{start, limit}, func(rows *sql.Rows) error {
+		var l Leaf
+		var logID, recordID []byte
+		if err := rows.Scan(&l.RegistryIndex, &logID, &recordID, &l.Log, &l.Position); err != nil {
+			return err
+		}
+		l.LogID, l.RecordID = protocol.Hash(logID), protocol.Hash(recordID)
+		all = append(all, l)
+		return nil
+	})
+	return all, err
+}
+
+// PublishedBelow tells whether the record at a position of a log is published
+// below a length of the records log.
+func (tx *Tx) PublishedBelow(log int64, position, logLength uint64) (bool, error) {
+	var one int
+	_, ok, err := optional(one, tx.row(`SELECT 1 FROM records WHERE log = ? AND position = ? AND registry_index < ?`, []any{log, position, logLength}, &one))
+	return ok, err
+}
+
+// Leaf returns the leaf at an index of the records log; [ErrNotFound] if nothing
+// is published there.
+func (tx *Tx) Leaf(index uint64) (Leaf, error) {
+	all, err := tx.Leaves(index, 1)
+	if err == nil && (len(all) == 0 || all[0].RegistryIndex != index) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Leaf{}, err
+	}
+	return all[0], nil
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"runtime"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// OpenSQLite opens the database in the given file, makes it if it is not there,
+// and brings its schema up to date. A file with a newer schema is refused. One
+// process at a time may have it open for writing; the caller sees to that.
+func OpenSQLite(ctx context.Context, file string) (*DB, error) {
+	writes, err := openSQLite(file, 1, "_txlock=immediate", pragma("cache_size(-16384)"), pragma("wal_autocheckpoint(4000)"))
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, writes, goose.DialectSQLite3, "migrations/sqlite"); err != nil {
+		writes.Close()
+		return nil, fmt.Errorf("database %s: %w", file, err)
+	}
+	reads, err := openSQLite(file, max(4, 2*runtime.NumCPU()), pragma("query_only(1)"), pragma("cache_size(-4096)"))
+	if err != nil {
+		writes.Close()
+		return nil, err
+	}
+	return &DB{writes: newPool(writes), reads: newPool(reads), group: group{lead: make(chan struct{}, 1)}}, nil
+}
+
+// openSQLite makes a pool of connections whose commits are on disk before they
+// are acknowledged (synchronous=FULL), with readers that never wait for the
+// writer (WAL).
+func openSQLite(file string, connections int, options ...string) (*sql.DB, error) {
+	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" +
+		pragma("busy_timeout(10000)") + "&" + pragma("journal_mode(WAL)") + "&" + pragma("synchronous(FULL)")
+	for _, o := range options {
+		dsn += "&" + o
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", file, err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+func pragma(p string) string { return "_pragma=" + url.QueryEscape(p) }
+
+// migrate brings the schema to the newest version that this program knows, and
+// refuses one that is newer still.
+func migrate(ctx context.Context, db *sql.DB, d goose.Dialect, dir string) error {
+	files, err := fs.Sub(migrations, dir)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(d, db, files)
+	if err != nil {
+		return err
+	}
+	current, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read its schema version: %w", err)
+	}
+	if current > newest {
+		return fmt.Errorf("its schema has version %d, made by a newer release; this one knows versions up to %d: run the newer release", current, newest)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate its schema from version %d to %d: %w", current, newest, err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package trilliansvc
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/trillian"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// OpenLog opens a LOG tree of the log server.
+//
+// With a treeID other than 0 the tree must exist, be a LOG tree, be ACTIVE and
+// not be deleted. With treeID 0 it is the oldest LOG tree whose display name is
+// displayName (at most 20 bytes, MySQL's limit), deleted ones left out; if there
+// is none, it is created. Two processes that both create one agree on the older
+// and delete the other, as long as the log servers' clocks agree; to be certain,
+// give the tree id once it is known. Finding the name on a tree that is not
+// ACTIVE is an error.
+//
+// A tree that was never initialised is initialised.
+func (s *Service) OpenLog(ctx context.Context, treeID int64, displayName string) (*Log, error) {
+	var tree *trillian.Tree
+	var err error
+	if treeID != 0 {
+		tree, err = s.treeByID(ctx, treeID)
+	} else {
+		tree, err = s.treeByName(ctx, displayName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got := tree.TreeState; got != trillian.TreeState_ACTIVE {
+		return nil, fmt.Errorf("Trillian tree %d (%q) is %v, want ACTIVE: set its state, or choose another tree", tree.TreeId, tree.DisplayName, got)
+	}
+	l := &Log{service: s, id: tree.TreeId}
+	if err := l.initialise(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *Service) treeByID(ctx context.Context, id int64) (*trillian.Tree, error) {
+	tree, err := s.admin.GetTree(ctx, &trillian.GetTreeRequest{TreeId: id})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("Trillian tree %d: %w", id, err)
+	case tree.Deleted:
+		return nil, fmt.Errorf("Trillian tree %d is deleted", id)
+	case tree.TreeType != trillian.TreeType_LOG:
+		return nil, fmt.Errorf("Trillian tree %d is of type %v, want LOG", id, tree.TreeType)
+	}
+	return tree, nil
+}
+
+// treeByName finds the tree, or creates it and looks again: whoever else
+// created one meanwhile makes the same choice.
+func (s *Service) treeByName(ctx context.Context, name string) (*trillian.Tree, error) {
+	if name == "" {
+		return nil, fmt.Errorf("a Trillian tree id or a display name is needed")
+	}
+	tree, err := s.oldestNamed(ctx, name)
+	if tree != nil || err != nil {
+		return tree, err
+	}
+	created, err := s.admin.CreateTree(ctx, &trillian.CreateTreeRequest{Tree: &trillian.Tree{
+		TreeState:       trillian.TreeState_ACTIVE,
+		TreeType:        trillian.TreeType_LOG,
+		DisplayName:     name,
+		MaxRootDuration: durationpb.New(0), // no new root while nothing happens
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("creating the Trillian tree %q: %w", name, err)
+	}
+	tree, err = s.oldestNamed(ctx, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case tree == nil:
+		return nil, fmt.Errorf("the Trillian tree %q (id %d) was created but is not listed", name, created.TreeId)
+	case tree.TreeId == created.TreeId:
+		return created, nil
+	}
+	if _, err := s.admin.DeleteTree(ctx, &trillian.DeleteTreeRequest{TreeId: created.TreeId}); err != nil {
+		return nil, fmt.Errorf("deleting the Trillian tree %d, a second one of name %q: %w", created.TreeId, name, err)
+	}
+	return tree, nil
+}
+
+// oldestNamed returns nil if no LOG tree has that name.
+func (s *Service) oldestNamed(ctx context.Context, name string) (*trillian.Tree, error) {
+	resp, err := s.admin.ListTrees(ctx, &trillian.ListTreesRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("listing Trillian's trees: %w", err)
+	}
+	named := slices.DeleteFunc(resp.Tree, func(t *trillian.Tree) bool {
+		return t.Deleted || t.TreeType != trillian.TreeType_LOG || t.DisplayName != name
+	})
+	if len(named) == 0 {
+		return nil, nil
+	}
+	return slices.MinFunc(named, func(a, b *trillian.Tree) int {
+		return cmp.Or(
+			a.CreateTime.AsTime().Compare(b.CreateTime.AsTime()),
+			cmp.Compare(a.TreeId, b.TreeId))
+	}), nil
+}
+
+// initialise makes the first root, of size 0, unless there is one.
+func (l *Log) initialise(ctx context.Context) error {
+	root, err := l.Root(ctx)
+	if status.Code(err) == codes.FailedPrecondition {
+		_, err = l.service.log.InitLog(ctx, &trillian.InitLogRequest{LogId: l.id})
+		if err != nil && status.Code(err) != codes.AlreadyExists {
+			return l.failed("initialising", err)
+		}
+		root, err = l.Root(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if e := l.service.embedded; e != nil {
+		e.clock.saw(root.Time)
+	}
+	return nil
+}

@@ -25,7 +25,7 @@ type Serve struct {
 	Config string `env:"WARG_CONFIG" group:"file" placeholder:"FILE" help:"YAML file with settings; its keys are the names of these flags without the dashes in front."`
 
 	Listen        HostPort `env:"WARG_LISTEN" group:"net" default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve the registry API on (default: ${default}). Port 0 takes a free one."`
-	BaseURL       URL      `env:"WARG_BASE_URL" name:"base-url" group:"net" placeholder:"URL" help:"URL by which clients reach this registry (default: http:// and the address listened on)."`
+	BaseURL       URL      `env:"WARG_BASE_URL" name:"base-url" group:"net" placeholder:"URL" help:"URL by which clients reach this registry (default: the host that each request names)."`
 	MetricsListen HostPort `env:"WARG_METRICS_LISTEN" group:"net" placeholder:"HOST:PORT" help:"Address to serve metrics on. Not supported yet."`
 
 	DataDir         string   `env:"WARG_DATA_DIR" group:"data" default:"./data" placeholder:"DIR" help:"Folder for everything this registry keeps; made if missing (default: ${default})."`
@@ -39,7 +39,7 @@ type Serve struct {
 	AuthorizedKeysFile string              `env:"WARG_AUTHORIZED_KEYS_FILE" group:"who" placeholder:"FILE" help:"TOML file with the keys that may publish, by namespace and package; without it, anybody may. Read again on SIGHUP."`
 
 	ContentDir     string        `env:"WARG_CONTENT_DIR" group:"content" placeholder:"DIR" help:"Folder for package content (default: content in the data folder)."`
-	ContentBaseURL URL           `env:"WARG_CONTENT_BASE_URL" name:"content-base-url" group:"content" placeholder:"URL" help:"URL under which clients download content, if not from this server (default: --base-url)."`
+	ContentBaseURL URL           `env:"WARG_CONTENT_BASE_URL" name:"content-base-url" group:"content" placeholder:"URL" help:"URL under which clients download content, if not from this server."`
 	ContentPolicy  ContentPolicy `env:"WARG_CONTENT_POLICY" group:"content" default:"wasm" placeholder:"POLICY" help:"Content to accept: wasm (valid WebAssembly modules and components) or none (anything) (default: ${default})."`
 	MaxContentSize ByteSize      `env:"WARG_MAX_CONTENT_SIZE" group:"content" default:"256MiB" placeholder:"SIZE" help:"Largest content to accept, in bytes or with KiB, MiB or GiB (default: ${default})."`
 	UploadTimeout  Duration      `env:"WARG_UPLOAD_TIMEOUT" group:"content" default:"24h" placeholder:"TIME" help:"A record whose content has not come by then is rejected (default: ${default})."`

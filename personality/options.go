@@ -1,6 +1,7 @@
 package personality
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -26,9 +27,10 @@ type Options struct {
 	// ContentDir is the folder of package content; made if missing.
 	ContentDir string
 	// ContentBaseURL is where clients download content, without a trailing
-	// slash; empty means this server, at BaseURL.
+	// slash; empty means this server.
 	ContentBaseURL string
-	// BaseURL is where clients reach this registry, without a trailing slash.
+	// BaseURL is where clients reach this registry, without a trailing slash;
+	// empty means the host that each request names.
 	BaseURL string
 	// ContentPolicy is "wasm" (valid WebAssembly) or "none" (anything).
 	ContentPolicy string
@@ -51,3 +53,7 @@ type ImportedNamespace struct {
 	Name     string
 	Registry string
 }
+
+// Ready returns nil if the registry accepts, publishes and serves, and else an
+// error that says which part does not. It is ready some time after Run began.
+func (s *Server) Ready(ctx context.Context) error { return s.registry.Ready(ctx) }

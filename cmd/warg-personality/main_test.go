@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
@@ -29,7 +31,9 @@ func TestMain(m *testing.M) {
 // settings but those given, in an empty folder.
 func program(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], args...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // then it is killed
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Dir = t.TempDir()
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "WARG_") {

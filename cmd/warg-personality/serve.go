@@ -14,6 +14,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
 // Limits of the HTTP server. There is none on the time that a whole request or
@@ -28,6 +29,13 @@ const (
 // the server is asked to stop.
 const drainTimeout = 30 * time.Second
 
+// How long the start may take until the registry is ready, and how often it is
+// asked.
+const (
+	readyTimeout = 10 * time.Second
+	readyPoll    = 5 * time.Millisecond
+)
+
 type serveCommand struct {
 	config.Serve
 }
@@ -37,9 +45,10 @@ func (c *serveCommand) Run(std streams) error {
 	if err := refuseUnsupported(&c.Serve); err != nil {
 		return err
 	}
-	// From here on a signal is taken, even while the registry opens.
+	// While the registry opens, SIGHUP has to wait, and SIGTERM ends the process
+	// at once: there is nothing to drain yet.
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
 	log := newLogger(&c.Serve, std)
@@ -56,12 +65,11 @@ func (c *serveCommand) Run(std streams) error {
 	}
 	defer listener.Close()
 
-	options := c.options(listener.Addr(), log)
-	options.OperatorKey = key
-	registry, err := personality.Open(context.Background(), options)
+	registry, err := personality.Open(context.Background(), c.options(key, log))
 	if err != nil {
 		return fmt.Errorf("open the registry: %w", err)
 	}
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	server := &http.Server{
 		Handler:           registry.Handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -75,12 +83,13 @@ func (c *serveCommand) Run(std streams) error {
 
 // service is what serve needs of a registry; [personality.Server] is one.
 type service interface {
-	Run(context.Context) error // blocks until the context ends or a fatal error
+	Run(context.Context) error   // blocks until the context ends or a fatal error
+	Ready(context.Context) error // nil once all is well and a checkpoint is there
 	Reload() error
 }
 
 // serve runs the registry and its HTTP server until a signal or until one of
-// them fails. Requests are drained first, while the registry still works for
+// them fails. When the registry is ready it prints where it listens. Requests are drained first, while the registry still works for
 // them; then the registry stops.
 func serve(registry service, server *http.Server, listener net.Listener, signals <-chan os.Signal, log *slog.Logger, std streams) error {
 	ctx, stop := context.WithCancel(context.Background())
@@ -88,11 +97,18 @@ func serve(registry service, server *http.Server, listener net.Listener, signals
 	ran, served := make(chan error, 1), make(chan error, 1)
 	go func() { ran <- registry.Run(ctx) }()
 	go func() { served <- server.Serve(listener) }()
-	fmt.Fprintf(std.stdout, "listening on %s\n", listener.Addr())
+	ready := make(chan error, 1)
+	go func() { ready <- waitUntilReady(ctx, registry) }()
 
 	var failure error
 	for waiting := true; waiting; {
 		select {
+		case err := <-ready:
+			if err != nil {
+				log.Error("not ready; serving what there is", "error", err)
+			}
+			fmt.Fprintf(std.stdout, "listening on %s\n", listener.Addr())
+			continue
 		case s := <-signals:
 			if s == syscall.SIGHUP {
 				reload(registry, log)
@@ -118,6 +134,19 @@ func serve(registry service, server *http.Server, listener net.Listener, signals
 		failure = errors.Join(failure, fmt.Errorf("registry: %w", err))
 	}
 	return failure
+}
+
+// waitUntilReady gives up after readyTimeout, with what keeps the registry: one
+// that can sign no more still serves its last checkpoint.
+func waitUntilReady(ctx context.Context, registry service) error {
+	deadline := time.Now().Add(readyTimeout)
+	for {
+		err := registry.Ready(ctx)
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(readyPoll)
+	}
 }
 
 func reload(registry service, log *slog.Logger) {
@@ -164,23 +193,15 @@ func newLogger(s *config.Serve, std streams) *slog.Logger {
 	return slog.New(slog.NewTextHandler(std.stderr, options))
 }
 
-// options are the settings as the registry takes them, but for the operator
-// key. address is the real one.
-func (c *serveCommand) options(address net.Addr, log *slog.Logger) personality.Options {
-	base := string(c.BaseURL)
-	if base == "" {
-		base = "http://" + address.String()
-		if ip := address.(*net.TCPAddr).IP; ip.IsUnspecified() {
-			base = fmt.Sprintf("http://localhost:%d", address.(*net.TCPAddr).Port)
-			log.Warn("clients elsewhere will not find content: set --base-url to this registry's public URL", "base_url", base)
-		}
-	}
+// options are the settings as the registry takes them.
+func (c *serveCommand) options(key protocol.PrivateKey, log *slog.Logger) personality.Options {
 	o := personality.Options{
 		DataDir:            c.DataDir,
+		OperatorKey:        key,
 		AuthorizedKeysFile: c.AuthorizedKeysFile,
 		ContentDir:         c.ContentDir,
 		ContentBaseURL:     string(c.ContentBaseURL),
-		BaseURL:            base,
+		BaseURL:            string(c.BaseURL),
 		ContentPolicy:      string(c.ContentPolicy),
 		MaxContentSize:     int64(c.MaxContentSize),
 		UploadTimeout:      time.Duration(c.UploadTimeout),

@@ -35,7 +35,6 @@ func TestServe(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer cmd.Process.Kill() // for failures; usually it has ended
 		line, err := bufio.NewReader(stdout).ReadString('\n')
 		address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on 127.0.0.1:")
 		if !ok || address == "0" {
@@ -71,9 +70,10 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// probe is a registry that only says when it runs.
+// probe is a registry that only says when it runs, and is ready when told.
 type probe struct {
 	running atomic.Bool
+	ready   atomic.Bool
 	fail    chan error
 	reloads atomic.Int32
 }
@@ -87,6 +87,13 @@ func (p *probe) Run(ctx context.Context) error {
 	case err := <-p.fail:
 		return err
 	}
+}
+
+func (p *probe) Ready(context.Context) error {
+	if !p.ready.Load() {
+		return errors.New("no checkpoint yet")
+	}
+	return nil
 }
 
 func (p *probe) Reload() error {
@@ -116,9 +123,24 @@ func start(t *testing.T, handler http.Handler) *started {
 		s.ended <- serve(s.registry, &http.Server{Handler: handler}, listener, s.signals,
 			slog.New(slog.DiscardHandler), streams{stdout: output})
 	}()
-	line, err := bufio.NewReader(printed).ReadString('\n')
-	if want := fmt.Sprintf("listening on %s\n", s.address); err != nil || line != want {
-		t.Fatalf("printed %q (%v), want %q", line, err, want)
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(printed).ReadString('\n')
+		lines <- line
+	}()
+	response, err := http.Get("http://" + s.address + "/early") // it answers already
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	select {
+	case line := <-lines:
+		t.Errorf("printed %q before the registry was ready", line)
+	case <-time.After(4 * readyPoll):
+		s.registry.ready.Store(true)
+		if line, want := <-lines, fmt.Sprintf("listening on %s\n", s.address); line != want {
+			t.Fatalf("printed %q, want %q", line, want)
+		}
 	}
 	return s
 }
@@ -139,7 +161,10 @@ func (s *started) end(t *testing.T) error {
 func TestDrain(t *testing.T) {
 	arrived, goOn := make(chan bool), make(chan bool)
 	var s *started
-	s = start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s = start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/early" {
+			return
+		}
 		arrived <- true
 		<-goOn
 		fmt.Fprint(w, s.registry.running.Load())

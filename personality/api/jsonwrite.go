@@ -3,46 +3,45 @@ package api
 import (
 	"encoding/base64"
 	"strconv"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
 // appendText appends s as a JSON string, escaped as serde_json does: the quote,
 // the backslash and control characters. (encoding/json also escapes U+2028 and
-// U+2029.) Bytes that are not UTF-8 become U+FFFD.
+// U+2029.) Bytes that are not UTF-8 become U+FFFD, a run of them a single one.
 func appendText(b []byte, s string) []byte {
-	const hexDigits = "0123456789abcdef"
+	s = strings.ToValidUTF8(s, "\ufffd")
 	b = append(b, '"')
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			b = utf8.AppendRune(b, r)
-			i += size
-			continue
-		}
-		i++
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= ' ':
-			b = append(b, c)
-		case c == '\n':
-			b = append(b, `\n`...)
-		case c == '\r':
-			b = append(b, `\r`...)
-		case c == '\t':
-			b = append(b, `\t`...)
-		case c == '\b':
-			b = append(b, `\b`...)
-		case c == '\f':
-			b = append(b, `\f`...)
-		default:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	plain := 0 // where what is not copied yet begins
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			b = appendEscape(append(b, s[plain:i]...), c)
+			plain = i + 1
 		}
 	}
+	b = append(b, s[plain:]...)
 	return append(b, '"')
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	const hexDigits = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	}
+	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
 func appendTextOrNull(b []byte, s *string) []byte {

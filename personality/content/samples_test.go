@@ -66,6 +66,20 @@ func bigData(n int) []byte {
 	return module(vector(memories, []byte{0, 1}), vector(data, segment))
 }
 
+// slowFunction is a module of 6 MB whose only function has br_table instructions
+// with 60,000 targets each, of 1000 results: 6 thousand million types to compare.
+func slowFunction() []byte {
+	const results, targets, tables = 1000, 60_000, 100
+	table := slices.Concat([]byte{0x0e}, leb(targets), make([]byte, targets+1))
+	body := slices.Concat([]byte{0},
+		bytes.Repeat([]byte{0x41, 0}, results+1),
+		bytes.Repeat(table, tables), []byte{0x0b})
+	return module(
+		vector(types, slices.Concat([]byte{0x60, 0}, leb(results), bytes.Repeat([]byte{0x7f}, results))),
+		vector(functions, []byte{0}),
+		vector(code, slices.Concat(leb(len(body)), body)))
+}
+
 const v128 = "\xfd\x0c0123456789abcdef" // v128.const
 
 // validSamples are accepted, by name.

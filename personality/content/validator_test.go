@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,27 @@ func TestValidatorIsUpToDate(t *testing.T) {
 	for _, source := range append(sources, "validator/Cargo.toml", "validator/Cargo.lock", "validator/build.sh") {
 		if name := strings.TrimPrefix(filepath.ToSlash(source), "validator/"); !slices.Contains(listed, name) {
 			t.Errorf("validator/%s is missing in SHA256SUMS", name)
+		}
+	}
+}
+
+// The notices name each crate that is inside validator.wasm, with its version.
+func TestNoticesNameEveryCrate(t *testing.T) {
+	lock, err := os.ReadFile("validator/Cargo.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notices, err := os.ReadFile("../../THIRD-PARTY-NOTICES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crates := regexp.MustCompile(`name = "(.*)"\nversion = "(.*)"\nsource`).FindAllSubmatch(lock, -1)
+	if len(crates) == 0 {
+		t.Fatal("no crates found in validator/Cargo.lock")
+	}
+	for _, crate := range crates {
+		if row := "| " + string(crate[1]) + " " + string(crate[2]) + " |"; !bytes.Contains(notices, []byte(row)) {
+			t.Errorf("THIRD-PARTY-NOTICES.md has no row %q", row)
 		}
 	}
 }

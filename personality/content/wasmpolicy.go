@@ -19,8 +19,10 @@ import (
 //go:embed validator/validator.wasm
 var validatorWasm []byte
 
-// Bounds of validation. It takes about 25 ms per MB of content, and as much
-// memory as the largest section that is not code, with what is known of the types.
+// Bounds of validation. It takes about 50 ms per MB of code on one processor (a
+// third of that if it could not be stopped) and next to nothing for data. It needs
+// as much memory as the largest section that is not code, and what is known about
+// types, functions and names.
 const (
 	maxChecks       = 4       // at once
 	maxMemory int64 = 1 << 30 // bytes, of all checks together
@@ -29,7 +31,7 @@ const (
 	memoryPerByte int64 = 4        // bytes more per byte of content
 
 	baseTime  = 30 * time.Second
-	timePerMB = 200 * time.Millisecond
+	timePerMB = 500 * time.Millisecond
 )
 
 var (

@@ -152,22 +152,22 @@ func TestCodeIsStreamed(t *testing.T) {
 	}
 }
 
+// Validating one small function can be made to take most of a minute. It has to
+// stop when it is told to, and leave the policy usable.
 func TestCheckEndsWithContext(t *testing.T) {
 	p := newPolicy(t)
 	<-p.compiled
-	sample := manyFunctions(400_000)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	if err := checkBytes(ctx, p, sample); !errors.Is(err, context.DeadlineExceeded) {
+	if err := checkBytes(ctx, p, slowFunction()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
-	ended := time.Since(begin)
-	if err := checkBytes(t.Context(), p, sample); err != nil {
-		t.Errorf("afterwards: %v", err)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v to stop", took)
 	}
-	if whole := time.Since(begin) - ended; ended > whole {
-		t.Errorf("an ended context took %v, the whole check %v", ended, whole)
+	if err := checkBytes(t.Context(), p, emptyModule); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

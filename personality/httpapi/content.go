@@ -25,7 +25,7 @@ func (h *handler) contentSources(w http.ResponseWriter, r *http.Request) error {
 	}
 	size := uint64(bytes)
 	source := api.ContentSource{URL: h.contentURL(r, digest), AcceptRanges: true, Size: &size}
-	return writeBody(w, http.StatusOK, api.ContentSourcesResponse{
+	return h.writeBody(w, http.StatusOK, api.ContentSourcesResponse{
 		ContentSources: api.HashMap[[]api.ContentSource]{{Hash: anyDigest, Value: []api.ContentSource{source}}},
 	})
 }

@@ -8,10 +8,11 @@
 //   - Content sources say the size and that ranges are served.
 //   - GET content/... has an entity tag and may be cached for ever.
 //   - 404 and 405 have a JSON body on every path, not only some 404.
-//   - Requests are bounded: see [Options].
+//   - Requests are bounded by count too, not only by size: see [Options].
 //   - Answers to a Warg-Registry header are JSON as all other errors; the official
 //     client reads no other.
 //   - A hash of the wrong length is answered like one that does not exist.
-//   - There is no PATCH of a record's content sources; the reference's
-//     openapi.yaml has it, its server never did.
+//
+// The reference's openapi.yaml differs from its server: it has a PATCH of a
+// record's content sources, which was never there, and 403 for what is 401.
 package httpapi

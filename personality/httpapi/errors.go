@@ -34,7 +34,7 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 			h.Logger.ErrorContext(r.Context(), "unexpected error", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 	}
-	writeBody(w, body.Status(), body)
+	h.writeBody(w, body.Status(), body)
 }
 
 // asAPIError returns err if a handler has already put it into the form of the

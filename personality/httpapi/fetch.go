@@ -47,7 +47,7 @@ func (h *handler) fetchLogs(w http.ResponseWriter, r *http.Request) error {
 		response.Packages = append(response.Packages,
 			api.HashEntry[[]api.PublishedRecord]{Hash: p.LogID.Any(), Value: publishedRecords(p.Records)})
 	}
-	return writeBody(w, http.StatusOK, response)
+	return h.writeBody(w, http.StatusOK, response)
 }
 
 func (h *handler) logsQuery(request api.FetchLogsRequest) (q registry.FetchLogsRequest, err error) {
@@ -115,7 +115,7 @@ func (h *handler) fetchNames(w http.ResponseWriter, r *http.Request) error {
 			response.Packages = append(response.Packages, api.HashEntry[*protocol.PackageName]{Hash: id, Value: names[id]})
 		}
 	}
-	return writeBody(w, http.StatusOK, response)
+	return h.writeBody(w, http.StatusOK, response)
 }
 
 // names gives the names that are known.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/api"
 )
@@ -38,6 +39,7 @@ type Options struct {
 type handler struct {
 	registry Registry
 	Options
+	buffers sync.Pool // of *[]byte, for JSON bodies
 }
 
 // New returns the handler of the whole API, for the root of a server.
@@ -45,7 +47,7 @@ func New(reg Registry, o Options) http.Handler {
 	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
 	o.MaxItems = cmp.Or(o.MaxItems, DefaultMaxItems)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
-	h := &handler{reg, o}
+	h := &handler{registry: reg, Options: o}
 
 	mux := http.NewServeMux()
 	route := func(method, path string, translate translator, serve serveFunc) {

@@ -32,7 +32,7 @@ func (h *handler) wellKnown(w http.ResponseWriter, r *http.Request) error {
 	if base := cmp.Or(h.BaseURL, baseURL(r)); h.BaseURL != "" || acceptable(base) {
 		config.WargURL = &base
 	}
-	return writeBody(w, http.StatusOK, config)
+	return h.writeBody(w, http.StatusOK, config)
 }
 
 // acceptable reports whether the official client takes a URL for a registry's:

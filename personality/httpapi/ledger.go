@@ -29,7 +29,7 @@ func (h *handler) ledgerSources(w http.ResponseWriter, r *http.Request) error {
 			URL:   api.LedgerRecordsPath(first),
 		})
 	}
-	return writeBody(w, http.StatusOK, response)
+	return h.writeBody(w, http.StatusOK, response)
 }
 
 func (h *handler) ledgerRecords(w http.ResponseWriter, r *http.Request) error {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -37,10 +38,12 @@ func (h *handler) guard(next http.Handler) http.Handler {
 				if recorder.status != 0 {
 					panic(http.ErrAbortHandler) // too late to answer: cut the connection
 				}
-				writeBody(recorder, http.StatusInternalServerError, internalError)
+				h.writeBody(recorder, http.StatusInternalServerError, internalError)
 			}
-			h.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
-				"status", recorder.status, "took", time.Since(start))
+			if h.Logger.Enabled(r.Context(), slog.LevelDebug) {
+				h.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
+					"status", recorder.status, "took", time.Since(start))
+			}
 		}()
 		next.ServeHTTP(recorder, r)
 	})
@@ -119,6 +122,9 @@ func notFound(http.ResponseWriter, *http.Request) error {
 }
 
 func wrongMethod(allowed string) serveFunc {
+	if allowed == http.MethodGet {
+		allowed = "GET, HEAD" // a GET route of the mux also takes HEAD
+	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", allowed)
 		return &api.MessageError{Code: 405, Message: "the requested resource takes only " + allowed}

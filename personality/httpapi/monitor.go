@@ -20,7 +20,7 @@ func (h *handler) verifyCheckpoint(w http.ResponseWriter, r *http.Request) error
 			return err
 		}
 	}
-	return writeBody(w, http.StatusOK, api.CheckpointVerificationResponse{
+	return h.writeBody(w, http.StatusOK, api.CheckpointVerificationResponse{
 		Checkpoint: verificationState(checkpoint),
 		Signature:  verificationState(signature),
 	})

@@ -30,7 +30,7 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeBody(w, http.StatusAccepted, packageRecord(expected, status))
+	return h.writeBody(w, http.StatusAccepted, packageRecord(expected, status))
 }
 
 func (h *handler) packageRecord(w http.ResponseWriter, r *http.Request) error {
@@ -42,7 +42,7 @@ func (h *handler) packageRecord(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeBody(w, http.StatusOK, packageRecord(logID, status))
+	return h.writeBody(w, http.StatusOK, packageRecord(logID, status))
 }
 
 func (h *handler) uploadContent(w http.ResponseWriter, r *http.Request) error {

@@ -15,7 +15,7 @@ func (h *handler) proveConsistency(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return writeBody(w, http.StatusOK, api.ConsistencyResponse{Proof: bundle})
+	return h.writeBody(w, http.StatusOK, api.ConsistencyResponse{Proof: bundle})
 }
 
 func (h *handler) proveInclusion(w http.ResponseWriter, r *http.Request) error {
@@ -30,5 +30,5 @@ func (h *handler) proveInclusion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeBody(w, http.StatusOK, api.InclusionResponse{Log: logBundle, Map: mapBundle})
+	return h.writeBody(w, http.StatusOK, api.InclusionResponse{Log: logBundle, Map: mapBundle})
 }

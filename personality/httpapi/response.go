@@ -8,9 +8,21 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/api"
 )
 
+// maxKeptBuffer is the size in bytes of the largest buffer that is used again.
+const maxKeptBuffer = 1 << 20
+
 // writeBody answers with a JSON body.
-func writeBody(w http.ResponseWriter, status int, body api.Body) error {
-	return writeJSON(w, status, body.AppendJSON(make([]byte, 0, 512)))
+func (h *handler) writeBody(w http.ResponseWriter, status int, body api.Body) error {
+	buffer, _ := h.buffers.Get().(*[]byte)
+	if buffer == nil {
+		buffer = new([]byte)
+	}
+	*buffer = body.AppendJSON((*buffer)[:0])
+	err := writeJSON(w, status, *buffer)
+	if cap(*buffer) <= maxKeptBuffer {
+		h.buffers.Put(buffer)
+	}
+	return err
 }
 
 func writeJSON(w http.ResponseWriter, status int, text json.RawMessage) error {

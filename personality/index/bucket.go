@@ -2,7 +2,9 @@ package index
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math/bits"
 	"slices"
 
@@ -126,22 +128,32 @@ func nibble(path *protocol.Hash, depth int) int {
 	return int(path[depth/8]>>(4-depth%8)) & (fanOut - 1)
 }
 
+// A stored bucket ends in a CRC-32C of all before it: paths and leaf hashes have
+// no part in its root as long as the top hashes stand for them.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 func encodeBucket(depth int, keys []key) []byte {
 	rest := depth / 8
-	data := make([]byte, 1, 1+len(keys)*(3*protocol.HashSize-rest))
+	data := make([]byte, 1, 1+len(keys)*(3*protocol.HashSize-rest)+crc32.Size)
 	data[0] = bucketFormat
 	for i := range keys {
 		data = append(data, keys[i].path[rest:]...)
 		data = append(data, keys[i].leaf[:]...)
 		data = append(data, keys[i].top[:]...)
 	}
-	return data
+	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
 }
 
+// decodeBucket reads a stored bucket, format byte included.
 func decodeBucket(id node.ID, data []byte) ([]key, error) {
 	depth := depthOf(id)
 	rest := depth / 8
 	size := 3*protocol.HashSize - rest
+	end := len(data) - crc32.Size
+	if end < 1 || binary.BigEndian.Uint32(data[end:]) != crc32.Checksum(data[:end], castagnoli) {
+		return nil, fmt.Errorf("bucket of %d bytes with a wrong checksum", len(data))
+	}
+	data = data[1:end]
 	if len(data) == 0 || len(data)%size != 0 {
 		return nil, fmt.Errorf("bucket of %d bytes, want a multiple of %d", len(data), size)
 	}

@@ -11,14 +11,11 @@ import (
 // Prove makes the bundle that proves these logs, in this order, to be in the map
 // of a snapshot, with the record that it has there: byte for byte the one that
 // the reference makes, which names every sibling from the deepest that is not
-// empty (and the one below the root in any case) up to the root.
+// empty (and the one below the root in any case) up to the root. Without log ids
+// the bundle is empty.
 //
-// Errors: *[AbsentError], [proof.ErrNoProofs] without log ids, [ErrCorrupt], or what the
-// reader reports.
+// Errors: *[AbsentError], [ErrCorrupt], or what the reader reports.
 func (t *Tree) Prove(ctx context.Context, tiles TileReader, at Snapshot, logIDs []protocol.Hash) (proof.MapBundle, error) {
-	if len(logIDs) == 0 {
-		return proof.MapBundle{}, proof.ErrNoProofs
-	}
 	paths := make([]protocol.Hash, len(logIDs))
 	for i, id := range logIDs {
 		paths[i] = protocol.MapKey(id)
@@ -43,6 +40,9 @@ func (t *Tree) prove(ctx context.Context, tiles TileReader, at Snapshot, paths [
 	keys := make([]key, len(paths))
 	for i, path := range paths {
 		keys[i].path = path
+	}
+	if len(keys) == 0 {
+		return nil, nil
 	}
 	top, err := t.walk(ctx, tiles, at, lastOfEach(keys))
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *store) advance(t testing.TB, tree *Tree, base Snapshot, step uint64, ke
 	return next
 }
 
-// copyTiles returns the tiles as stored, for comparison.
+// equal compares the newest versions of all tiles.
 func (s *store) equal(other *store) bool {
 	if len(s.versions) != len(other.versions) {
 		return false

@@ -18,8 +18,6 @@ const (
 	fanOut     = 1 << tileHeight // leaves of an inner tile
 	// bucketSize is the number of keys up to which a tile is a bucket.
 	bucketSize = 8
-	// deepestTile is the depth of the last tiles, which are buckets in any case.
-	deepestTile = proof.MapDepth - tileHeight
 )
 
 // tile is one tile, decoded. It is never changed once made.
@@ -38,7 +36,7 @@ type innerNodes [2 * fanOut]protocol.Hash
 func depthOf(id node.ID) int { return int(id.BitLen()) }
 
 // tileID encodes the position of a tile: the bits of the path to it, a bit 1,
-// and as many bits 0 as fill the byte. It is 1 to 32 bytes long, unique, and
+// and as many bits 0 as fill the byte. It is 1 to 33 bytes long, unique, and
 // sorts tiles from left to right.
 func tileID(id node.ID) []byte {
 	last, bits := id.LastByte()
@@ -54,7 +52,7 @@ func tileID(id node.ID) []byte {
 // The first byte of a stored tile.
 const (
 	innerFormat  = 1 // then the bit map of its non-empty leaves (16 bits, the leftmost highest) and their hashes
-	bucketFormat = 2 // then for each key the rest of its path from the tile's last whole byte on, leaf hash, top hash
+	bucketFormat = 2 // then for each key the rest of its path from the tile's last whole byte on, leaf hash, top hash; then a checksum
 )
 
 // encode returns the tile as it is stored.
@@ -81,10 +79,9 @@ func decodeTile(id node.ID, data []byte) (*tile, error) {
 	if len(data) == 0 {
 		return nil, errors.New("no bytes")
 	}
-	format, data := data[0], data[1:]
-	switch format {
+	switch data[0] {
 	case innerFormat:
-		leaves, err := decodeLeaves(id, data)
+		leaves, err := decodeLeaves(id, data[1:])
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +93,7 @@ func decodeTile(id node.ID, data []byte) (*tile, error) {
 		}
 		return newBucket(id, keys), nil
 	}
-	return nil, fmt.Errorf("unknown format %d", format)
+	return nil, fmt.Errorf("unknown format %d", data[0])
 }
 
 func decodeLeaves(id node.ID, data []byte) ([]smt.Node, error) {

@@ -24,13 +24,14 @@ func (e *AbsentError) Error() string { return fmt.Sprintf("log %s is not in the 
 // Tile is one version of one tile, to be stored under the revision that it was
 // made for.
 type Tile struct {
-	ID   []byte // its position, 1 to 32 bytes (3 or 4 as a rule); sorts from left to right
+	ID   []byte // its position, 1 to 33 bytes (3 or 4 as a rule); sorts from left to right
 	Data []byte // some 100 bytes to 800
 }
 
 // TileReader reads stored tiles. Tiles returns, of each tile with one of these
 // ids, the newest version that is stored under this revision or an earlier one,
-// by string(id). A tile that has none is absent from the answer.
+// by string(id). A tile that has none is absent from the answer. One call asks for
+// tiles of one level, at most as many as there are keys in the update or proof.
 type TileReader interface {
 	Tiles(ctx context.Context, ids [][]byte, revision uint64) (map[string][]byte, error)
 }

@@ -124,7 +124,7 @@ func merge(keys, changes []key) ([]key, bool) {
 // is in an inner tile yet, and returns its root.
 func grow(id node.ID, keys []key, made *[]*tile) (protocol.Hash, error) {
 	depth := depthOf(id)
-	if len(keys) <= bucketSize || depth == deepestTile {
+	if len(keys) <= bucketSize {
 		b := newBucket(id, slices.Clone(keys))
 		*made = append(*made, b)
 		return b.root, nil

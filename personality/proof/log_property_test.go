@@ -1,11 +1,13 @@
 package proof
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/transparency-dev/merkle/compact"
 	merkleproof "github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -59,6 +61,26 @@ func (n *naiveLog) check(t *testing.T, b LogBundle, needed []node) {
 	for i, at := range needed {
 		if node(b.Hashes[i].Node) != at || b.Hashes[i].Hash != n.nodes[at] {
 			t.Fatalf("hash %d is %v of node %d, want %v of node %d", i, b.Hashes[i].Hash, b.Hashes[i].Node, n.nodes[at], at)
+		}
+	}
+}
+
+// Balanced roots are what a compact range holds.
+func TestBalancedRootsAreACompactRange(t *testing.T) {
+	n := newTestLog(propertyLength)
+	factory := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+	r := factory.NewEmptyRange(0)
+	for length := uint64(1); length <= propertyLength; length++ {
+		leaf := n.leaf(length - 1)
+		if err := r.Append(leaf[:], nil); err != nil {
+			t.Fatal(err)
+		}
+		roots := n.balancedRoots(t, length)
+		if !slices.EqualFunc(roots, r.Hashes(), func(a protocol.Hash, b []byte) bool { return bytes.Equal(a[:], b) }) {
+			t.Fatalf("length %d: %v, want %x", length, roots, r.Hashes())
+		}
+		if got := RootOf(roots); got != n.root(length) {
+			t.Fatalf("length %d: root %s, want %s", length, got, n.root(length))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -16,16 +17,16 @@ type AnyHash string
 func ParseAnyHash(text string) (AnyHash, error) {
 	algorithm, digits, ok := strings.Cut(text, ":")
 	if !ok {
-		return "", fmt.Errorf("expected two parts for hash; found 1")
+		return "", errors.New("expected two parts for hash; found 1")
 	}
 	if strings.ContainsAny(digits, "ABCDEF") {
-		return "", fmt.Errorf("hash contained uppercase hex values")
+		return "", errors.New("hash contained uppercase hex values")
 	}
 	if err := checkHashAlgorithm(algorithm); err != nil {
 		return "", fmt.Errorf("unable to parse hash algorithm: %w", err)
 	}
 	if len(digits)%2 != 0 {
-		return "", fmt.Errorf("hexadecimal decode failed: Odd number of digits")
+		return "", errors.New("hexadecimal decode failed: Odd number of digits")
 	}
 	for i := range len(digits) {
 		if c := digits[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
@@ -54,10 +55,11 @@ func (h AnyHash) Hash() (Hash, error) {
 // Any returns h in the wider type.
 func (h Hash) Any() AnyHash { return AnyHash(h.String()) }
 
-// checkHashAlgorithm refuses all algorithms but the protocol's only one.
+// checkHashAlgorithm refuses all algorithms but the protocol's only one, with the
+// reference's text.
 func checkHashAlgorithm(name string) error {
 	if name != hashAlgorithm {
-		return fmt.Errorf("Illegal hash algorithm '%s'", name) //lint:ignore ST1005 the reference's text
+		return fmt.Errorf("Illegal hash algorithm '%s'", name)
 	}
 	return nil
 }

@@ -87,8 +87,8 @@ func (e Envelope) appendJSON(b []byte) []byte {
 var envelopeMembers = []string{"contentBytes", "keyId", "signature"}
 
 // UnmarshalJSON reads what MarshalJSON writes, as strictly as the reference:
-// names are case-sensitive, each member stands there once, none is null, and the
-// base64 is canonical. Unknown members are ignored. An array of the three values
+// names are case-sensitive, each member stands there once, none is null. The base64
+// of the content is canonical but for padding, which may be missing. Unknown members are ignored. An array of the three values
 // is accepted too (serde reads structs so).
 func (e *Envelope) UnmarshalJSON(data []byte) error {
 	var parsed Envelope
@@ -99,7 +99,7 @@ func (e *Envelope) UnmarshalJSON(data []byte) error {
 		}
 		switch envelopeMembers[member] {
 		case "contentBytes":
-			parsed.Content, err = decodeBase64(text)
+			parsed.Content, err = decodeBase64AnyPadding(text)
 		case "keyId":
 			parsed.KeyID = KeyID(text)
 		case "signature":

@@ -196,6 +196,11 @@ func checkPublishedRecord(t *testing.T, c struct {
 		t.Fatal(err)
 	}
 	equal(t, "registry index", p.RegistryIndex, c.RegistryIndex)
+	recordID := PackageRecordID
+	if c.Type == "operator" {
+		recordID = OperatorRecordID
+	}
+	equal(t, "fetch token", recordID(p.Envelope.Content), c.FetchToken)
 	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)

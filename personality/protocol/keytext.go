@@ -10,7 +10,10 @@ import (
 // signatureAlgorithm is the protocol's only one: ECDSA over P-256 with SHA-256.
 const signatureAlgorithm = "ecdsa-p256"
 
-var strictBase64 = base64.StdEncoding.Strict()
+var (
+	strictBase64    = base64.StdEncoding.Strict()
+	strictRawBase64 = base64.RawStdEncoding.Strict()
+)
 
 // formatKeyText returns "ecdsa-p256:<base64>", the text form of keys and
 // signatures.
@@ -47,4 +50,18 @@ func decodeBase64(text string) ([]byte, error) {
 		return nil, errors.New("a line end is not base64")
 	}
 	return strictBase64.DecodeString(text)
+}
+
+// decodeBase64AnyPadding is decodeBase64, except that padding may be left off, in
+// part too: so the reference reads record contents in JSON (serde_with, whose
+// padding is "indifferent").
+func decodeBase64AnyPadding(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("a line end is not base64")
+	}
+	digits := strings.TrimRight(text, "=")
+	if padding := len(text) - len(digits); padding > (4-len(digits)%4)%4 {
+		return nil, errors.New("too much padding")
+	}
+	return strictRawBase64.DecodeString(digits)
 }

@@ -35,7 +35,7 @@ type logCase struct {
 	Error        string `json:"error"`
 	State        *stateModel
 	StateBefore  *stateModel `json:"state_before_failure"`
-	StateJSON    *string     `json:"state_json"`
+	StateJSON    string      `json:"state_json"`
 }
 
 // stateModel is a log's state as the vectors describe it. Where the reference
@@ -105,16 +105,11 @@ func checkLog(t *testing.T, c *logCase, log logRun) {
 	}
 	checkState(t, log, c.State)
 	got, err := log.MarshalJSON()
-	if c.StateJSON == nil {
-		if err == nil {
-			t.Errorf("state is written as %s, the reference can not write it", got)
-		}
+	if err != nil {
+		equal(t, "state", "cannot serialise: "+err.Error(), c.StateJSON)
 		return
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "state", string(got), *c.StateJSON)
+	equal(t, "state", string(got), c.StateJSON)
 	again := log.fresh()
 	if err := json.Unmarshal(got, again); err != nil {
 		t.Fatal(err)
@@ -173,7 +168,7 @@ func (l *packageLogRun) add(env Envelope) (Hash, error) {
 	return r.ID, l.Validate(r)
 }
 
-func (l *packageLogRun) heldBy(id KeyID) []string { return heldBy(&l.packageKeyring, id) }
+func (l *packageLogRun) heldBy(id KeyID) []string { return heldBy(&l.keyring, id) }
 
 func heldBy[P ~string](k *keyring[P], id KeyID) []string {
 	names := []string{}
@@ -239,7 +234,7 @@ func (l *operatorLogRun) add(env Envelope) (Hash, error) {
 	return r.ID, l.Validate(r)
 }
 
-func (l *operatorLogRun) heldBy(id KeyID) []string { return heldBy(&l.operatorKeyring, id) }
+func (l *operatorLogRun) heldBy(id KeyID) []string { return heldBy(&l.keyring, id) }
 
 func (l *operatorLogRun) reload(t *testing.T) {
 	t.Helper()

@@ -6,12 +6,9 @@ import "iter"
 // far. The zero value is the empty log. It must not be copied after first use,
 // and is not safe for concurrent use.
 type OperatorLog struct {
-	operatorKeyring
+	keyring[OperatorPermission]
 	namespaces ordered[string, Namespace]
 }
-
-// operatorKeyring hides the type parameter in documentation.
-type operatorKeyring = keyring[OperatorPermission]
 
 // Namespace is a namespace that the operator log defines. Definitions are never
 // changed.

@@ -8,12 +8,9 @@ import "iter"
 //
 // A server need not hold all releases: see [PackageLog.MarshalState].
 type PackageLog struct {
-	packageKeyring
+	keyring[PackagePermission]
 	releases ordered[string, Release]
 }
-
-// packageKeyring hides the type parameter in documentation.
-type packageKeyring = keyring[PackagePermission]
 
 // Release is a version of a package and what became of it.
 type Release struct {

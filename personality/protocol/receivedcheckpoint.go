@@ -2,8 +2,10 @@ package protocol
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 )
 
 // ReceivedCheckpoint is a signed checkpoint as the protocol accepts it from
@@ -109,6 +111,11 @@ func (c *ReceivedCheckpoint) UnmarshalJSON(data []byte) error {
 }
 
 func (c *ReceivedCheckpoint) parseContents(data []byte, timestamped bool) error {
+	// Of this object, whose members are flattened from two structs, the reference
+	// reads unknown members too.
+	if !utf8.Valid(data) {
+		return errors.New("not UTF-8")
+	}
 	members := checkpointMembers
 	if !timestamped {
 		members = members[:3]

@@ -225,7 +225,7 @@ func (i *integrator) resign(ctx context.Context) error {
 }
 
 func (r *Registry) sign(contents protocol.TimestampedCheckpoint) protocol.SignedCheckpoint {
-	return protocol.SignCheckpoint(r.OperatorKey, contents)
+	return contents.Sign(r.OperatorKey)
 }
 
 // timestamp is the present time in seconds, or that of the checkpoint before if

@@ -41,7 +41,7 @@ func (r *Registry) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
 		return c.log, nil
 	}
 	log := new(protocol.OperatorLog)
-	if err := log.UnmarshalState(row.State); err != nil {
+	if err := log.UnmarshalJSON(row.State); err != nil {
 		return nil, fmt.Errorf("read the operator log's state: %w", err)
 	}
 	c.log, c.length = log, row.Length
@@ -95,7 +95,7 @@ func (r *Registry) loadOperatorLog(tx *store.Tx) (store.Log, *protocol.OperatorL
 		return store.Log{LogID: protocol.OperatorLogID()}, log, nil
 	}
 	if err == nil {
-		err = log.UnmarshalState(row.State)
+		err = log.UnmarshalJSON(row.State)
 	}
 	if err != nil {
 		return row, nil, fmt.Errorf("read the operator log: %w", err)
@@ -142,7 +142,7 @@ func (r *Registry) acceptOperatorRecord(tx *store.Tx, row store.Log, log *protoc
 	if err := log.Validate(signed); err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
 	}
-	state, err := log.MarshalState()
+	state, err := log.MarshalJSON() // with its namespaces: there are few
 	if err != nil {
 		return err
 	}

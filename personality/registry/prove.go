@@ -175,7 +175,7 @@ func (r *Registry) VerifyCheckpoint(ctx context.Context, c protocol.SignedCheckp
 			return err
 		}
 		key, known := operator.PublicKey(c.KeyID)
-		signature = verdict(known && operator.HasPermission(c.KeyID, protocol.PermissionCommit) && c.Verify(key))
+		signature = verdict(known && operator.HasPermission(c.KeyID, protocol.PermissionCommit) && c.Verify(key) == nil)
 		return nil
 	})
 	return checkpoint, signature, err

@@ -2,7 +2,6 @@ package sqlitestorage
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *logStorage) GetActiveLogIDs(ctx context.Context) ([]int64, error) {
 // SnapshotForTree implements [storage.ReadOnlyLogStorage]. For a tree without a
 // root it returns the transaction together with [storage.ErrTreeNeedsInit].
 func (s *logStorage) SnapshotForTree(ctx context.Context, tree *trillian.Tree) (storage.ReadOnlyLogTreeTX, error) {
-	snap, err := (*Storage)(s).begin(ctx, s.reader, s.reading, &sql.TxOptions{ReadOnly: true}, tree)
+	snap, err := (*Storage)(s).begin(ctx, s.reader, tree)
 	if snap == nil {
 		return nil, err // a nil interface, not a nil *snapshot
 	}
@@ -49,7 +48,7 @@ func (s *logStorage) SnapshotForTree(ctx context.Context, tree *trillian.Tree) (
 
 // ReadWriteTransaction implements [storage.LogStorage]. It never retries f.
 func (s *logStorage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f storage.LogTXFunc) error {
-	snap, err := (*Storage)(s).begin(ctx, s.writer, s.writing, nil, tree)
+	snap, err := (*Storage)(s).begin(ctx, s.writer, tree)
 	if snap == nil {
 		return err
 	}
@@ -81,7 +80,7 @@ func (s *logStorage) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 			return nil, err
 		}
 	}
-	snap, err := (*Storage)(s).begin(ctx, s.writer, s.writing, nil, tree)
+	snap, err := (*Storage)(s).begin(ctx, s.writer, tree)
 	if snap != nil {
 		defer snap.Close()
 	}
@@ -100,16 +99,16 @@ func (s *logStorage) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 // commitQueued is the queue's commit. It does not watch the calls' contexts:
 // one that gives up must not fail the others.
 func (s *Storage) commitQueued(calls []*queueCall) error {
-	tx, err := s.writer.BeginTx(context.Background(), nil)
+	tx, err := s.writer.begin(context.Background())
 	if err != nil {
 		return s.failed("queueing leaves", err)
 	}
-	defer tx.Rollback()                // no effect after Commit
+	defer tx.rollback()                // no effect after commit
 	snaps := make(map[int64]*snapshot) // one view per tree, within the one transaction
 	for _, call := range calls {
 		snap := snaps[call.tree.TreeId]
 		if snap == nil {
-			snap = &snapshot{storage: s, st: s.writing, tx: tx, tree: call.tree}
+			snap = &snapshot{storage: s, tx: tx, tree: call.tree}
 			snaps[call.tree.TreeId] = snap
 			if err := snap.start(); err != nil {
 				return s.failed("queueing leaves", err)
@@ -119,7 +118,7 @@ func (s *Storage) commitQueued(calls []*queueCall) error {
 			return s.failed("queueing leaves", call.err)
 		}
 	}
-	return s.failed("queueing leaves", tx.Commit())
+	return s.failed("queueing leaves", tx.commit())
 }
 
 func checkHashes(i int, leaf *trillian.LogLeaf) error {
@@ -138,7 +137,7 @@ func (t *snapshot) queueAll(leaves []*trillian.LogLeaf, at time.Time) ([]*trilli
 		return nil, storage.ErrTreeNeedsInit
 	}
 	if !t.nextKnown {
-		if err := t.query(t.st.nextIndex, t.tree.TreeId).Scan(&t.next); err != nil {
+		if err := t.tx.nextIndex.QueryRow(t.tree.TreeId).Scan(&t.next); err != nil {
 			return nil, err
 		}
 		t.nextKnown = true

@@ -2,7 +2,9 @@ package sqlitestorage
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
+	"net/url"
 )
 
 // schemaVersion is kept in PRAGMA user_version; 0 is an empty file.
@@ -71,7 +73,12 @@ CREATE UNIQUE INDEX tiles_by_index ON tiles (tree_id, level, tile_index);
 `
 
 // migrate makes the schema in an empty file and refuses one that it does not know.
-func migrate(db *sql.DB) error {
+func migrate(path string) (err error) {
+	db, err := sql.Open("sqlite", dsn(path, url.Values{"_txlock": {"immediate"}}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	tx, err := db.Begin()
 	if err != nil {
 		return fmt.Errorf("opening: %w", err)

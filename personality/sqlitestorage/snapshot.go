@@ -23,13 +23,9 @@ import (
 // snapshot is a view of one tree within a transaction. It implements
 // [storage.ReadOnlyLogTreeTX] and, like any transaction of Trillian's storage,
 // is for one goroutine at a time.
-//
-// Its statements do not watch a context: each takes microseconds or a few
-// milliseconds, and watching takes a goroutine.
 type snapshot struct {
 	storage *Storage
-	st      *statements
-	tx      *sql.Tx
+	tx      *tx
 	tree    *trillian.Tree
 
 	root       types.LogRootV1         // zero if signedRoot is nil
@@ -38,16 +34,17 @@ type snapshot struct {
 	nextKnown  bool
 }
 
-// begin waits for a connection no longer than ctx. It returns the snapshot
+// begin waits for a connection of p until ctx ends. It returns the snapshot
 // together with [storage.ErrTreeNeedsInit], and without it for other errors.
-func (s *Storage) begin(ctx context.Context, db *sql.DB, st *statements, opts *sql.TxOptions, tree *trillian.Tree) (*snapshot, error) {
-	tx, err := beginTx(ctx, db, opts)
+func (s *Storage) begin(ctx context.Context, p *pool, tree *trillian.Tree) (*snapshot, error) {
+	tx, err := p.begin(ctx)
 	if err != nil {
 		return nil, s.failed("beginning a transaction", err)
 	}
-	snap := &snapshot{storage: s, st: st, tx: tx, tree: tree}
+	snap := &snapshot{storage: s, tx: tx, tree: tree}
 	if err := snap.start(); err != nil {
-		return nil, errors.Join(s.failed("reading the latest root", err), snap.Close())
+		tx.rollback()
+		return nil, s.failed("reading the latest root", err)
 	}
 	if snap.signedRoot == nil {
 		return snap, storage.ErrTreeNeedsInit
@@ -58,7 +55,7 @@ func (s *Storage) begin(ctx context.Context, db *sql.DB, st *statements, opts *s
 // start reads the latest root, with which the view of the database begins.
 func (t *snapshot) start() error {
 	var size, nanos int64
-	err := t.query(t.st.latestRoot, t.tree.TreeId).Scan(&size, &nanos, &t.root.RootHash, &t.root.Metadata)
+	err := t.tx.latestRoot.QueryRow(t.tree.TreeId).Scan(&size, &nanos, &t.root.RootHash, &t.root.Metadata)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -74,23 +71,16 @@ func (t *snapshot) start() error {
 	return nil
 }
 
-// query runs a statement that yields one row.
-func (t *snapshot) query(stmt *sql.Stmt, args ...any) *sql.Row {
-	return t.tx.Stmt(stmt).QueryRow(args...)
-}
-
 func (t *snapshot) failed(doing string, err error) error {
 	return t.storage.failed(fmt.Sprintf("tree %d: %s", t.tree.TreeId, doing), err)
 }
 
 // Commit implements [storage.ReadOnlyLogTreeTX].
-func (t *snapshot) Commit(context.Context) error { return t.failed("committing", t.tx.Commit()) }
+func (t *snapshot) Commit(context.Context) error { return t.failed("committing", t.tx.commit()) }
 
 // Close implements [storage.ReadOnlyLogTreeTX]: it rolls back what is not committed.
 func (t *snapshot) Close() error {
-	if err := t.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
-		return t.failed("rolling back", err)
-	}
+	t.tx.rollback()
 	return nil
 }
 
@@ -116,7 +106,7 @@ func (t *snapshot) GetMerkleNodes(_ context.Context, ids []compact.NodeID) ([]tr
 }
 
 func (t *snapshot) tiles() *tileReader {
-	return &tileReader{treeID: t.tree.TreeId, stmt: t.tx.Stmt(t.st.tile), seen: make(map[tileID][]byte)}
+	return &tileReader{treeID: t.tree.TreeId, stmt: t.tx.tile, seen: make(map[tileID][]byte)}
 }
 
 // GetLeavesByRange implements [storage.ReadOnlyLogTreeTX].
@@ -145,7 +135,7 @@ func (t *snapshot) GetLeavesByRange(_ context.Context, start, count int64) ([]*t
 // leavesFrom returns consecutive leaves from start on: up to count, or up to the
 // first gap.
 func (t *snapshot) leavesFrom(start, count int64) ([]*trillian.LogLeaf, error) {
-	leaves, err := t.collect(t.st.leavesFrom, t.tree.TreeId, start, count)
+	leaves, err := t.collect(t.tx.leavesFrom, t.tree.TreeId, start, count)
 	for i, leaf := range leaves {
 		if leaf.LeafIndex != start+int64(i) {
 			return leaves[:i], err
@@ -163,7 +153,7 @@ func (t *snapshot) GetLeavesByHash(_ context.Context, hashes [][]byte, orderBySe
 	}
 	var leaves []*trillian.LogLeaf
 	for _, hash := range hashes {
-		found, err := t.collect(t.st.leavesByMerkle, t.tree.TreeId, hash, end)
+		found, err := t.collect(t.tx.leavesByMerkle, t.tree.TreeId, hash, end)
 		if err != nil {
 			return nil, t.failed("looking up leaves by hash", err)
 		}
@@ -176,12 +166,12 @@ func (t *snapshot) GetLeavesByHash(_ context.Context, hashes [][]byte, orderBySe
 }
 
 func (t *snapshot) leafByIdentity(hash []byte) (*trillian.LogLeaf, error) {
-	return scanLeaf(t.query(t.st.leafByIdentity, t.tree.TreeId, hash))
+	return scanLeaf(t.tx.leafByIdentity.QueryRow(t.tree.TreeId, hash))
 }
 
 // collect returns the leaves that a statement on fullLeafColumns yields.
 func (t *snapshot) collect(stmt *sql.Stmt, args ...any) ([]*trillian.LogLeaf, error) {
-	rows, err := t.tx.Stmt(stmt).Query(args...)
+	rows, err := stmt.Query(args...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,10 +201,4 @@ func scanLeaf(row scanner) (*trillian.LogLeaf, error) {
 	leaf.QueueTimestamp = timestamppb.New(time.Unix(0, queued))
 	leaf.IntegrateTimestamp = timestamppb.New(time.Unix(0, integrated))
 	return leaf, nil
-}
-
-// beginTx waits for a connection no longer than ctx; the transaction itself does
-// not end with it.
-func beginTx(ctx context.Context, db *sql.DB, opts *sql.TxOptions) (*sql.Tx, error) {
-	return db.BeginTx(ctx, opts)
 }

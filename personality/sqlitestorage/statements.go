@@ -1,6 +1,7 @@
 package sqlitestorage
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 )
@@ -35,8 +36,9 @@ const (
 		ON CONFLICT (tree_id, level, tile_index) DO UPDATE SET hashes = excluded.hashes`
 )
 
-// statements are the prepared statements of one pool of connections.
+// statements are those of one connection.
 type statements struct {
+	begin, commit, rollback        *sql.Stmt
 	latestRoot, storeRoot          *sql.Stmt
 	insertLeaf, nextIndex          *sql.Stmt
 	leafByIdentity, leavesByMerkle *sql.Stmt
@@ -45,23 +47,24 @@ type statements struct {
 	tile, storeTile                *sql.Stmt
 }
 
-func prepare(db *sql.DB) (*statements, error) {
-	st := new(statements)
+// prepare prepares the statements on the session's connection.
+func (s *session) prepare(begin string) error {
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&st.latestRoot, sqlLatestRoot}, {&st.storeRoot, sqlStoreRoot},
-		{&st.insertLeaf, sqlInsertLeaf}, {&st.nextIndex, sqlNextIndex},
-		{&st.leafByIdentity, sqlLeafByIdentity}, {&st.leavesByMerkle, sqlLeavesByMerkle},
-		{&st.leavesFrom, sqlLeavesFrom}, {&st.queuedFrom, sqlQueuedFrom},
-		{&st.queueStart, sqlQueueStart}, {&st.addBatch, sqlAddBatch},
-		{&st.tile, sqlTile}, {&st.storeTile, sqlStoreTile},
+		{&s.begin, begin}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
+		{&s.latestRoot, sqlLatestRoot}, {&s.storeRoot, sqlStoreRoot},
+		{&s.insertLeaf, sqlInsertLeaf}, {&s.nextIndex, sqlNextIndex},
+		{&s.leafByIdentity, sqlLeafByIdentity}, {&s.leavesByMerkle, sqlLeavesByMerkle},
+		{&s.leavesFrom, sqlLeavesFrom}, {&s.queuedFrom, sqlQueuedFrom},
+		{&s.queueStart, sqlQueueStart}, {&s.addBatch, sqlAddBatch},
+		{&s.tile, sqlTile}, {&s.storeTile, sqlStoreTile},
 	} {
 		var err error
-		if *p.stmt, err = db.Prepare(p.text); err != nil {
-			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
+		if *p.stmt, err = s.conn.PrepareContext(context.Background(), p.text); err != nil {
+			return fmt.Errorf("preparing %q: %w", p.text, err)
 		}
 	}
-	return st, nil
+	return nil
 }

@@ -48,14 +48,12 @@ const (
 // Storage is an open database. It implements [storage.Provider] and is safe for
 // concurrent use.
 type Storage struct {
-	path    string
-	lock    *fileLock
-	writer  *sql.DB // one connection, whose transactions take the write lock at once
-	reader  *sql.DB // readConnections connections, read-only
-	writing *statements
-	reading *statements
-	queue   *queue
-	trees   treeCache
+	path   string
+	lock   *fileLock
+	writer *pool // one connection
+	reader *pool // readConnections connections, read-only
+	queue  *queue
+	trees  treeCache
 }
 
 var _ storage.Provider = (*Storage)(nil)
@@ -67,7 +65,7 @@ var _ storage.Provider = (*Storage)(nil)
 // refused with [ErrNewerSchema].
 func Open(dir string) (*Storage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of the Trillian database: %w", err)
+		return nil, fmt.Errorf("Trillian database %s: %w", filepath.Join(dir, databaseFile), err)
 	}
 	path, err := filepath.Abs(filepath.Join(dir, databaseFile))
 	if err != nil {
@@ -93,57 +91,51 @@ func Register(name, dir string) error {
 }
 
 func (s *Storage) open() (err error) {
-	if s.writer, err = sql.Open("sqlite", dsn(s.path, url.Values{
-		"_txlock":       {"immediate"},
-		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"},
-		"_foreign_keys": {"on"},
+	s.queue = &queue{commit: s.commitQueued}
+	if err := migrate(s.path); err != nil {
+		return err
+	}
+	if s.writer, err = s.connect(1, "BEGIN IMMEDIATE", url.Values{
 		"_pragma": {
-			"cache_size(-4096)",
+			"cache_size(-4096)", // KiB
 			"wal_autocheckpoint(1000)",
 			"journal_size_limit(16777216)", // a WAL that grew beyond 16 MiB shrinks again
 		},
-	})); err != nil {
+	}); err != nil {
 		return err
 	}
-	s.writer.SetMaxOpenConns(1)
-	if err := migrate(s.writer); err != nil {
-		return err
-	}
-	if s.reader, err = sql.Open("sqlite", dsn(s.path, url.Values{
+	s.reader, err = s.connect(readConnections, "BEGIN", url.Values{
 		"_query_only": {"on"},
 		"_pragma":     {"cache_size(-2048)"},
-	})); err != nil {
-		return err
-	}
-	s.reader.SetMaxOpenConns(readConnections)
-	s.reader.SetMaxIdleConns(readConnections)
-	if s.writing, err = prepare(s.writer); err != nil {
-		return err
-	}
-	if s.reading, err = prepare(s.reader); err != nil {
-		return err
-	}
-	s.queue = &queue{commit: s.commitQueued}
-	return nil
+	})
+	return err
 }
 
+func (s *Storage) connect(connections int, begin string, params url.Values) (*pool, error) {
+	db, err := sql.Open("sqlite", dsn(s.path, params))
+	if err != nil {
+		return nil, err
+	}
+	return newPool(db, connections, begin)
+}
+
+// dsn adds to params what all connections have in common.
 func dsn(path string, params url.Values) string {
 	params.Set("_busy_timeout", fmt.Sprint(busyTimeoutMillis))
+	params.Set("_journal_mode", "WAL")
+	params.Set("_synchronous", "FULL")
+	params.Set("_foreign_keys", "on")
 	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: params.Encode()}
 	return u.String()
 }
 
-// Close finishes the commits under way and closes the database. Transactions
-// must have ended by then.
+// Close waits for the transactions under way and closes the database.
 func (s *Storage) Close() error {
+	s.queue.close()
 	var errs []error
-	if s.queue != nil {
-		s.queue.close()
-	}
-	for _, db := range []*sql.DB{s.reader, s.writer} {
-		if db != nil {
-			errs = append(errs, db.Close())
+	for _, p := range []*pool{s.reader, s.writer} {
+		if p != nil {
+			errs = append(errs, p.close())
 		}
 	}
 	errs = append(errs, s.lock.release())
@@ -158,11 +150,8 @@ func (s *Storage) AdminStorage() storage.AdminStorage { return (*adminStorage)(s
 
 // checkAccessible reads from the database.
 func (s *Storage) checkAccessible(ctx context.Context) error {
-	var version int
-	if err := s.reader.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return s.failed("reading", err)
-	}
-	return nil
+	_, err := s.readTrees(ctx)
+	return err
 }
 
 // fileLock keeps other processes, and other calls of Open, out of the folder.

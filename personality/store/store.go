@@ -38,19 +38,21 @@ type pool struct {
 
 func newPool(db *sql.DB) pool { return pool{DB: db, statements: new(sync.Map)} }
 
-func (p pool) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := p.statements.Load(query); ok {
-		return s.(*sql.Stmt), nil
+// prepare keeps statements for later transactions. It takes a connection, so
+// no transaction may call it: that might hold the last one.
+func (p pool) prepare(queries []string) {
+	for _, query := range queries {
+		if _, ok := p.statements.Load(query); ok {
+			continue
+		}
+		s, err := p.Prepare(query)
+		if err != nil {
+			continue // the next one who needs it will say so
+		}
+		if _, loaded := p.statements.LoadOrStore(query, s); loaded {
+			s.Close()
+		}
 	}
-	s, err := p.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare %q: %w", query, err)
-	}
-	if other, loaded := p.statements.LoadOrStore(query, s); loaded {
-		s.Close()
-		return other.(*sql.Stmt), nil
-	}
-	return s, nil
 }
 
 // Tx is a transaction: a consistent snapshot, and when made by [DB.Update] the
@@ -59,6 +61,7 @@ type Tx struct {
 	pool    pool
 	tx      *sql.Tx
 	dialect dialect
+	unknown []string // statements that were not prepared on the pool yet
 }
 
 // View runs f in a transaction that only reads, on a snapshot of the database.
@@ -83,12 +86,14 @@ func (db *DB) run(ctx context.Context, p pool, f func(*Tx) error) error {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	defer sqlTx.Rollback()
-	if err := f(&Tx{pool: p, tx: sqlTx, dialect: db.dialect}); err != nil {
+	tx := &Tx{pool: p, tx: sqlTx, dialect: db.dialect}
+	if err := f(tx); err != nil {
 		return err
 	}
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("commit a transaction: %w", err)
 	}
+	p.prepare(tx.unknown)
 	return nil
 }
 
@@ -98,11 +103,15 @@ func (db *DB) Close() error {
 }
 
 func (tx *Tx) stmt(query string) (*sql.Stmt, error) {
-	s, err := tx.pool.prepare(context.Background(), query)
-	if err != nil {
-		return nil, err
+	if s, ok := tx.pool.statements.Load(query); ok {
+		return tx.tx.Stmt(s.(*sql.Stmt)), nil
 	}
-	return tx.tx.Stmt(s), nil
+	s, err := tx.tx.Prepare(query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", query, err)
+	}
+	tx.unknown = append(tx.unknown, query)
+	return s, nil
 }
 
 // exec runs a statement and returns how many rows it changed and the id it gave.

@@ -1,0 +1,119 @@
+// Command bench measures a whole registry: a real server process on loopback,
+// real HTTP, real disk. It prints one table of figures with their targets; what
+// each figure means stands in BENCHMARKS.md. The load generator runs in this
+// process, so it and the server share the machine's processors.
+//
+//	go run ./integration/bench                       # everything, some minutes
+//	go run ./integration/bench -only publish,lone
+//	go run ./integration/bench -only publish -runs 1 -cpuprofile cpu.out
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// settings are the flags.
+type settings struct {
+	dir         string
+	binary      string
+	only        string
+	packages    int
+	publishers  int
+	runs        int
+	lonePosts   int
+	records     int
+	releases    int
+	readSeconds float64
+	cpuProfile  string
+}
+
+// A part measures some figures, on data folders of its own.
+type part struct {
+	name    string
+	measure func(context.Context, *settings, *table) error
+}
+
+var parts = []part{
+	{"publish", measurePublish},
+	{"lone", measureLone},
+	{"read", measureRead},
+	{"large", measureLarge},
+	{"chain", measureChain},
+}
+
+func main() {
+	var s settings
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.name
+	}
+	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated")
+	flag.StringVar(&s.dir, "dir", "", "folder for the registries' data, on the disk to be measured (default: a temporary one)")
+	flag.StringVar(&s.binary, "server", "", "warg-personality program to measure (default: built from this tree)")
+	flag.IntVar(&s.packages, "packages", 10_000, "publish, read: packages, one record each")
+	flag.IntVar(&s.publishers, "publishers", 64, "publishers that post at the same time")
+	flag.IntVar(&s.runs, "runs", 3, "publish: runs, each on a new registry; the median counts")
+	flag.IntVar(&s.lonePosts, "posts", 200, "lone: records posted one by one")
+	flag.IntVar(&s.records, "records", 100_000, "large: packages, one record each")
+	flag.IntVar(&s.releases, "releases", 10_000, "chain: releases of one package")
+	flag.Float64Var(&s.readSeconds, "read-seconds", 5, "read: how long each kind of request is made")
+	flag.StringVar(&s.cpuProfile, "cpuprofile", "", "run the server inside this process and write a profile of both to this file")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, &s); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, s *settings) error {
+	wanted := strings.Split(s.only, ",")
+	for _, name := range wanted {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("-only: there is no part %q", name)
+		}
+	}
+	cleanUp, err := s.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer cleanUp()
+	if err := printMachine(os.Stdout, s.dir); err != nil {
+		return err
+	}
+	var results table
+	for _, p := range parts {
+		if !slices.Contains(wanted, p.name) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "measuring:", p.name)
+		if err := p.measure(ctx, s, &results); err != nil {
+			results.print(os.Stdout)
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	results.print(os.Stdout)
+	return nil
+}
+
+// prepare makes the data folder and builds the server, unless the flags name
+// them.
+func (s *settings) prepare(ctx context.Context) (cleanUp func(), err error) {
+	temporary, err := os.MkdirTemp(s.dir, "warg-bench-")
+	if err != nil {
+		return nil, err
+	}
+	s.dir = temporary
+	if s.binary == "" && s.cpuProfile == "" {
+		s.binary, err = build(ctx, temporary)
+	}
+	return func() { os.RemoveAll(temporary) }, err
+}

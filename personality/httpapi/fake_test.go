@@ -1,0 +1,167 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+// fake answers as the test says and keeps what it was asked. The real registry
+// is tested elsewhere.
+type fake struct {
+	err        error // if set, the answer to everything
+	panicWith  any   // if set, everything panics
+	checkpoint protocol.SignedCheckpoint
+	status     registry.RecordStatus
+	logs       registry.FetchLogsResponse
+	names      []registry.NamedLog
+	leaves     []protocol.LogLeaf
+	bundle     []byte
+	mapBundle  []byte
+	content    []byte
+	verdicts   [2]registry.Verdict
+
+	asked []any // arguments of the last call
+}
+
+func (f *fake) ask(args ...any) error {
+	if f.panicWith != nil {
+		panic(f.panicWith)
+	}
+	f.asked = args
+	return f.err
+}
+
+func (f *fake) LatestCheckpoint(context.Context) (protocol.SignedCheckpoint, error) {
+	return f.checkpoint, f.ask()
+}
+
+func (f *fake) VerifyCheckpoint(_ context.Context, c protocol.SignedCheckpoint) (registry.Verdict, registry.Verdict, error) {
+	return f.verdicts[0], f.verdicts[1], f.ask(c)
+}
+
+func (f *fake) Publish(_ context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error) {
+	return f.status, f.ask(logID, name, env)
+}
+
+func (f *fake) RecordStatus(_ context.Context, logID, recordID protocol.Hash) (registry.RecordStatus, error) {
+	return f.status, f.ask(logID, recordID)
+}
+
+func (f *fake) UploadContent(_ context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
+	uploaded, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	return f.ask(logID, recordID, digest, string(uploaded))
+}
+
+func (f *fake) FetchLogs(_ context.Context, q registry.FetchLogsRequest) (registry.FetchLogsResponse, error) {
+	return f.logs, f.ask(q)
+}
+
+func (f *fake) Names(_ context.Context, logIDs []protocol.Hash) ([]registry.NamedLog, error) {
+	return f.names, f.ask(logIDs)
+}
+
+func (f *fake) Leaves(_ context.Context, start uint64, count int) ([]protocol.LogLeaf, error) {
+	return f.leaves, f.ask(start, count)
+}
+
+func (f *fake) ProveInclusion(_ context.Context, logLength uint64, leafs []uint64) ([]byte, []byte, error) {
+	return f.bundle, f.mapBundle, f.ask(logLength, leafs)
+}
+
+func (f *fake) ProveConsistency(_ context.Context, from, to uint64) ([]byte, error) {
+	return f.bundle, f.ask(from, to)
+}
+
+func (f *fake) HasContent(_ context.Context, digest protocol.Hash) (int64, error) {
+	return int64(len(f.content)), f.ask(digest)
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+func (f *fake) OpenContent(_ context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error) {
+	if err := f.ask(digest); err != nil {
+		return nil, time.Time{}, err
+	}
+	return readCloser{bytes.NewReader(f.content)}, time.Unix(1_700_000_000, 0), nil
+}
+
+func (f *fake) Ready(context.Context) error { return f.ask() }
+
+// server is a handler under test.
+type server struct {
+	t    *testing.T
+	fake *fake
+	http http.Handler
+	log  *strings.Builder
+}
+
+func newServer(t *testing.T, f *fake, o httpapi.Options) *server {
+	log := &strings.Builder{}
+	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	return &server{t, f, httpapi.New(f, o), log}
+}
+
+// do sends a request, a JSON body if there is one, with headers as "name: value".
+func (s *server) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	r := httptest.NewRequest(method, "/", strings.NewReader(body))
+	if err := setPath(r, path); err != nil {
+		s.t.Fatal(err)
+	}
+	r.Host = "registry.example:8090"
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	s.http.ServeHTTP(w, r)
+	return w
+}
+
+func setPath(r *http.Request, path string) error {
+	u, err := r.URL.Parse(path)
+	if err == nil {
+		r.URL, r.RequestURI = u, path
+	}
+	return err
+}
+
+// expect checks a JSON answer.
+func expect(t *testing.T, w *httptest.ResponseRecorder, status int, body string) {
+	t.Helper()
+	if w.Code != status {
+		t.Errorf("status %d, want %d", w.Code, status)
+	}
+	if got := w.Body.String(); got != body {
+		t.Errorf("body\n got %s\nwant %s", got, body)
+	}
+	if got := w.Header().Get("Content-Type"); got != "application/json" {
+		t.Errorf("content type %q", got)
+	}
+}
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
+	}
+}

@@ -46,7 +46,7 @@ func (f *fake) LatestCheckpoint(context.Context) (protocol.SignedCheckpoint, err
 	return f.checkpoint, f.ask()
 }
 
-func (f *fake) VerifyCheckpoint(_ context.Context, c protocol.SignedCheckpoint) (registry.Verdict, registry.Verdict, error) {
+func (f *fake) VerifyCheckpoint(_ context.Context, c protocol.ReceivedCheckpoint) (registry.Verdict, registry.Verdict, error) {
 	return f.verdicts[0], f.verdicts[1], f.ask(c)
 }
 

@@ -53,7 +53,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"short digest", "GET", "/v1/content/sha256:00", "", "", 404, `={"status":404,"type":"contentDigest","id":"sha256:00"}`},
 		{"slash in a hash", "GET", "/v1/content/sha256%2F00", "", "", 400, "Invalid URL: "},
 		{"bad name", "POST", record, strings.Replace(publishBody(), "foo:bar", "Foo:bar", 1), "", 422, "invalid package name `Foo:bar`"},
-		{"bad base64", "POST", record, strings.Replace(publishBody(), "AAEC", "AAE", 1), "", 422, "Failed to deserialize"},
+		{"bad base64", "POST", record, strings.Replace(publishBody(), "AAEC", "AA!C", 1), "", 422, "Failed to deserialize"},
 		{"bad signature", "POST", record, strings.Replace(publishBody(), "ecdsa-p256:", "rsa:", 1), "", 422, "Failed to deserialize"},
 		{"content sources", "POST", record, strings.TrimSuffix(publishBody(), "}") + `,"contentSources":{"sha256:00":[]}}`, "", 501,
 			`={"status":501,"message":"specifying content sources is not supported"}`},

@@ -13,12 +13,9 @@ func (h *handler) verifyCheckpoint(w http.ResponseWriter, r *http.Request) error
 	if err := h.readJSON(w, r, &received); err != nil {
 		return err
 	}
-	checkpoint, signature := registry.Invalid, registry.Invalid
-	// No registry signs roots of another length than 32 bytes.
-	if signed, err := received.Checked(); err == nil {
-		if checkpoint, signature, err = h.registry.VerifyCheckpoint(r.Context(), signed); err != nil {
-			return err
-		}
+	checkpoint, signature, err := h.registry.VerifyCheckpoint(r.Context(), received)
+	if err != nil {
+		return err
 	}
 	return h.writeBody(w, http.StatusOK, api.CheckpointVerificationResponse{
 		Checkpoint: verificationState(checkpoint),

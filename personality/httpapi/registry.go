@@ -15,7 +15,7 @@ type Registry interface {
 	// LatestCheckpoint returns the newest signed checkpoint.
 	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
 	// VerifyCheckpoint judges a checkpoint and its signature separately.
-	VerifyCheckpoint(ctx context.Context, c protocol.SignedCheckpoint) (checkpoint, signature registry.Verdict, err error)
+	VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature registry.Verdict, err error)
 
 	// Publish accepts a record of the package log logID, which belongs to name.
 	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)

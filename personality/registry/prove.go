@@ -158,18 +158,16 @@ func (r *Registry) lastLeaf(ctx context.Context, length, at uint64) (proof.LeafP
 
 // VerifyCheckpoint compares a checkpoint that somebody was given with what this
 // registry signed: are its roots those of that length, and does its signature
-// hold by a key that may sign here?
-func (r *Registry) VerifyCheckpoint(ctx context.Context, c protocol.SignedCheckpoint) (checkpoint, signature Verdict, err error) {
+// hold by a key that may sign here? As in the reference (warg-server,
+// api/v1/monitor.rs), a length that was never a checkpoint's is invalid.
+func (r *Registry) VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature Verdict, err error) {
 	err = r.Store.View(ctx, func(tx *store.Tx) error {
-		ours, err := tx.Checkpoint(c.Contents.LogLength)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			checkpoint = Unverified
-		case err != nil:
+		ours, err := tx.Checkpoint(c.LogLength)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
-		default:
-			checkpoint = verdict(ours.Signed.Contents.Checkpoint == c.Contents.Checkpoint)
 		}
+		roots := ours.Signed.Contents.Checkpoint
+		checkpoint = verdict(err == nil && c.LogRoot == roots.LogRoot.Any() && c.MapRoot == roots.MapRoot.Any())
 		operator, err := r.operatorLog(tx)
 		if err != nil {
 			return err

@@ -67,6 +67,10 @@ func statusOf(tx *store.Tx, record store.Record) (RecordStatus, error) {
 	return status, err
 }
 
+// maxRecordsPerAnswer bounds an answer of [Registry.FetchLogs] however many logs
+// it is about. The rest is fetched by asking again.
+const maxRecordsPerAnswer = 10_000
+
 // FetchLogs returns published records of the operator log and of package logs,
 // as of a checkpoint. Errors: *[CheckpointNotFoundError], *[LogNotFoundError],
 // *[FetchTokenNotFoundError].
@@ -81,11 +85,17 @@ func (r *Registry) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogs
 			return err
 		}
 		answer.More = len(answer.Operator) == q.Limit
+		room := maxRecordsPerAnswer
 		for _, cursor := range q.Packages {
+			if q.Limit = min(q.Limit, room); q.Limit == 0 {
+				answer.More = true
+				break
+			}
 			records, err := fetchLog(tx, cursor.LogID, cursor.FetchToken, q)
 			if err != nil {
 				return err
 			}
+			room -= len(records)
 			answer.More = answer.More || len(records) == q.Limit
 			answer.Packages = append(answer.Packages, PackageRecords{LogID: cursor.LogID, Records: records})
 		}

@@ -37,11 +37,14 @@ func (s *logStorage) GetActiveLogIDs(ctx context.Context) ([]int64, error) {
 }
 
 // SnapshotForTree implements [storage.ReadOnlyLogStorage]. For a tree without a
-// root it returns the transaction together with [storage.ErrTreeNeedsInit].
+// root it returns the transaction, already ended, with [storage.ErrTreeNeedsInit].
 func (s *logStorage) SnapshotForTree(ctx context.Context, tree *trillian.Tree) (storage.ReadOnlyLogTreeTX, error) {
 	snap, err := (*Storage)(s).begin(ctx, s.reader, tree)
 	if snap == nil {
 		return nil, err // a nil interface, not a nil *snapshot
+	}
+	if err != nil {
+		snap.Close() // not all of Trillian's callers would
 	}
 	return snap, err
 }

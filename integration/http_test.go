@@ -146,3 +146,13 @@ func logID(t *testing.T, name string) string {
 	}
 	return parsed.LogID().String()
 }
+
+// checkNotFound makes sure that nothing of a package is published.
+func (s *server) checkNotFound(t *testing.T, name string) {
+	t.Helper()
+	question := map[string]any{"logLength": s.logLength(t), "packages": map[string]any{logID(t, name): nil}}
+	status, answer := s.ask(t, http.MethodPost, "/v1/fetch/logs", question)
+	if status != http.StatusNotFound {
+		t.Errorf("the log of %s: status %d, want 404: %s", name, status, answer)
+	}
+}

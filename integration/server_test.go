@@ -32,8 +32,7 @@ type server struct {
 // folder of its own. At the end of the test it must stop in good order.
 func startServer(t *testing.T, flags ...string) *server {
 	t.Helper()
-	s := &server{dataDir: t.TempDir(), stderr: new(output)}
-	s.flags = append([]string{"serve", "--data-dir", s.dataDir, "--namespace", "example"}, flags...)
+	s := &server{dataDir: t.TempDir(), flags: flags, stderr: new(output)}
 	t.Cleanup(func() {
 		if s.process != nil {
 			s.stop(t)
@@ -54,7 +53,8 @@ func (s *server) start(t *testing.T) {
 	if s.url != "" {
 		listen = strings.TrimPrefix(s.url, "http://")
 	}
-	process := exec.Command(command(t, "warg-personality"), append(s.flags, "--listen", listen)...)
+	args := append([]string{"serve", "--data-dir", s.dataDir, "--listen", listen, "--namespace", "example"}, s.flags...)
+	process := exec.Command(command(t, "warg-personality"), args...)
 	process.Stderr = s.stderr
 	stdout, err := process.StdoutPipe()
 	if err != nil {

@@ -27,7 +27,7 @@ type client struct {
 
 func newClient(address string) *client {
 	transport := &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, DisableCompression: true}
-	return &client{base: "http://" + address + "/", http: &http.Client{Transport: transport}}
+	return &client{base: "http://" + address + "/", http: &http.Client{Transport: transport, Timeout: publishTimeout}}
 }
 
 // do makes a request and returns the body of the answer, which must have the

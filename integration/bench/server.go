@@ -24,6 +24,9 @@ import (
 
 const namespace = "example"
 
+// stopTimeout is how long a server may take to stop before it is killed.
+const stopTimeout = 30 * time.Second
+
 // server is a registry that runs.
 type server struct {
 	*client
@@ -84,6 +87,8 @@ func (s *settings) start(ctx context.Context, data string) (*server, error) {
 		return nil, fmt.Errorf("the server did not start (%w); it said: %s", errors.Join(err, cmd.Wait()), said)
 	}
 	stop := func() error {
+		giveUp := time.AfterFunc(stopTimeout, func() { cmd.Process.Kill() })
+		defer giveUp.Stop()
 		return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
 	}
 	return &server{client: newClient(address), stop: stop, pid: cmd.Process.Pid, took: took}, nil

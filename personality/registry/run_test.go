@@ -1,0 +1,170 @@
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+// load publishes a package with a chain of releases and waits for its end.
+func (s *setup) load(name string, releases int) {
+	a := s.author(name)
+	a.post(initEntry(a.key))
+	for i := range releases {
+		if status := a.post(release(fmt.Sprintf("1.0.%d", i), name)); status.State == registry.Sourcing {
+			if err := a.upload(status.RecordID, name); err != nil && !errors.Is(err, registry.ErrRecordNotSourcing) {
+				s.t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	a.wait(mustHash(s.t, a.head))
+}
+
+func (s *setup) loadAtOnce(packages, releases int) {
+	var wg sync.WaitGroup
+	for i := range packages {
+		wg.Go(func() { s.load(fmt.Sprintf("example:p%d", i), releases) })
+	}
+	wg.Wait()
+}
+
+// What was accepted before a restart is published after it, once.
+func TestRestart(t *testing.T) {
+	s := newSetup(t)
+	s.run()
+	s.loadAtOnce(3, 5)
+	s.stopRunning()
+	a := s.author("example:waiting")
+	status := a.post(initEntry(a.key), release("1.0.0", "content"))
+	second := a.post(yank("1.0.0"))
+	s.must(a.upload(status.RecordID, "content"))
+	s.reopen()
+	s.init(registry.Namespaces{Defined: []string{"example"}})
+	if got := a.status(second.RecordID).State; got != registry.Processing {
+		t.Errorf("after the restart: %v", got)
+	}
+	s.run()
+	a.wait(second.RecordID)
+	s.checkPublished()
+}
+
+// Two processes that sequence and integrate at the same time do no harm.
+func TestTwoAtOnce(t *testing.T) {
+	s := newSetup(t)
+	s.run()
+	defer start(t, registry.New(s.options))()
+	defer start(t, registry.New(s.options))()
+	s.loadAtOnce(6, 20)
+	s.checkPublished()
+	if err := s.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOperatorLog(t *testing.T) {
+	s := newSetup(t)
+	s.run()
+	s.eventually("the operator's record is published", func() bool { return s.Ready(context.Background()) == nil })
+	records := func() []registry.PublishedRecord {
+		t.Helper()
+		checkpoint, err := s.LatestCheckpoint(context.Background())
+		s.must(err)
+		answer, err := s.FetchLogs(context.Background(), registry.FetchLogsRequest{LogLength: checkpoint.Contents.LogLength, Limit: 10})
+		s.must(err)
+		return answer.Operator
+	}
+	if got := records(); len(got) != 1 || got[0].RegistryIndex != 0 {
+		t.Fatalf("operator records after the first start: %+v", got)
+	}
+	s.reopen()
+	// The same again adds nothing; a new one a record; the order of the log is
+	// such that a package comes behind its namespace.
+	s.init(registry.Namespaces{Defined: []string{"example"}})
+	s.init(registry.Namespaces{Defined: []string{"example", "more"}, Imported: []registry.ImportedNamespace{{Namespace: "far", Registry: "far.example"}}})
+	a := s.author("more:one")
+	status := a.post(initEntry(a.key))
+	s.run()
+	published := a.wait(status.RecordID)
+	got := records()
+	if len(got) != 2 || got[1].RegistryIndex >= published.RegistryIndex {
+		t.Fatalf("operator records after the second start: %+v; a package of the new namespace at %d", got, published.RegistryIndex)
+	}
+	var log protocol.OperatorLog
+	for _, r := range got {
+		record, err := protocol.ParseOperatorEnvelope(r.Envelope)
+		s.must(err)
+		s.must(log.Validate(record))
+	}
+	if far, ok := log.Namespace("far"); !ok || !far.Imported || far.Registry != "far.example" {
+		t.Errorf("imported namespace: %+v", far)
+	}
+	for _, n := range []registry.Namespaces{
+		{Defined: []string{"far"}},
+		{Imported: []registry.ImportedNamespace{{Namespace: "more", Registry: "x.example"}}},
+		{Imported: []registry.ImportedNamespace{{Namespace: "far", Registry: "x.example"}}},
+	} {
+		if err := s.InitOperatorLog(context.Background(), n); err == nil {
+			t.Errorf("%+v was taken against the operator log", n)
+		}
+	}
+	s.checkPublished()
+	s.options.OperatorKey = newKey(t)
+	err := registry.New(s.options).InitOperatorLog(context.Background(), registry.Namespaces{})
+	if err == nil || !strings.Contains(err.Error(), "may not sign") {
+		t.Errorf("another operator key: %v", err)
+	}
+}
+
+// Every checkpoint with new roots has its leaf in the checkpoints log, in order.
+func TestCheckpointsLog(t *testing.T) {
+	s := newSetup(t)
+	s.run()
+	for i := range 5 {
+		s.load(fmt.Sprintf("example:p%d", i), 3)
+	}
+	ctx := context.Background()
+	newest, err := s.LatestCheckpoint(ctx)
+	s.must(err)
+	var last protocol.SignedCheckpoint
+	s.eventually("the newest checkpoint is logged", func() bool {
+		root, err := s.options.Checkpoints.Root(ctx)
+		s.must(err)
+		leaves, err := s.options.Checkpoints.Leaves(ctx, 0, int(root.Size))
+		s.must(err)
+		last = protocol.SignedCheckpoint{}
+		for _, leaf := range leaves {
+			before := last.Contents.LogLength
+			s.must(json.Unmarshal(leaf.ExtraData, &last))
+			if string(leaf.Value) != string(last.Contents.Checkpoint.Encode()) || last.Verify(s.key.Public()) != nil || last.Contents.LogLength <= before {
+				t.Fatalf("leaf %d of the checkpoints log: %+v behind length %d", leaf.Index, last, before)
+			}
+		}
+		return last.Contents.LogLength == newest.Contents.LogLength
+	})
+	if last != newest {
+		t.Errorf("logged %+v, newest is %+v", last, newest)
+	}
+}
+
+func TestIdleRegistrySignsAgain(t *testing.T) {
+	s := newSetup(t)
+	s.options.ResignInterval = 1
+	s.Registry = registry.New(s.options)
+	s.run()
+	s.eventually("there is a checkpoint", func() bool { return s.Ready(context.Background()) == nil })
+	first, err := s.LatestCheckpoint(context.Background())
+	s.must(err)
+	s.eventually("it is signed again", func() bool {
+		again, err := s.LatestCheckpoint(context.Background())
+		s.must(err)
+		return again.Contents.Timestamp > first.Contents.Timestamp && again.Contents.Checkpoint == first.Contents.Checkpoint
+	})
+	s.checkPublished()
+}

@@ -81,6 +81,9 @@ func (i *integrator) fetch(ctx context.Context) ([]protocol.LogLeaf, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(leaves) == 0 {
+			return nil, fmt.Errorf("Trillian has a root of %d leaves and does not give leaf %d", root.Size, have)
+		}
 		if fresh, err = i.append(have, leaves); err != nil {
 			return nil, err
 		}

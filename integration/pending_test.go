@@ -80,7 +80,7 @@ func TestNoWait(t *testing.T) {
 // is no error: the client is told to wait for the init, and does.
 func TestReleaseBehindUnpublishedInit(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "--checkpoint-interval", "3s")
+	s := startServer(t, "--checkpoint-interval", "5s")
 	c := newPublisher(t, s)
 	initID := c.submitted(c.run("publish", "init", "--no-wait", "example:quick"))
 	if state := s.recordState(t, "example:quick", initID); state.State != "processing" {

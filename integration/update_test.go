@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A client that follows the registry proves at each update that the log only
@@ -40,23 +41,21 @@ func TestLongLog(t *testing.T) {
 	const releases = 160
 	s := startServer(t, "--checkpoint-interval", "1ms")
 	author, follower := newPublisher(t, s), newReader(t, s)
-	file := author.write("long.wasm", module("long"))
-	want := []string{"init by " + author.keyID}
-	author.run("publish", "init", "example:long")
-	for i := range releases {
+	author.release("example:long", "1.0.0", module("long"))
+	want := []string{"init by " + author.keyID + ", release 1.0.0"}
+	for i := 1; i < releases; i++ {
 		version := fmt.Sprintf("1.%d.0", i)
-		author.run("publish", "release", "--no-wait", "--name", "example:long", "--version", version, file)
+		author.releaseSoon("example:long", version, "release.wasm", s)
 		want = append(want, "release "+version)
 		if i == releases/4 {
-			follower.run("download", "example:long", "--output", "x.wasm")
+			follower.download("example:long")
 		}
 	}
-	author.release("example:end", "1.0.0", module("end")) // by then, all is published
 	s.checkLog(t, "example:long", want...)
 
 	follower.run("update")
 	fresh := newReader(t, s)
-	fresh.run("download", "example:long", "--output", "x.wasm")
+	fresh.download("example:long")
 	for _, c := range []*client{follower, fresh} {
 		info := c.run("info", "example:long")
 		if got := strings.Count(info, "(sha256:"); got != releases {
@@ -89,6 +88,7 @@ func TestOtherHistoryIsRefused(t *testing.T) {
 		t.Errorf("the client said %q", said)
 	}
 	said = reader.refused("update")
+	t.Logf("%q", said)
 	if !strings.Contains(said, "fetch token") && !strings.Contains(said, "registry rewinded checkpoints") {
 		t.Errorf("to a registry set back, the client said %q", said)
 	}
@@ -125,10 +125,22 @@ func TestClearAndReset(t *testing.T) {
 	}
 }
 
+// releaseSoon publishes a file as a version, and waits without the pauses of a
+// second that the client makes.
+func (c *client) releaseSoon(name, version, file string, s *server) {
+	c.t.Helper()
+	recordID := c.submitted(c.run("publish", "release", "--no-wait", "--name", name, "--version", version, file))
+	for deadline := time.Now().Add(10 * time.Second); s.recordState(c.t, name, recordID).State != "published"; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			c.t.Fatalf("version %s of %s is not published", version, name)
+		}
+	}
+}
+
 // checkpointLength returns the length of the log that the client has verified.
 func (c *client) checkpointLength() (length uint64) {
 	c.t.Helper()
-	m := regexp.MustCompile(`"logLength":\s*(\d+)`).FindSubmatch(c.onlyFile(".cache/warg/registries/*/checkpoint.json"))
+	m := regexp.MustCompile(`"logLength":\s*(\d+)`).FindSubmatch(c.onlyFile(".cache/warg/registries/*/checkpoint"))
 	if m == nil {
 		c.t.Fatal("the client keeps no checkpoint")
 	}
@@ -152,7 +164,7 @@ func (c *client) onlyFile(pattern string) []byte {
 // cached reports whether the client keeps content.
 func (c *client) cached() bool {
 	c.t.Helper()
-	files, err := filepath.Glob(filepath.Join(c.home, ".cache/warg/content/sha256/*/*"))
+	files, err := filepath.Glob(filepath.Join(c.home, ".cache/warg/content/sha256/*"))
 	if err != nil {
 		c.t.Fatal(err)
 	}

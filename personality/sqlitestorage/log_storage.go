@@ -106,7 +106,8 @@ func (s *Storage) commitQueued(calls []*queueCall) error {
 	if err != nil {
 		return s.failed("queueing leaves", err)
 	}
-	defer tx.rollback()                // no effect after commit
+	defer tx.rollback() // no effect after commit
+
 	snaps := make(map[int64]*snapshot) // one view per tree, within the one transaction
 	for _, call := range calls {
 		snap := snaps[call.tree.TreeId]

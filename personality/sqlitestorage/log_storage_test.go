@@ -27,8 +27,22 @@ func TestTreeNeedsInit(t *testing.T) {
 	if _, err := snap.LatestSignedLogRoot(t.Context()); err != storage.ErrTreeNeedsInit {
 		t.Errorf("latest root: %v", err)
 	}
+	if _, err := snap.GetMerkleNodes(t.Context(), nil); err != storage.ErrTreeNeedsInit {
+		t.Errorf("nodes: %v", err)
+	}
+	if _, err := snap.GetLeavesByRange(t.Context(), 0, 1); err != storage.ErrTreeNeedsInit {
+		t.Errorf("leaves: %v", err)
+	}
 	if err := snap.Close(); err != nil {
 		t.Error(err)
+	}
+	// Trillian's log server does not always close it: that must not cost a connection.
+	for range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if _, err := s.LogStorage().SnapshotForTree(ctx, tree); err != storage.ErrTreeNeedsInit {
+			t.Fatalf("unclosed snapshots: %v", err)
+		}
+		cancel()
 	}
 	// The transaction begins nevertheless: how else could the first root be stored.
 	err = s.LogStorage().ReadWriteTransaction(t.Context(), tree, func(ctx context.Context, tx storage.LogTreeTX) error {

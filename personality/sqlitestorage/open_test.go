@@ -8,9 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/trillian/storage"
-	"github.com/google/trillian/storage/testonly"
-
 	"github.com/warg-trillian/warg-trillian/personality/sqlitestorage"
 )
 
@@ -85,21 +82,6 @@ func TestPathWithSpecialCharacters(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a ?b=c#d%20&e")
 	openIn(t, dir)
 	if _, err := os.Stat(filepath.Join(dir, "trillian.db")); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestRegister(t *testing.T) {
-	dir := t.TempDir()
-	if err := sqlitestorage.Register("sqlite-test", dir); err != nil {
-		t.Fatal(err)
-	}
-	p, err := storage.NewProvider("sqlite-test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	if _, err := storage.CreateTree(t.Context(), p.AdminStorage(), testonly.LogTree); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // pool is a fixed number of connections, each with its statements prepared.
@@ -28,7 +31,7 @@ type session struct {
 	statements
 }
 
-var errClosed = errors.New("the storage is closed")
+var errClosed = status.Error(codes.Unavailable, "the storage is closed")
 
 // newPool opens size connections. begin is the statement that begins their
 // transactions.

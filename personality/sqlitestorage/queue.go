@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/trillian"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
@@ -57,7 +56,7 @@ func (q *queue) do(ctx context.Context, call *queueCall) ([]*trillian.QueuedLogL
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
-		return nil, status.Error(codes.Unavailable, "the storage is closed")
+		return nil, errClosed
 	}
 	q.waiting = append(q.waiting, call)
 	if !q.running {

@@ -94,6 +94,9 @@ func (t *snapshot) LatestSignedLogRoot(context.Context) (*trillian.SignedLogRoot
 
 // GetMerkleNodes implements [storage.ReadOnlyLogTreeTX].
 func (t *snapshot) GetMerkleNodes(_ context.Context, ids []compact.NodeID) ([]tree.Node, error) {
+	if t.signedRoot == nil {
+		return nil, storage.ErrTreeNeedsInit
+	}
 	tiles := t.tiles()
 	nodes := make([]tree.Node, len(ids))
 	for i, id := range ids {
@@ -111,6 +114,9 @@ func (t *snapshot) tiles() *tileReader {
 
 // GetLeavesByRange implements [storage.ReadOnlyLogTreeTX].
 func (t *snapshot) GetLeavesByRange(_ context.Context, start, count int64) ([]*trillian.LogLeaf, error) {
+	if t.signedRoot == nil {
+		return nil, storage.ErrTreeNeedsInit
+	}
 	if count <= 0 || start < 0 {
 		return nil, status.Errorf(codes.InvalidArgument, "range of %d leaves from %d, want a positive number from 0 or more", count, start)
 	}
@@ -147,6 +153,9 @@ func (t *snapshot) leavesFrom(start, count int64) ([]*trillian.LogLeaf, error) {
 // GetLeavesByHash implements [storage.ReadOnlyLogTreeTX]. Leaves of a LOG that
 // are not integrated are not found.
 func (t *snapshot) GetLeavesByHash(_ context.Context, hashes [][]byte, orderBySequence bool) ([]*trillian.LogLeaf, error) {
+	if t.signedRoot == nil {
+		return nil, storage.ErrTreeNeedsInit
+	}
 	end := int64(math.MaxInt64)
 	if t.tree.TreeType == trillian.TreeType_LOG {
 		end = int64(t.root.TreeSize)

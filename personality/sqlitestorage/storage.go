@@ -25,9 +25,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 
-	"github.com/google/trillian/monitoring"
 	"github.com/google/trillian/storage"
 
 	_ "modernc.org/sqlite" // the database driver "sqlite"
@@ -80,14 +78,6 @@ func Open(dir string) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("Trillian database %s: %w", path, err), s.Close())
 	}
 	return s, nil
-}
-
-// Register makes the database in dir available to Trillian's own programs under
-// name, as [storage.NewProvider] looks it up.
-func Register(name, dir string) error {
-	return storage.RegisterProvider(name, func(monitoring.MetricFactory) (storage.Provider, error) {
-		return Open(dir)
-	})
 }
 
 func (s *Storage) open() (err error) {
@@ -152,35 +142,4 @@ func (s *Storage) AdminStorage() storage.AdminStorage { return (*adminStorage)(s
 func (s *Storage) checkAccessible(ctx context.Context) error {
 	_, err := s.readTrees(ctx)
 	return err
-}
-
-// fileLock keeps other processes, and other calls of Open, out of the folder.
-// It is the lock of a SQLite file of its own, because that works, and is let go
-// when the process dies, wherever SQLite runs.
-type fileLock struct {
-	db   *sql.DB
-	tx   *sql.Tx
-	once sync.Once
-	err  error // of release
-}
-
-func takeLock(path string) (*fileLock, error) {
-	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "_txlock=exclusive&_busy_timeout=0&_error_rc=1"}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, err
-	}
-	tx, err := db.Begin()
-	if err != nil {
-		if isBusy(err) {
-			err = ErrInUse
-		}
-		return nil, errors.Join(err, db.Close())
-	}
-	return &fileLock{db: db, tx: tx}, nil
-}
-
-func (l *fileLock) release() error {
-	l.once.Do(func() { l.err = errors.Join(l.tx.Rollback(), l.db.Close()) })
-	return l.err
 }

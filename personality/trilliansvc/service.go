@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/trillian"
@@ -32,6 +33,9 @@ type Service struct {
 	admin    trillian.TrillianAdminClient
 	log      trillian.TrillianLogClient
 	embedded *embedded // nil: the log server is elsewhere
+
+	closing  sync.Once
+	closeErr error // of the first Close, set in closing
 }
 
 // Dial connects to the log server at target ("host:port" or any gRPC target)
@@ -83,13 +87,17 @@ func (s *Service) waitReady(ctx context.Context) error {
 
 // Close ends the connection. Embedded, it first lets calls that have begun
 // finish, then stops the log server and closes its storage; leaves that are
-// queued but not integrated stay queued. A service must be closed once only.
+// queued but not integrated stay queued. Further calls return what the first did.
 func (s *Service) Close() error {
-	if s.embedded == nil {
-		return s.conn.Close()
-	}
-	s.embedded.stop()
-	return errors.Join(s.conn.Close(), s.embedded.close())
+	s.closing.Do(func() {
+		if s.embedded == nil {
+			s.closeErr = s.conn.Close()
+			return
+		}
+		s.embedded.stop()
+		s.closeErr = errors.Join(s.conn.Close(), s.embedded.close())
+	})
+	return s.closeErr
 }
 
 // withDeadline is a client interceptor: no call waits forever.

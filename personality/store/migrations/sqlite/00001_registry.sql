@@ -27,7 +27,7 @@ CREATE TABLE records (
   record_id      BLOB NOT NULL,
   position       INTEGER,
   state          INTEGER NOT NULL,
-  registry_index INTEGER,
+  registry_index INTEGER UNIQUE,
   accepted_at    INTEGER NOT NULL,
   envelope       BLOB NOT NULL,
   state_before   BLOB,
@@ -35,7 +35,6 @@ CREATE TABLE records (
   UNIQUE (record_id, log),
   UNIQUE (log, position)
 );
-CREATE UNIQUE INDEX records_by_registry_index ON records (registry_index) WHERE registry_index IS NOT NULL;
 
 -- The releases of each package log as accepted. released and yanked are the
 -- positions of the records that did it.

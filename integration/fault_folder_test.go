@@ -95,7 +95,8 @@ func TestUnwritableDataFolder(t *testing.T) {
 		mustContain(t, refusedStart(t, nil, "--data-dir", file), file, "not a directory")
 	})
 	t.Run("read-only", func(t *testing.T) {
-		mustContain(t, refusedStart(t, nil, "--data-dir", readOnlyFolder(t)), "--data-dir")
+		dir := readOnlyFolder(t)
+		mustContain(t, refusedStart(t, nil, "--data-dir", dir), dir)
 	})
 }
 

@@ -20,7 +20,7 @@ var migrations embed.FS
 // and brings its schema up to date. A file with a newer schema is refused. One
 // process at a time may have it open for writing; the caller sees to that.
 func OpenSQLite(ctx context.Context, file string) (*DB, error) {
-	writes, err := openSQLite(file, 1, "_txlock=immediate", pragma("cache_size(-16384)"), pragma("wal_autocheckpoint(4000)"))
+	writes, err := openSQLite(file, 1, "_txlock=immediate", pragma("cache_size(-32768)"), pragma("wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", file, err)
 	}
-	reads, err := openSQLite(file, max(4, 2*runtime.NumCPU()), pragma("query_only(1)"), pragma("cache_size(-4096)"))
+	reads, err := openSQLite(file, max(4, 2*runtime.NumCPU()), pragma("query_only(1)"), pragma("cache_size(-12288)"))
 	if err != nil {
 		writes.Close()
 		return nil, err

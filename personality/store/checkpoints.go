@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 
 	"github.com/warg-trillian/warg-trillian/personality/index"
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
@@ -69,6 +70,9 @@ func (tx *Tx) LatestCheckpoint() (Checkpoint, error) {
 
 // Checkpoint returns the checkpoint of a log length; [ErrNotFound] if there is none.
 func (tx *Tx) Checkpoint(logLength uint64) (Checkpoint, error) {
+	if logLength > math.MaxInt64 { // more than a column holds
+		return Checkpoint{}, ErrNotFound
+	}
 	return tx.checkpoint(`WHERE log_length = ?`, logLength)
 }
 

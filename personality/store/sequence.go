@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"math"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
@@ -130,6 +131,9 @@ type Leaf struct {
 
 // Leaves returns up to limit published leaves from an index on, in order.
 func (tx *Tx) Leaves(start uint64, limit int) ([]Leaf, error) {
+	if start > math.MaxInt64 { // more than a column holds
+		return nil, nil
+	}
 	var all []Leaf
 	err := tx.rows(`SELECT r.registry_index, l.log_id, r.record_id, r.log, r.position FROM records r JOIN logs l ON l.id = r.log
 		WHERE r.registry_index >= ? ORDER BY r.registry_index LIMIT ?`, []any{start, limit}, func(rows *sql.Rows) error {

@@ -87,8 +87,12 @@ func loadPackageLog(tx *store.Tx, row store.Log, record *protocol.PackageRecord)
 }
 
 // validate applies the protocol's rules and this registry's stricter ones to a
-// record, and changes log to the state after it.
+// record, and changes log to the state after it. Whose record it is comes first,
+// as in the reference server: nobody else learns anything about it.
 func validate(tx *store.Tx, row store.Log, log *protocol.PackageLog, record *protocol.SignedPackageRecord) (refusal, err error) {
+	if refusal := checkSignature(log, record); refusal != nil {
+		return refusal, nil
+	}
 	if pending, err := conflicting(tx, row, log, record.Record); pending != nil || err != nil {
 		return pending, err
 	}
@@ -97,7 +101,7 @@ func validate(tx *store.Tx, row store.Log, log *protocol.PackageLog, record *pro
 	}
 	// What the protocol says comes first: its words are those that clients know.
 	if err := log.Validate(record); err != nil {
-		return validationError(err, record.Envelope.KeyID), nil
+		return &RejectionError{err.Error()}, nil
 	}
 	return refusal, nil
 }
@@ -119,20 +123,17 @@ func conflicting(tx *store.Tx, row store.Log, log *protocol.PackageLog, record *
 	return &ConflictPendingPublishError{newest.RecordID}, nil
 }
 
-// validationError gives the verdict of the protocol the form in which the
-// reference server answers: a key or signature that is not right is
-// unauthorized, anything else a rejection.
-func validationError(err error, keyID protocol.KeyID) error {
-	var invalid *protocol.ValidationError
-	if errors.As(err, &invalid) {
-		switch invalid.Rule {
-		case protocol.KeyIDNotRecognized:
-			return &UnauthorizedError{fmt.Sprintf("unknown key id `%s`", keyID)}
-		case protocol.SignatureError:
-			return &UnauthorizedError{"record signature verification failed"}
-		}
+// checkSignature refuses a record that is not signed by a key of its log, with
+// the reference server's words.
+func checkSignature(log *protocol.PackageLog, record *protocol.SignedPackageRecord) error {
+	key, known := signingKey(log, record)
+	if !known {
+		return &UnauthorizedError{fmt.Sprintf("unknown key id `%s`", record.Envelope.KeyID)}
 	}
-	return &RejectionError{err.Error()}
+	if record.VerifySignature(key) != nil {
+		return &UnauthorizedError{"record signature verification failed"}
+	}
+	return nil
 }
 
 // acceptance is a valid record on its way into the store.

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -18,30 +18,9 @@ import (
 // its time, so that it is the same however often it is signed; its extra data is
 // the signed checkpoint in JSON.
 
-// runCheckpointsLog puts checkpoints into the checkpoints log as they come.
-func (r *Registry) runCheckpointsLog(ctx context.Context) {
-	for ctx.Err() == nil {
-		more, err := r.logCheckpoints(ctx)
-		var fault faultError
-		switch {
-		case ctx.Err() != nil:
-			return
-		case errors.As(err, &fault):
-			r.setFault(fault)
-			r.Logger.Error("the checkpoints log does not fit the checkpoints that were signed", "error", err)
-			return
-		case err != nil:
-			r.Logger.Warn("could not put checkpoints into the checkpoints log; trying again", "error", err, "after", retryAfter)
-			r.sleep(ctx, retryAfter, nil)
-		case !more:
-			r.sleep(ctx, idlePoll, r.checkpoint)
-		}
-	}
-}
-
 // logCheckpoints puts some checkpoints into the checkpoints log, in order, and
-// tells whether there may be more.
-func (r *Registry) logCheckpoints(ctx context.Context) (more bool, err error) {
+// returns 0 if there may be more.
+func (r *Registry) logCheckpoints(ctx context.Context) (wait time.Duration, err error) {
 	const batch = 100
 	var size uint64
 	var checkpoints []store.Checkpoint
@@ -55,28 +34,28 @@ func (r *Registry) logCheckpoints(ctx context.Context) (more bool, err error) {
 		return err
 	})
 	if err != nil || len(checkpoints) == 0 {
-		return false, err
+		return idlePoll, err
 	}
 	leaves := make([]trilliansvc.Leaf, len(checkpoints))
 	for i, c := range checkpoints {
 		if leaves[i], err = checkpointLeaf(c.Signed); err != nil {
-			return false, err
+			return 0, err
 		}
 		// One after the other: they are to stand in the order of their lengths.
 		if err := r.Checkpoints.Queue(ctx, leaves[i:i+1]); err != nil {
-			return false, err
+			return 0, err
 		}
 	}
 	if err := r.Checkpoints.Advance(ctx); err != nil {
-		return false, err
+		return 0, err
 	}
 	logged, err := r.checkLogged(ctx, size, leaves)
 	if err != nil || logged == 0 {
-		return false, err
+		return flightPoll, err
 	}
 	last := checkpoints[logged-1].Signed.Contents.LogLength
 	err = r.Store.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
-	return logged == batch, err
+	return 0, err
 }
 
 // checkLogged reads back how many of the leaves are sequenced, and checks that

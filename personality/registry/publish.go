@@ -70,22 +70,19 @@ func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName,
 		}
 	}
 	if key, ok := signingKey(&log, record); ok {
-		record.VerifySignature(key) // for its memory; validation looks at the verdict
+		record.VerifySignature(key) // for its memory; accepting looks at the verdict
 	}
 	return nil
 }
 
 // signingKey finds the key that a record names: known to its log, or brought by
-// the record itself.
+// the init that begins it.
 func signingKey(log *protocol.PackageLog, record *protocol.SignedPackageRecord) (protocol.PublicKey, bool) {
-	if key, ok := log.PublicKey(record.Envelope.KeyID); ok {
-		return key, true
+	if _, _, begun := log.Head(); begun {
+		return log.PublicKey(record.Envelope.KeyID)
 	}
-	for _, entry := range record.Record.Entries {
-		brings := entry.Type == protocol.EntryInit || entry.Type == protocol.EntryGrantFlat
-		if brings && entry.Key.ID() == record.Envelope.KeyID {
-			return entry.Key, true
-		}
+	if entries := record.Record.Entries; len(entries) > 0 && entries[0].Type == protocol.EntryInit && entries[0].Key.ID() == record.Envelope.KeyID {
+		return entries[0].Key, true
 	}
 	return protocol.PublicKey{}, false
 }

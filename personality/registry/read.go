@@ -24,8 +24,30 @@ func (r *Registry) LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpo
 	return c.Signed, err
 }
 
-// RecordStatus returns where a record stands.
+// How long the answer about a record that is being processed is held back, and
+// how often to look for a checkpoint made by another process meanwhile.
+const (
+	statusHold = 200 * time.Millisecond
+	statusPoll = 50 * time.Millisecond
+)
+
+// RecordStatus returns where a record stands. For one that is being processed it
+// waits a moment for its publication: a client that asks right after posting,
+// and would ask again a second later, learns it at once.
 func (r *Registry) RecordStatus(ctx context.Context, logID, recordID protocol.Hash) (RecordStatus, error) {
+	end := time.Now().Add(statusHold)
+	for {
+		newer := r.checkpoints.wait() // before looking, so that none is missed
+		status, err := r.recordStatus(ctx, logID, recordID)
+		left := time.Until(end)
+		if err != nil || status.State != Processing || left <= 0 || ctx.Err() != nil {
+			return status, err
+		}
+		r.sleep(ctx, min(left, statusPoll), newer)
+	}
+}
+
+func (r *Registry) recordStatus(ctx context.Context, logID, recordID protocol.Hash) (RecordStatus, error) {
 	var status RecordStatus
 	err := r.Store.View(ctx, func(tx *store.Tx) error {
 		record, err := findRecord(tx, logID, recordID)

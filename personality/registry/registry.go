@@ -81,6 +81,8 @@ type Registry struct {
 	wake       chan struct{} // something may be ready to sequence
 	checkpoint chan struct{} // there is a checkpoint to put into the checkpoints log
 
+	checkpoints broadcast // this process has made a checkpoint
+
 	operator operatorCache
 
 	mu    sync.Mutex
@@ -144,10 +146,41 @@ func (r *Registry) setFault(err error) {
 	}
 }
 
+func (r *Registry) faulted() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault
+}
+
 func (r *Registry) setStall(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stall = err
+}
+
+// broadcast wakes all who wait for something to happen. The zero value is ready.
+type broadcast struct {
+	mu   sync.Mutex
+	next chan struct{} // guarded by mu; closed when it happens; nil if nobody waits
+}
+
+// wait returns a channel that is closed the next time.
+func (b *broadcast) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+func (b *broadcast) happened() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
 }
 
 // nudge makes a goroutine that waits on c look again.

@@ -21,55 +21,65 @@ const (
 // need no Run. It returns nil when ctx ends.
 func (r *Registry) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { r.runEngine(ctx); return nil })
-	group.Go(func() error { r.runCheckpointsLog(ctx); return nil })
-	group.Go(func() error { r.runExpiry(ctx); return nil })
+	e := &engine{Registry: r}
+	group.Go(func() error { r.repeat(ctx, "publishing", r.wake, e.step); return nil })
+	group.Go(func() error { r.repeat(ctx, "filling the checkpoints log", r.checkpoint, r.logCheckpoints); return nil })
+	group.Go(func() error {
+		r.repeat(ctx, "rejecting records whose content did not come", nil, r.expireUploads)
+		return nil
+	})
 	return group.Wait()
 }
 
-// engine moves records from accepted to published, turn by turn.
+// repeat takes steps until ctx ends. A step returns how long nothing new will
+// have to be done unless somebody nudges wake. After a passing failure it tries
+// again; a fault ends it, and all that another one found would sign on.
+func (r *Registry) repeat(ctx context.Context, what string, wake <-chan struct{}, step func(context.Context) (time.Duration, error)) {
+	for ctx.Err() == nil && r.faulted() == nil {
+		wait, err := step(ctx)
+		var fault faultError
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.As(err, &fault):
+			r.setFault(fault)
+			r.Logger.Error("signing has stopped: what Trillian holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
+			return
+		default:
+			r.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
+			wait = retryAfter
+		}
+		if wait > 0 {
+			r.sleep(ctx, wait, wake)
+		}
+	}
+}
+
+// engine moves records from accepted to published, turn by turn. Its parts are
+// nil until they are loaded from the store, and again after a failure.
 type engine struct {
 	*Registry
 	sequencer  *sequencer
 	integrator *integrator
 }
 
-// runEngine takes turns for as long as there is something to do. After a
-// passing failure it begins again from the store; a fault ends it.
-func (r *Registry) runEngine(ctx context.Context) {
-	var e *engine
-	for ctx.Err() == nil {
-		var err error
-		var wait time.Duration
-		if e == nil {
-			e, err = r.newEngine(ctx)
-		} else {
-			wait, err = e.turn(ctx)
-		}
-		var fault faultError
-		switch {
-		case ctx.Err() != nil:
-			return
-		case errors.As(err, &fault):
-			r.setFault(fault)
-			r.Logger.Error("signing has stopped: what Trillian holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
-			return
-		case errors.Is(err, store.ErrSuperseded):
-			e, err = nil, nil
-		case err != nil:
-			r.Logger.Warn("sequencing or integrating failed; trying again", "error", err, "after", retryAfter)
-			e, wait = nil, retryAfter
-		}
-		r.setStall(err)
-		if wait > 0 {
-			r.sleep(ctx, wait, r.wake)
-		}
+// step takes a turn, beginning from the store if need be.
+func (e *engine) step(ctx context.Context) (wait time.Duration, err error) {
+	if e.integrator == nil {
+		e.sequencer, e.integrator = newSequencer(e.Registry), &integrator{r: e.Registry}
+		err = e.integrator.load(ctx)
+	} else {
+		wait, err = e.turn(ctx)
 	}
-}
-
-func (r *Registry) newEngine(ctx context.Context) (*engine, error) {
-	e := &engine{Registry: r, sequencer: newSequencer(r), integrator: &integrator{r: r}}
-	return e, e.integrator.load(ctx)
+	if err != nil {
+		e.integrator = nil
+	}
+	if errors.Is(err, store.ErrSuperseded) {
+		err = nil
+	}
+	if ctx.Err() == nil {
+		e.setStall(err)
+	}
+	return wait, err
 }
 
 // turn does what can be done now: it queues complete records and, at the same
@@ -135,16 +145,8 @@ func (e *engine) makeCheckpoint(ctx context.Context) error {
 		e.sequencer.published(leaf)
 	}
 	nudge(e.checkpoint)
+	e.checkpoints.happened()
 	return nil
-}
-
-func (r *Registry) runExpiry(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := r.expireUploads(ctx); err != nil && ctx.Err() == nil {
-			r.Logger.Warn("could not reject records whose content did not come", "error", err)
-		}
-		r.sleep(ctx, expireEach, nil)
-	}
 }
 
 // sleep waits until a time has passed, somebody nudges, or ctx ends.

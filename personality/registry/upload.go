@@ -143,9 +143,9 @@ func reject(tx *store.Tx, record store.Record, reason string) error {
 }
 
 // expireUploads rejects records whose content did not come in time.
-func (r *Registry) expireUploads(ctx context.Context) error {
+func (r *Registry) expireUploads(ctx context.Context) (time.Duration, error) {
 	const batch = 100
-	return r.Store.Update(ctx, func(tx *store.Tx) error {
+	return expireEach, r.Store.Update(ctx, func(tx *store.Tx) error {
 		late, err := tx.SourcingSince(r.Now().Add(-r.UploadTimeout), batch)
 		if err != nil {
 			return err

@@ -109,7 +109,7 @@ func TestRejectionTakesDescendants(t *testing.T) {
 	}
 	// The log stands where it stood before: the same versions may come, the
 	// guest is a stranger, 1.0.0 is not yanked.
-	refused(t, &before, before.sign(guest, yank("1.0.0")), &registry.RejectionError{}, "did not have required permission yank")
+	refused(t, &before, before.sign(guest, yank("1.0.0")), &registry.UnauthorizedError{}, "unknown key id")
 	again := before.post(release("2.0.0", "kept"), yank("1.0.0"), release("3.0.0", "kept"))
 	if got := a.wait(again.RecordID); got.State != registry.Published {
 		t.Errorf("after the rejection: %+v", got)

@@ -75,13 +75,15 @@ func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName,
 	return nil
 }
 
-// signingKey finds the key that a record names: known to its log, or brought by
-// the init that begins it.
+// signingKey finds the key whose signature a record must have: the one that it
+// names, if its log knows it, else that of the init that it begins with. That is
+// the reference server's rule (verify_package_record_signature); validation has
+// the last word on whether the key may do this.
 func signingKey(log *protocol.PackageLog, record *protocol.SignedPackageRecord) (protocol.PublicKey, bool) {
-	if _, _, begun := log.Head(); begun {
-		return log.PublicKey(record.Envelope.KeyID)
+	if key, ok := log.PublicKey(record.Envelope.KeyID); ok {
+		return key, true
 	}
-	if entries := record.Record.Entries; len(entries) > 0 && entries[0].Type == protocol.EntryInit && entries[0].Key.ID() == record.Envelope.KeyID {
+	if entries := record.Record.Entries; len(entries) > 0 && entries[0].Type == protocol.EntryInit {
 		return entries[0].Key, true
 	}
 	return protocol.PublicKey{}, false

@@ -86,17 +86,14 @@ func TestFork(t *testing.T) {
 		t.Errorf("beside a record that is not published: %v, want a conflict with %s", err, pending.RecordID)
 	}
 	stranger := s.author("example:one")
-	unknown := "unknown key id `" + string(stranger.key.Public().ID()) + "`"
-	refused(t, stranger, stranger.sign(stranger.key, initEntry(stranger.key)), &registry.UnauthorizedError{}, unknown)
-	again := s.author("example:one")
-	if _, err := again.try(again.sign(a.key, initEntry(a.key))); !errors.As(err, &conflict) {
+	if _, err := stranger.try(stranger.sign(stranger.key, initEntry(stranger.key))); !errors.As(err, &conflict) {
 		t.Errorf("another init beside records that are not published: %v", err)
 	}
 	s.must(a.upload(pending.RecordID, "x"))
 	s.run()
 	a.wait(pending.RecordID)
 	refused(t, &fork, fork.sign(a.key, release("2.0.0", "y")), &registry.RejectionError{}, "previous record hash does not match")
-	refused(t, again, again.sign(a.key, initEntry(a.key)), &registry.RejectionError{}, "non-initial record contained no previous hash")
+	refused(t, stranger, stranger.sign(stranger.key, initEntry(stranger.key)), &registry.RejectionError{}, "non-initial record contained no previous hash")
 	if got := a.wait(init.RecordID); got.State != registry.Published {
 		t.Errorf("init: %+v", got)
 	}

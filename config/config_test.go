@@ -69,8 +69,13 @@ func TestDefaults(t *testing.T) {
 		MaxContentSize:     256 << 20,
 		UploadTimeout:      Duration(24 * time.Hour),
 		CheckpointInterval: Duration(100 * time.Millisecond),
-		LogLevel:           "info",
-		LogFormat:          LogFormatText,
+		Limits: Limits{
+			MaxConnections: 2048, MaxConnectionsPerAddress: 256, FailureRate: 100, MaxQueue: 50_000,
+			MaxPublishing: 256, MaxReading: 32, MaxUploads: 64, MaxLargeBodies: 32,
+			MaxBodySize: 2 << 20, MaxNames: 10_000, RequestTimeout: Duration(30 * time.Second), MinTransferRate: 4 << 10,
+		},
+		LogLevel:  "info",
+		LogFormat: LogFormatText,
 	}
 	if got := mustParse(t); !reflect.DeepEqual(*got, want) {
 		t.Errorf("defaults are\n%+v, want\n%+v", *got, want)

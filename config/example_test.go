@@ -14,6 +14,9 @@ const exampleFile = "warg-personality.yaml"
 // setting matches a commented setting; prose has a space behind the #.
 var setting = regexp.MustCompile(`(?m)^#([a-z-]+: .*)$`)
 
+// companions are settings without which another one is refused.
+var companions = map[string]string{"tls-cert-file": "tls-key-file: x\n", "tls-key-file": "tls-cert-file: x\n"}
+
 // TestExampleFile keeps the example file complete and true: it loads as it is,
 // each of its settings loads with the value shown, it names every setting but
 // the file itself, and it shows the defaults.
@@ -27,8 +30,8 @@ func TestExampleFile(t *testing.T) {
 	}
 	shown := map[string]string{}
 	for _, match := range setting.FindAllStringSubmatch(string(data), -1) {
-		mustParse(t, "--config", writeFile(t, match[1]+"\n"))
 		name, value, _ := strings.Cut(match[1], ": ")
+		mustParse(t, "--config", writeFile(t, match[1]+"\n"+companions[name]))
 		if _, twice := shown[name]; twice {
 			t.Errorf("%s is shown twice", name)
 		}

@@ -27,6 +27,8 @@ type Serve struct {
 	Listen        HostPort `env:"WARG_LISTEN" group:"net" default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve the registry API on (default: ${default}). Port 0 takes a free one."`
 	BaseURL       URL      `env:"WARG_BASE_URL" name:"base-url" group:"net" placeholder:"URL" help:"URL by which clients reach this registry (default: the host that each request names)."`
 	MetricsListen HostPort `env:"WARG_METRICS_LISTEN" group:"net" placeholder:"HOST:PORT" help:"Address to serve metrics on. Not supported yet."`
+	TLSCertFile   string   `env:"WARG_TLS_CERT_FILE" name:"tls-cert-file" group:"net" placeholder:"FILE" help:"PEM file with the certificate for TLS, and those that lead to its root; without it, plain HTTP. Read again on SIGHUP."`
+	TLSKeyFile    string   `env:"WARG_TLS_KEY_FILE" name:"tls-key-file" group:"net" placeholder:"FILE" help:"PEM file with the private key of that certificate. Read again on SIGHUP."`
 
 	DataDir         string   `env:"WARG_DATA_DIR" group:"data" default:"./data" placeholder:"DIR" help:"Folder for everything this registry keeps; made if missing (default: ${default})."`
 	DatabaseURL     Secret   `env:"WARG_DATABASE_URL" name:"database-url" group:"data" placeholder:"DSN" help:"MySQL or MariaDB, as user:password@tcp(host:port)/database; without it, SQLite in the data folder. Not supported yet."`
@@ -37,6 +39,7 @@ type Serve struct {
 	ImportedNamespace  []ImportedNamespace `env:"WARG_IMPORTED_NAMESPACE" group:"who" placeholder:"NAME=REGISTRY" help:"Namespace that another registry serves, and that registry's domain (repeatable); clients are sent there."`
 	OperatorKeyFile    string              `env:"WARG_OPERATOR_KEY_FILE" group:"who" placeholder:"FILE" help:"File with the operator's private key (default: operator.key in the data folder, made at first start). The environment variable WARG_OPERATOR_KEY, holding the key itself, wins over it."`
 	AuthorizedKeysFile string              `env:"WARG_AUTHORIZED_KEYS_FILE" group:"who" placeholder:"FILE" help:"TOML file with the keys that may publish, by namespace and package; without it, anybody may. Read again on SIGHUP."`
+	TokensFile         string              `env:"WARG_TOKENS_FILE" group:"who" placeholder:"FILE" help:"File with the hashes of bearer tokens; with it the registry is private. warg-personality token new makes its lines. Read again on SIGHUP."`
 
 	ContentDir     string        `env:"WARG_CONTENT_DIR" group:"content" placeholder:"DIR" help:"Folder for package content (default: content in the data folder)."`
 	ContentBaseURL URL           `env:"WARG_CONTENT_BASE_URL" name:"content-base-url" group:"content" placeholder:"URL" help:"URL under which clients download content, if not from this server."`
@@ -45,6 +48,8 @@ type Serve struct {
 	UploadTimeout  Duration      `env:"WARG_UPLOAD_TIMEOUT" group:"content" default:"24h" placeholder:"TIME" help:"A record whose content has not come by then is rejected (default: ${default})."`
 
 	CheckpointInterval Duration `env:"WARG_CHECKPOINT_INTERVAL" group:"log" default:"100ms" placeholder:"TIME" help:"At most one checkpoint in this time (default: ${default}). A lone record does not wait for it."`
+
+	Limits
 
 	LogLevel  LogLevel  `env:"WARG_LOG_LEVEL" group:"diag" default:"info" placeholder:"LEVEL" help:"Least severe messages to log: debug, info, warn or error (default: ${default})."`
 	LogFormat LogFormat `env:"WARG_LOG_FORMAT" group:"diag" default:"text" placeholder:"FORMAT" help:"Form of log lines, on standard error: text or json (default: ${default})."`
@@ -69,6 +74,9 @@ func (s *Serve) AfterApply() error {
 	}
 	if s.DatabaseURL != "" && s.DatabaseURLFile != "" {
 		return errors.New("--database-url and --database-url-file (or WARG_DATABASE_URL and WARG_DATABASE_URL_FILE) are both set; keep one")
+	}
+	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
+		return errors.New("--tls-cert-file and --tls-key-file (or WARG_TLS_CERT_FILE and WARG_TLS_KEY_FILE) go together; set both or none")
 	}
 	seen := map[string]string{}
 	for _, n := range s.Namespace {
@@ -99,5 +107,6 @@ a key of the YAML file that --config names. Flags win, then the environment,
 then the file. Lists are comma-separated, or flags given more than once.
 
 When it is ready it prints "listening on ADDRESS". SIGTERM finishes what is
-under way and stops, SIGHUP reads the authorized keys again.`
+under way and stops, SIGHUP reads the authorized keys, the tokens and the
+certificate again.`
 }

@@ -102,9 +102,9 @@ func refusals(t *testing.T, a *author, digest protocol.Hash) []refusal {
 		{name: "digest of an unknown algorithm", key: a.key, record: next(release("2.0.0", "md5:00")), status: 400},
 		{name: "digest of another length", key: a.key, record: next(release("2.0.0", "sha256:00")), status: 400},
 
-		{name: "unknown key", key: stranger, record: good, status: 422, message: "did not have required permission release"},
-		{name: "key id that is none", key: a.key, record: good, spoil: func(e *protocol.Envelope) { e.KeyID = "\"\x00" }, status: 422,
-			message: `the key with ID \"\u0000 did not have required permission release`},
+		{name: "unknown key", key: stranger, record: good, status: 401, message: fmt.Sprintf("unknown key id `%s`", stranger.Public().ID())},
+		{name: "key id that is none", key: a.key, record: good, spoil: func(e *protocol.Envelope) { e.KeyID = "\"\x00" }, status: 401,
+			message: `unknown key id ` + "`" + `\"\u0000` + "`"},
 		{name: "unknown key in a record that needs no permission", key: stranger, record: next(), status: 401,
 			message: fmt.Sprintf("unknown key id `%s`", stranger.Public().ID())},
 		{name: "signature of something else", key: a.key, record: good,
@@ -113,7 +113,7 @@ func refusals(t *testing.T, a *author, digest protocol.Hash) []refusal {
 		{name: "stranger who grants himself nothing", key: stranger, status: 401,
 			record: next(protocol.PackageEntry{Type: protocol.EntryGrantFlat, Key: stranger.Public()})},
 
-		{name: "first record of a package without init", key: a.key, pkg: "example:other", status: 422,
+		{name: "first record of a package without init", key: a.key, pkg: "example:other", status: 401,
 			record: protocol.PackageRecord{Time: now, Entries: []protocol.PackageEntry{release("1.0.0", digest.Any())}}},
 		{name: "init again", key: a.key, record: next(begin), status: 422},
 		{name: "first record again, changed", key: a.key, record: first, status: 422},

@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/tracing"
 )
 
 // Options are what a registry needs to know to open. The command's
@@ -23,6 +26,9 @@ type Options struct {
 	// AuthorizedKeysFile is the TOML file of keys that may publish; empty lets
 	// every key publish. [Server.Reload] reads it again.
 	AuthorizedKeysFile string
+	// TokensFile holds the hashes of the bearer tokens of a private registry;
+	// empty for a public one. [Server.Reload] reads it again.
+	TokensFile string
 
 	// ContentDir is the folder of package content; made if missing.
 	ContentDir string
@@ -43,8 +49,15 @@ type Options struct {
 	// CheckpointInterval is the shortest time between two checkpoints.
 	CheckpointInterval time.Duration
 
-	// Logger takes all messages.
+	Limits Limits
+
+	// Logger takes all messages. Those about a request get its request_id.
 	Logger *slog.Logger
+	// Metrics is where the metrics of this registry, and of no other, are
+	// registered; nil: nowhere.
+	Metrics prometheus.Registerer
+	// Tracing traces requests down to Trillian; nil: nothing is traced.
+	Tracing *tracing.Tracing
 }
 
 // ImportedNamespace is a namespace that another registry serves, and the

@@ -37,6 +37,7 @@ const (
 type Server struct {
 	options  Options
 	registry *registry.Registry
+	private  *httpapi.Private // nil: public
 	handler  http.Handler
 	closers  []func() error // in the order of opening
 }
@@ -65,7 +66,13 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err := s.registry.InitOperatorLog(ctx, namespaces(o)); err != nil {
 		return s, err
 	}
-	s.handler = httpapi.New(s.registry, httpapi.Options{BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, Logger: o.Logger})
+	if s.private, err = openPrivate(o); err != nil {
+		return s, err
+	}
+	s.handler = o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
+		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: o.Limits.MaxNames, Logger: o.Logger,
+		Limits: o.Limits.api(), Private: s.private,
+	}))
 	return s, nil
 }
 
@@ -92,6 +99,7 @@ func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
 		ResignInterval:     resignInterval,
 		UploadTimeout:      o.UploadTimeout,
 		InFlightPerLog:     embeddedInFlightPerLog,
+		MaxQueue:           o.Limits.MaxQueue,
 		Now:                time.Now,
 		Logger:             o.Logger,
 	}
@@ -156,9 +164,17 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Run publishes what is accepted until ctx ends.
 func (s *Server) Run(ctx context.Context) error { return s.registry.Run(ctx) }
 
-// Reload reads the authorized keys again. If they cannot be read, those that
-// were read before stay in force.
+// Reload reads the authorized keys and the tokens again. What can not be read
+// stays in force as it was read before.
 func (s *Server) Reload() error {
+	var tokens error
+	if s.private != nil {
+		tokens = s.private.Tokens.Reload()
+	}
+	return errors.Join(s.reloadKeys(), tokens)
+}
+
+func (s *Server) reloadKeys() error {
 	if s.options.AuthorizedKeysFile == "" {
 		return nil
 	}

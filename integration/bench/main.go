@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -95,10 +96,20 @@ func run(ctx context.Context, s *settings) error {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, "measuring:", p.name)
+		before, err := readUsage()
+		if err != nil {
+			return err
+		}
 		if err := p.measure(ctx, s, &results); err != nil {
 			results.print(os.Stdout)
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		after, err := readUsage()
+		if err != nil {
+			return err
+		}
+		results.note("Other processes took %.0f%% of the processors while %q was measured.",
+			100*after.othersSince(before, runtime.NumCPU()), p.name)
 	}
 	results.print(os.Stdout)
 	return nil

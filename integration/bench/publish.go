@@ -10,35 +10,49 @@ import (
 // measurePublish measures how many records a second are accepted and published:
 // from the first post until a signed checkpoint covers the last record.
 func measurePublish(ctx context.Context, s *settings, t *table) error {
-	var rates, accepts []float64
+	var rates, accepts, costs []float64
 	for range s.runs {
-		accept, rate, err := s.publishRun(ctx)
+		r, err := s.publishRun(ctx)
 		if err != nil {
 			return err
 		}
-		accepts, rates = append(accepts, accept), append(rates, rate)
+		accepts, rates, costs = append(accepts, r.accepted), append(rates, r.published), append(costs, r.cpu)
 	}
 	t.add(fmt.Sprintf("%d packages, one init and release record each, %d publishers", s.packages, s.publishers),
-		"2,000 records/s accepted and published", "%.0f/s (accepted at %.0f/s; runs %.0f)", median(rates), median(accepts), rates)
+		"2,000 records/s accepted and published", "%.0f/s (accepted at %.0f/s; runs %.0f; %.2f ms of the server's processor time a record)",
+		median(rates), median(accepts), rates, median(costs))
 	return nil
 }
 
-func (s *settings) publishRun(ctx context.Context) (accept, rate float64, err error) {
+// publishResult is records a second, and milliseconds of the server's processor
+// time a record.
+type publishResult struct{ accepted, published, cpu float64 }
+
+func (s *settings) publishRun(ctx context.Context) (r publishResult, err error) {
 	srv, _, err := s.newServer(ctx, "publish")
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
 	defer srv.stop()
 	records, err := srv.prepareLoad(ctx, s.packages, s.publishers)
 	if err != nil {
-		return 0, 0, err
+		return r, err
+	}
+	before, err := srv.cpuTime()
+	if err != nil {
+		return r, err
 	}
 	accepted, published, err := srv.load(ctx, records, s.publishers)
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
-	perSecond := func(d time.Duration) float64 { return float64(len(records)) / d.Seconds() }
-	return perSecond(accepted), perSecond(published), srv.verify(ctx, records)
+	after, err := srv.cpuTime()
+	if err != nil {
+		return r, err
+	}
+	n := float64(len(records))
+	r = publishResult{n / accepted.Seconds(), n / published.Seconds(), (after - before).Seconds() * 1000 / n}
+	return r, srv.verify(ctx, records)
 }
 
 // prepareLoad brings the content and signs the records.

@@ -12,7 +12,10 @@ import (
 )
 
 // table is what was measured, in Markdown.
-type table struct{ rows [][3]string }
+type table struct {
+	rows  [][3]string
+	notes []string
+}
 
 func (t *table) add(figure, target, measured string, args ...any) {
 	row := [3]string{figure, target, fmt.Sprintf(measured, args...)}
@@ -20,11 +23,20 @@ func (t *table) add(figure, target, measured string, args ...any) {
 	t.rows = append(t.rows, row)
 }
 
+// note adds a line below the table.
+func (t *table) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+}
+
 func (t *table) print(w io.Writer) {
 	fmt.Fprintf(w, "\n| figure | target | measured |\n|---|---|---|\n")
 	for _, r := range t.rows {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(r[:], " | "))
 	}
+	for _, n := range t.notes {
+		fmt.Fprintf(w, "\n%s", n)
+	}
+	fmt.Fprintln(w)
 }
 
 // percentile returns the smallest value that a part p of all values does not

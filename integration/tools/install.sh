@@ -39,3 +39,5 @@ else
 	say "building the official client, warg-cli $warg_version (about 5 minutes, once)"
 	cargo install warg-cli --version "$warg_version" --locked --quiet --root "$tools"
 fi
+
+integration/tools/trillian.sh

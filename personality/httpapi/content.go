@@ -45,8 +45,10 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	header.Set("Content-Type", "application/wasm")
 	header.Set("ETag", `"`+name+`"`)
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeContent(w, r, "", modTime, file)
+	header.Set("Cache-Control", h.cacheScope()+", max-age=31536000, immutable")
+	counted := &statusRecorder{ResponseWriter: w}
+	http.ServeContent(counted, r, "", modTime, file)
+	h.Observer.ContentServed(counted.bytes)
 	return nil
 }
 
@@ -55,6 +57,17 @@ func contentName(digest protocol.Hash) string {
 }
 
 func (h *handler) contentURL(r *http.Request, digest protocol.Hash) string {
-	base := strings.TrimRight(cmp.Or(h.ContentBaseURL, h.BaseURL), "/")
-	return cmp.Or(base, baseURL(r)) + "/content/" + contentName(digest)
+	path := "content/" + contentName(digest)
+	if h.ContentBaseURL != "" { // another server, which knows no links of ours
+		return strings.TrimRight(h.ContentBaseURL, "/") + "/" + path
+	}
+	return cmp.Or(strings.TrimRight(h.BaseURL, "/"), baseURL(r)) + "/" + h.link(http.MethodGet, path)
+}
+
+// cacheScope says who may keep content: shared caches too, if it is for all.
+func (h *handler) cacheScope() string {
+	if h.Private != nil {
+		return "private"
+	}
+	return "public"
 }

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 )
 
@@ -18,7 +20,9 @@ var internalError = &api.MessageError{Code: 500, Message: "an error occurred whi
 
 // writeError answers with what the error means to the client.
 func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate translator, err error) {
-	if errors.Is(err, registry.ErrOverloaded) {
+	if refusal, ok := is[*limits.Refusal](err); ok {
+		refusal.SetHeader(w.Header())
+	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1") // seconds
 	}
 	body := asAPIError(err)
@@ -34,6 +38,7 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 			h.Logger.ErrorContext(r.Context(), "unexpected error", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 	}
+	h.Observer.Refused(reason(err, observedStatus(r, body.Status())))
 	h.writeBody(w, body.Status(), body)
 }
 
@@ -57,6 +62,15 @@ func is[T error](err error) (T, bool) {
 // messageError translates what all APIs have in common. The ledger and the
 // checkpoint verification API have nothing else.
 func messageError(err error) api.Error {
+	if e, ok := is[*limits.Refusal](err); ok {
+		return &api.MessageError{Code: uint16(e.Status), Message: e.Message}
+	}
+	if e, ok := is[*registry.TooLargeError](err); ok {
+		return &api.MessageError{Code: 413, Message: e.Error()}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &api.MessageError{Code: 503, Message: "the request took too long; try again later"}
+	}
 	if errors.Is(err, registry.ErrOverloaded) {
 		return &api.MessageError{Code: 503, Message: registry.ErrOverloaded.Error()}
 	}

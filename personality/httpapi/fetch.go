@@ -31,9 +31,11 @@ func (h *handler) fetchCheckpoint(w http.ResponseWriter, r *http.Request) error 
 
 func (h *handler) fetchLogs(w http.ResponseWriter, r *http.Request) error {
 	var request api.FetchLogsRequest
-	if err := h.readJSON(w, r, &request); err != nil {
+	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	query, err := h.logsQuery(request)
 	if err != nil {
 		return err
@@ -99,9 +101,11 @@ func publishedRecords(records []registry.PublishedRecord) []api.PublishedRecord 
 
 func (h *handler) fetchNames(w http.ResponseWriter, r *http.Request) error {
 	var request api.FetchPackageNamesRequest
-	if err := h.readJSON(w, r, &request); err != nil {
+	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	asked := request.Packages[:min(len(request.Packages), maxNames)]
 	names, err := h.names(r, asked)
 	if err != nil {

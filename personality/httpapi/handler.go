@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/personality/api"
 )
 
@@ -32,8 +33,12 @@ type Options struct {
 	// DefaultMaxItems.
 	MaxItems int
 	// Logger gets unexpected errors, and each request at debug level. Nil means
-	// [slog.Default].
+	// [slog.Default]. Lines about a request have its context: see [LogRequestIDs].
 	Logger *slog.Logger
+	// Observer is told what is answered; nil for nobody.
+	Observer Observer
+	Limits   Limits
+	Private  *Private // nil: the registry is public
 }
 
 type handler struct {
@@ -47,6 +52,9 @@ func New(reg Registry, o Options) http.Handler {
 	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
 	o.MaxItems = cmp.Or(o.MaxItems, DefaultMaxItems)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	h := &handler{registry: reg, Options: o}
 
 	mux := http.NewServeMux()
@@ -54,26 +62,26 @@ func New(reg Registry, o Options) http.Handler {
 		mux.Handle(method+" /"+path, h.endpoint(translate, serve))
 		mux.Handle("/"+path, h.endpoint(messageError, wrongMethod(method)))
 	}
-	v1 := func(method, path string, translate translator, serve serveFunc) {
-		route(method, path, translate, thisRegistry(serve))
+	v1 := func(need access.Permission, method, path string, translate translator, serve serveFunc) {
+		route(method, path, translate, h.permit(need, thisRegistry(serve)))
 	}
-	v1("POST", api.FetchLogsPath, fetchError, h.fetchLogs)
-	v1("GET", api.FetchCheckpointPath, fetchError, h.fetchCheckpoint)
-	v1("POST", api.FetchPackageNamesPath, fetchError, h.fetchNames)
-	v1("GET", api.LedgerSourcesPath, messageError, h.ledgerSources)
-	v1("GET", "v1/ledger/records/{start}", messageError, h.ledgerRecords)
-	v1("POST", "v1/package/{log}/record", packageError, h.publish)
-	v1("GET", "v1/package/{log}/record/{record}", packageError, h.packageRecord)
-	v1("POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
-	v1("GET", "v1/content/{digest}", contentError, h.contentSources)
-	v1("POST", api.ProveConsistencyPath, proofError, h.proveConsistency)
-	v1("POST", api.ProveInclusionPath, proofError, h.proveInclusion)
-	v1("POST", api.VerifyCheckpointPath, messageError, h.verifyCheckpoint)
+	v1(access.Read, "POST", api.FetchLogsPath, fetchError, h.timed(h.fetchLogs))
+	v1(access.Read, "GET", api.FetchCheckpointPath, fetchError, h.timed(h.fetchCheckpoint))
+	v1(access.Read, "POST", api.FetchPackageNamesPath, fetchError, h.timed(h.fetchNames))
+	v1(access.Read, "GET", api.LedgerSourcesPath, messageError, h.timed(h.ledgerSources))
+	v1(access.Read, "GET", "v1/ledger/records/{start}", messageError, h.timed(h.ledgerRecords))
+	v1(access.Publish, "POST", "v1/package/{log}/record", packageError, h.timed(h.publish))
+	v1(access.Read, "GET", "v1/package/{log}/record/{record}", packageError, h.timed(h.recordStatus))
+	v1(access.Publish, "POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
+	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.timed(h.contentSources))
+	v1(access.Read, "POST", api.ProveConsistencyPath, proofError, h.timed(h.proveConsistency))
+	v1(access.Read, "POST", api.ProveInclusionPath, proofError, h.timed(h.proveInclusion))
+	v1(access.Read, "POST", api.VerifyCheckpointPath, messageError, h.timed(h.verifyCheckpoint))
 
-	route("GET", "content/{name}", contentError, h.content)
+	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)
 	route("GET", "readyz", messageError, h.ready)
 	mux.Handle("/", h.endpoint(messageError, notFound))
-	return h.guard(crossOrigin(mux))
+	return h.guard(crossOrigin(h.limitClients(mux)))
 }

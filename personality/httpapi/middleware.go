@@ -23,11 +23,17 @@ func (h *handler) endpoint(translate translator, serve serveFunc) http.Handler {
 	})
 }
 
-// guard logs requests at debug level, and answers for handlers that panic.
+// guard gives requests their ids, reports them when they are over, and answers
+// for handlers that panic.
 func (h *handler) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, outer *http.Request) {
 		start := time.Now()
+		r := identify(w, outer)
 		recorder := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			outer.Pattern = r.Pattern // for those around this handler
+			h.report(r, recorder.status, time.Since(start))
+		}()
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
@@ -38,21 +44,29 @@ func (h *handler) guard(next http.Handler) http.Handler {
 				if recorder.status != 0 {
 					panic(http.ErrAbortHandler) // too late to answer: cut the connection
 				}
+				h.Observer.Refused(reasonInternal)
 				h.writeBody(recorder, http.StatusInternalServerError, internalError)
-			}
-			if h.Logger.Enabled(r.Context(), slog.LevelDebug) {
-				h.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
-					"status", recorder.status, "took", time.Since(start))
 			}
 		}()
 		next.ServeHTTP(recorder, r)
 	})
 }
 
+// report tells the observer, and at debug level the log, of a request that is
+// over.
+func (h *handler) report(r *http.Request, status int, took time.Duration) {
+	status = observedStatus(r, status)
+	h.Observer.Answered(route(r), status, took)
+	if h.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		h.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", status, "took", took)
+	}
+}
+
 // statusRecorder remembers what was answered.
 type statusRecorder struct {
 	http.ResponseWriter
-	status int // 0: nothing yet
+	status int   // 0: nothing yet
+	bytes  int64 // of the body
 }
 
 func (w *statusRecorder) WriteHeader(status int) {
@@ -64,7 +78,9 @@ func (w *statusRecorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
 }
 
 // ReadFrom lets the server send files without copying them.
@@ -72,20 +88,22 @@ func (w *statusRecorder) ReadFrom(r io.Reader) (int64, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return io.Copy(w.ResponseWriter, r)
+	n, err := io.Copy(w.ResponseWriter, r)
+	w.bytes += n
+	return n, err
 }
 
 // Unwrap is for [http.ResponseController].
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // crossOrigin lets scripts of all web sites use the API, as the reference does;
-// there is nothing to protect: no cookies, no credentials.
+// there is nothing to protect: no cookies, and no token that a browser keeps.
 func crossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Methods", "GET,POST")
-			w.Header().Set("Access-Control-Allow-Headers", "content-type,accept")
+			w.Header().Set("Access-Control-Allow-Headers", "authorization,content-type,accept")
 			w.WriteHeader(http.StatusOK)
 			return
 		}

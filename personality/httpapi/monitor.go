@@ -10,9 +10,11 @@ import (
 
 func (h *handler) verifyCheckpoint(w http.ResponseWriter, r *http.Request) error {
 	var received protocol.ReceivedCheckpoint
-	if err := h.readJSON(w, r, &received); err != nil {
+	leave, err := h.readJSON(w, r, h.Limits.Reading, &received)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	checkpoint, signature, err := h.registry.VerifyCheckpoint(r.Context(), received)
 	if err != nil {
 		return err

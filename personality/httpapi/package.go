@@ -15,9 +15,11 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var request api.PublishRecordRequest
-	if err := h.readJSON(w, r, &request); err != nil {
+	leave, err := h.readJSON(w, r, h.Limits.Publishing, &request)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	expected := request.PackageName.LogID()
 	if expected.Any() != logID {
 		return badRequest("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`",
@@ -26,14 +28,21 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request) error {
 	if len(request.ContentSources) > 0 {
 		return &api.PackageError{Variant: api.NotSupported, Message: "specifying content sources is not supported"}
 	}
+	key := request.Record.KeyID
+	if err := h.Limits.Records.Check(key); err != nil {
+		return err
+	}
 	status, err := h.registry.Publish(r.Context(), expected, request.PackageName, request.Record)
 	if err != nil {
 		return err
 	}
-	return h.writeBody(w, http.StatusAccepted, packageRecord(expected, status))
+	if status.State != registry.Published { // everybody can post a published one again
+		h.Limits.Records.Charge(key)
+	}
+	return h.writeBody(w, http.StatusAccepted, h.packageRecord(expected, status))
 }
 
-func (h *handler) packageRecord(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) recordStatus(w http.ResponseWriter, r *http.Request) error {
 	logID, recordID, err := pathRecord(r)
 	if err != nil {
 		return err
@@ -42,7 +51,7 @@ func (h *handler) packageRecord(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.writeBody(w, http.StatusOK, packageRecord(logID, status))
+	return h.writeBody(w, http.StatusOK, h.packageRecord(logID, status))
 }
 
 func (h *handler) uploadContent(w http.ResponseWriter, r *http.Request) error {
@@ -58,7 +67,15 @@ func (h *handler) uploadContent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.notRequired(r, logID, recordID, anyDigest)
 	}
-	if err := h.registry.UploadContent(r.Context(), logID, recordID, digest, r.Body); err != nil {
+	leave, err := h.Limits.Uploading.Enter(r.Context())
+	if err != nil {
+		return err
+	}
+	defer leave()
+	body := &countingReader{Reader: r.Body}
+	err = h.registry.UploadContent(r.Context(), logID, recordID, digest, body)
+	h.Observer.ContentReceived(body.bytes)
+	if err != nil {
 		return err
 	}
 	w.Header().Set("Location", h.contentURL(r, digest))
@@ -98,7 +115,7 @@ func pathRecord(r *http.Request) (logID, recordID protocol.Hash, err error) {
 }
 
 // packageRecord puts the status of a record into the API's form.
-func packageRecord(logID protocol.Hash, status registry.RecordStatus) api.PackageRecord {
+func (h *handler) packageRecord(logID protocol.Hash, status registry.RecordStatus) api.PackageRecord {
 	record := api.PackageRecord{RecordID: status.RecordID.Any()}
 	switch status.State {
 	case registry.Sourcing:
@@ -107,7 +124,7 @@ func packageRecord(logID protocol.Hash, status registry.RecordStatus) api.Packag
 			record.MissingContent = append(record.MissingContent, api.HashEntry[api.MissingContent]{
 				Hash: digest.Any(),
 				Value: api.MissingContent{Upload: []api.UploadEndpoint{
-					{Method: http.MethodPost, URL: api.UploadContentPath(logID, status.RecordID, digest)},
+					{Method: http.MethodPost, URL: h.link(http.MethodPost, api.UploadContentPath(logID, status.RecordID, digest))},
 				}},
 			})
 		}

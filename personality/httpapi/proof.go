@@ -8,9 +8,11 @@ import (
 
 func (h *handler) proveConsistency(w http.ResponseWriter, r *http.Request) error {
 	var request api.ConsistencyRequest
-	if err := h.readJSON(w, r, &request); err != nil {
+	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	bundle, err := h.registry.ProveConsistency(r.Context(), request.From, request.To)
 	if err != nil {
 		return err
@@ -20,9 +22,11 @@ func (h *handler) proveConsistency(w http.ResponseWriter, r *http.Request) error
 
 func (h *handler) proveInclusion(w http.ResponseWriter, r *http.Request) error {
 	var request api.InclusionRequest
-	if err := h.readJSON(w, r, &request); err != nil {
+	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	if err := h.checkItems("leafs", len(request.Leafs)); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
@@ -17,17 +19,32 @@ func badRequest(format string, args ...any) error {
 	return &api.MessageError{Code: 400, Message: fmt.Sprintf(format, args...)}
 }
 
-// readJSON reads the request's body into dst. The statuses and texts are those
-// of axum, the reference's HTTP library.
-func (h *handler) readJSON(w http.ResponseWriter, r *http.Request, dst interface{ UnmarshalJSON([]byte) error }) error {
+// readJSON reads the request's body, waits for a turn at the gate and reads the
+// body into dst; leave ends the turn. Nobody has a turn while a body trickles
+// in. The statuses and texts are those of axum, the reference's HTTP library.
+func (h *handler) readJSON(w http.ResponseWriter, r *http.Request, gate *limits.Gate, dst interface{ UnmarshalJSON([]byte) error }) (leave func(), err error) {
 	if !isJSON(r.Header.Get("Content-Type")) {
-		return &api.MessageError{Code: 415, Message: "Expected request with `Content-Type: application/json`"}
+		return nil, &api.MessageError{Code: 415, Message: "Expected request with `Content-Type: application/json`"}
 	}
-	body, err := h.readBody(w, r)
+	body, leaveBody, err := h.readBody(w, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = dst.UnmarshalJSON(body)
+	leaveGate, err := gate.Enter(r.Context())
+	if err != nil {
+		leaveBody()
+		return nil, err
+	}
+	leave = func() { leaveGate(); leaveBody() }
+	if err := decode(body, dst); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
+
+func decode(body []byte, dst interface{ UnmarshalJSON([]byte) error }) error {
+	err := dst.UnmarshalJSON(body)
 	if err != nil && !json.Valid(body) {
 		return badRequest("Failed to parse the request body as JSON: %v", err)
 	}
@@ -37,28 +54,45 @@ func (h *handler) readJSON(w http.ResponseWriter, r *http.Request, dst interface
 	return nil
 }
 
-func (h *handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := &api.MessageError{Code: 413, Message: "Failed to buffer the request body: length limit exceeded"}
+// smallBody is the size in bytes up to which a body is read without waiting at
+// the gate for large ones. A record hardly ever has more.
+const smallBody = 16 << 10
+
+// readBody reads a body of at most MaxBody. No more memory is taken than has
+// come, and a large one holds a place among the large ones until leave.
+func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, leave func(), err error) {
 	if r.ContentLength > h.MaxBody {
-		return nil, tooLarge
+		return nil, nil, bodyError(&http.MaxBytesError{Limit: h.MaxBody})
 	}
 	limited := http.MaxBytesReader(w, r.Body, h.MaxBody)
-	var body []byte
-	var err error
-	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(limited, body)
-	} else {
-		body, err = io.ReadAll(limited)
+	var all bytes.Buffer
+	if r.ContentLength > 0 {
+		all.Grow(int(min(r.ContentLength, smallBody) + bytes.MinRead))
 	}
-	var beyond *http.MaxBytesError
-	if errors.As(err, &beyond) {
-		return nil, tooLarge
+	if _, err := io.CopyN(&all, limited, smallBody); err == io.EOF {
+		return all.Bytes(), func() {}, nil
+	} else if err != nil {
+		return nil, nil, bodyError(err)
 	}
+	leave, err = h.Limits.LargeBodies.Enter(r.Context())
 	if err != nil {
-		return nil, badRequest("Failed to buffer the request body: %v", err)
+		return nil, nil, err
 	}
-	return body, nil
+	if _, err := all.ReadFrom(limited); err != nil {
+		leave()
+		return nil, nil, bodyError(err)
+	}
+	return all.Bytes(), leave, nil
+}
+
+func bodyError(err error) error {
+	if _, ok := is[*http.MaxBytesError](err); ok {
+		return &api.MessageError{Code: 413, Message: "Failed to buffer the request body: length limit exceeded"}
+	}
+	if _, ok := is[*limits.Refusal](err); ok {
+		return err
+	}
+	return badRequest("Failed to buffer the request body: %v", err)
 }
 
 // isJSON takes what axum takes: application/json or application/...+json, with

@@ -151,6 +151,7 @@ func (i *integrator) checkConsistency(ctx context.Context, from uint64, fromRoot
 // the leaves that are published by it. [store.ErrSuperseded] if another process
 // was first.
 func (i *integrator) integrate(ctx context.Context) ([]protocol.LogLeaf, error) {
+	start := time.Now()
 	next, err := i.nextCheckpoint(ctx)
 	if err != nil {
 		return nil, err
@@ -183,6 +184,7 @@ func (i *integrator) integrate(ctx context.Context) ([]protocol.LogLeaf, error) 
 	}
 	published := i.tail
 	i.signed = i.r.Now()
+	i.r.Observer.Integrated(Integration{Records: len(published), Tiles: len(tiles), Took: time.Since(start)})
 	return published, i.begin(next)
 }
 

@@ -18,6 +18,9 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 	if want := name.LogID(); want != logID {
 		return RecordStatus{}, &InvalidError{fmt.Sprintf("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`", want, name, logID)}
 	}
+	if err := r.admit(); err != nil {
+		return RecordStatus{}, err
+	}
 	record, err := protocol.ParsePackageEnvelope(envelope)
 	if err != nil {
 		return RecordStatus{}, &InvalidError{err.Error()}
@@ -37,6 +40,7 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 		return err
 	})
 	if err == nil && refusal == nil && status.State == Processing {
+		r.queue.add(1)
 		nudge(r.wake)
 	}
 	return status, errors.Join(err, refusal)

@@ -67,9 +67,17 @@ type Options struct {
 	// order of queueing, as it does with one client, one log server and one
 	// signer.
 	InFlightPerLog int
+	// SharedStore says that other processes may use the same Store. They agree
+	// on one that sequences and integrates.
+	SharedStore bool
+	// MaxQueue is how many complete records may wait to be published before
+	// more are refused with [ErrOverloaded]; zero: any number.
+	MaxQueue int
 
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Observer is told what is done; nil for nobody.
+	Observer Observer
 }
 
 // Registry is a warg registry. Its methods are safe for concurrent use.
@@ -83,7 +91,9 @@ type Registry struct {
 
 	checkpoints broadcast // this process has made a checkpoint
 
+	leading  atomic.Bool // this process sequences and integrates
 	operator operatorCache
+	queue    queueLength
 
 	mu    sync.Mutex
 	fault error // guarded by mu; why nothing is signed any more
@@ -92,6 +102,9 @@ type Registry struct {
 
 // New returns a registry. Nothing happens until [Registry.Run].
 func New(o Options) *Registry {
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	return &Registry{
 		Options:       o,
 		operatorKeyID: o.OperatorKey.Public().ID(),
@@ -108,24 +121,6 @@ func (r *Registry) SetRecordPolicy(p RecordPolicy) {
 		return
 	}
 	r.recordPolicy.Store(&p)
-}
-
-// Ready returns nil if the registry accepts, publishes and serves, and else an
-// error that says which part does not.
-func (r *Registry) Ready(ctx context.Context) error {
-	r.mu.Lock()
-	fault, stall := r.fault, r.stall
-	r.mu.Unlock()
-	if fault != nil {
-		return fmt.Errorf("signing has stopped: %w", fault)
-	}
-	if stall != nil {
-		return fmt.Errorf("publishing is delayed: %w", stall)
-	}
-	if _, err := r.LatestCheckpoint(ctx); err != nil {
-		return fmt.Errorf("no checkpoint: %w", err)
-	}
-	return nil
 }
 
 // faultError is a finding that makes signing another checkpoint wrong: what

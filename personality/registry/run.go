@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -11,24 +12,42 @@ import (
 )
 
 const (
-	idlePoll   = time.Second           // look for what another process has accepted
-	flightPoll = 20 * time.Millisecond // look for what a Trillian elsewhere has sequenced
-	retryAfter = 500 * time.Millisecond
-	expireEach = time.Minute
+	idlePoll      = time.Second           // look whether something is left to do
+	sharedPoll    = 50 * time.Millisecond // look for what another process has accepted
+	flightPoll    = 20 * time.Millisecond // look for what a Trillian elsewhere has sequenced
+	retryAfter    = 500 * time.Millisecond
+	expireEach    = time.Minute
+	resignTimeout = time.Second
 )
 
 // Run sequences, integrates and signs until ctx ends. Reading and accepting
 // need no Run. It returns nil when ctx ends.
 func (r *Registry) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	e := &engine{Registry: r}
-	group.Go(func() error { r.repeat(ctx, "publishing", r.wake, e.step); return nil })
-	group.Go(func() error { r.repeat(ctx, "filling the checkpoints log", r.checkpoint, r.logCheckpoints); return nil })
-	group.Go(func() error {
-		r.repeat(ctx, "rejecting records whose content did not come", nil, r.expireUploads)
-		return nil
+	e := &engine{Registry: r, election: newElection(r.Store, r.Now)}
+	var work sync.WaitGroup
+	work.Go(func() { r.repeat(ctx, "publishing", r.wake, e.step) })
+	work.Go(func() {
+		r.repeat(ctx, "filling the checkpoints log", r.checkpoint, r.whileLeading(r.logCheckpoints))
 	})
-	return group.Wait()
+	work.Go(func() {
+		r.repeat(ctx, "rejecting records whose content did not come", nil, r.whileLeading(r.expireUploads))
+	})
+	work.Go(func() { r.repeat(ctx, "counting the queue", nil, r.countQueue) })
+	work.Wait()
+	e.lead(false)
+	resigning, done := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
+	defer done()
+	return e.election.resign(resigning)
+}
+
+// whileLeading leaves work to the process that leads.
+func (r *Registry) whileLeading(step func(context.Context) (time.Duration, error)) func(context.Context) (time.Duration, error) {
+	return func(ctx context.Context) (time.Duration, error) {
+		if !r.leading.Load() {
+			return campaignEach, nil
+		}
+		return step(ctx)
+	}
 }
 
 // repeat takes steps until ctx ends. A step returns how long nothing new will
@@ -58,12 +77,33 @@ func (r *Registry) repeat(ctx context.Context, what string, wake <-chan struct{}
 // nil until they are loaded from the store, and again after a failure.
 type engine struct {
 	*Registry
+	election   *election
 	sequencer  *sequencer
 	integrator *integrator
 }
 
-// step takes a turn, beginning from the store if need be.
+// lead notes whether this process sequences and integrates from now on.
+func (e *engine) lead(leads bool) {
+	if e.leading.Swap(leads) != leads {
+		e.Logger.Debug("sequencing and integrating", "here", leads)
+		e.Observer.Leading(leads)
+	}
+}
+
+// step takes a turn if this process leads, beginning from the store if need be.
 func (e *engine) step(ctx context.Context) (wait time.Duration, err error) {
+	leads := true
+	if e.SharedStore {
+		leads, err = e.election.campaign(ctx)
+	}
+	e.lead(leads)
+	if !leads {
+		e.integrator = nil
+		if ctx.Err() == nil {
+			e.setStall(err)
+		}
+		return campaignEach, err
+	}
 	if e.integrator == nil {
 		e.sequencer, e.integrator = newSequencer(e.Registry), &integrator{r: e.Registry}
 		err = e.integrator.load(ctx)
@@ -92,6 +132,7 @@ func (e *engine) turn(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	e.sequencer.queued(chosen)
+	e.Observer.Waiting(e.sequencer.waiting)
 	due := len(e.integrator.tail) > 0 && e.untilCheckpoint() == 0
 	work, workCtx := errgroup.WithContext(ctx)
 	if e.sequencer.waiting > 0 {
@@ -110,6 +151,7 @@ func (e *engine) turn(ctx context.Context) (time.Duration, error) {
 	for _, leaf := range fresh {
 		e.sequencer.sequenced(leaf)
 	}
+	e.Observer.Waiting(e.sequencer.waiting)
 	if len(chosen) > 0 || len(fresh) > 0 || due {
 		return 0, nil
 	}
@@ -124,9 +166,17 @@ func (e *engine) rest(ctx context.Context) (time.Duration, error) {
 	case e.sequencer.waiting > 0:
 		return flightPoll, nil
 	case e.integrator.length() > 0 && e.Now().Sub(e.integrator.signed) >= e.ResignInterval:
-		return idlePoll, e.integrator.resign(ctx)
+		return e.idlePoll(), e.integrator.resign(ctx)
 	}
-	return idlePoll, nil
+	return e.idlePoll(), nil
+}
+
+// idlePoll is how often to look for what another process has accepted.
+func (e *engine) idlePoll() time.Duration {
+	if e.SharedStore {
+		return sharedPoll
+	}
+	return idlePoll
 }
 
 // untilCheckpoint is how long the next checkpoint must wait.
@@ -144,6 +194,7 @@ func (e *engine) makeCheckpoint(ctx context.Context) error {
 	for _, leaf := range published {
 		e.sequencer.published(leaf)
 	}
+	e.queue.add(-len(published))
 	nudge(e.checkpoint)
 	e.checkpoints.happened()
 	return nil

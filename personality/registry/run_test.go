@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
 // load publishes a package with a chain of releases and waits for its end.
@@ -66,6 +68,37 @@ func TestTwoAtOnce(t *testing.T) {
 	if err := s.Ready(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Of the processes on one database one publishes, another when it resigns, and
+// another when it falls silent.
+func TestSuccession(t *testing.T) {
+	s := newSetup(t)
+	s.options.SharedStore = true
+	first := registry.New(s.options)
+	stopFirst := start(t, first)
+	s.eventually("the first one publishes", func() bool { return first.Ready(context.Background()) == nil })
+	s.Registry = registry.New(s.options)
+	s.run()
+	s.loadAtOnce(2, 5)
+	stopFirst()
+	s.load("example:later", 5)
+	s.stopRunning()
+
+	s.must(s.options.Store.Update(context.Background(), func(tx *store.Tx) error {
+		nobody, err := tx.Leader()
+		if err != nil || nobody.Holder != "" {
+			t.Errorf("leader %+v after both have stopped, error %v", nobody, err)
+		}
+		_, err = tx.Lead(nobody, "a process that died")
+		return err
+	}))
+	s.Registry = registry.New(s.options)
+	s.run()
+	began := time.Now()
+	s.load("example:after", 3)
+	t.Logf("published %v after the leader fell silent", time.Since(began))
+	s.checkPublished()
 }
 
 func TestOperatorLog(t *testing.T) {

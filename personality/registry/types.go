@@ -90,7 +90,7 @@ const (
 var (
 	// ErrRecordNotSourcing: content was posted for a record that needs none.
 	ErrRecordNotSourcing = errors.New("the record is not currently sourcing content")
-	// ErrOverloaded: try again later.
+	// ErrOverloaded: too many records wait to be published; try again later.
 	ErrOverloaded = errors.New("the registry is overloaded; try again later")
 )
 
@@ -121,6 +121,8 @@ type (
 	BundleError struct{ Reason string }
 	// UnauthorizedError: the key or signature does not allow it.
 	UnauthorizedError struct{ Reason string }
+	// TooLargeError: the content is larger than this registry takes.
+	TooLargeError struct{ Reason string }
 	// InvalidError: the request or the record breaks a rule.
 	InvalidError struct{ Reason string }
 	// RejectionError: a policy of this registry refuses it.
@@ -156,4 +158,5 @@ func (e *IncorrectProofError) Error() string {
 func (e *BundleError) Error() string       { return "failed to bundle proofs: " + e.Reason }
 func (e *UnauthorizedError) Error() string { return e.Reason }
 func (e *InvalidError) Error() string      { return e.Reason }
+func (e *TooLargeError) Error() string     { return e.Reason }
 func (e *RejectionError) Error() string    { return e.Reason }

@@ -35,6 +35,10 @@ func uploadError(err error) error {
 	if errors.As(err, &mismatch) {
 		return &InvalidError{mismatch.Error()}
 	}
+	var tooLarge *content.TooLargeError
+	if errors.As(err, &tooLarge) {
+		return &TooLargeError{tooLarge.Error()}
+	}
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/google/trillian/server/interceptor"
 	"github.com/google/trillian/util/election2"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/warg-trillian/warg-trillian/personality/sqlitestorage"
@@ -55,8 +56,9 @@ type embedded struct {
 // There is no background work: leaves are integrated when [Log.Advance] is
 // called, those that were queued before a crash as well. What Trillian logs goes
 // to log, errors as errors and the rest as debug messages. Trillian logs through
-// klog, which is one per process, so the first call decides where they go.
-func Embedded(ctx context.Context, dir string, log *slog.Logger) (*Service, error) {
+// klog, which is one per process, so the first call decides where they go. The
+// options are passed on to gRPC's client side.
+func Embedded(ctx context.Context, dir string, log *slog.Logger, options ...grpc.DialOption) (*Service, error) {
 	redirectKlog(log)
 	e, err := startEmbedded(dir)
 	if err != nil {
@@ -64,16 +66,18 @@ func Embedded(ctx context.Context, dir string, log *slog.Logger) (*Service, erro
 	}
 	listener := bufconn.Listen(bufconnSize)
 	go func() { e.served <- e.server.Serve(listener) }()
-	s, err := newService("passthrough:///embedded",
+	s, err := newService("passthrough:///embedded", append(options,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithChainUnaryInterceptor(withDeadline(callTimeout)),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return listener.DialContext(ctx)
-		}))
+		}))...)
 	if err != nil {
 		e.stop()
 		return nil, errors.Join(err, e.close())
 	}
 	s.embedded = e
-	if err := s.waitReady(ctx); err != nil {
+	if err := s.waitServing(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded Trillian log server: %w", err), s.Close())
 	}
 	return s, nil

@@ -155,7 +155,7 @@ func (l *Log) Leaves(ctx context.Context, start uint64, count int) ([]LeafAt, er
 	for page := leavesPage; len(leaves) < count; {
 		from := start + uint64(len(leaves))
 		got, size, err := l.leavesPage(ctx, from, min(page, count-len(leaves)))
-		if status.Code(err) == codes.ResourceExhausted && page > 1 {
+		if tooLarge(err) && page > 1 {
 			page /= 2
 			continue
 		}

@@ -41,7 +41,7 @@ func dialed(t *testing.T) (*Service, *embedded) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	s, err := Dial(ctx, l.Addr().String())
+	s, err := Dial(ctx, Options{Target: l.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestKlogIsQuiet(t *testing.T) {
 // A call without a deadline gets one; a caller's own deadline stays.
 func TestCallsHaveDeadlines(t *testing.T) {
 	deadline := func(ctx context.Context) (left time.Duration) {
-		err := withDeadline(ctx, "/method", nil, nil, nil, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+		err := withDeadline(callTimeout)(ctx, "/method", nil, nil, nil, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
 			at, ok := ctx.Deadline()
 			if !ok {
 				t.Error("no deadline")

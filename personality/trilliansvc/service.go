@@ -7,7 +7,6 @@
 package trilliansvc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,8 +14,6 @@ import (
 
 	"github.com/google/trillian"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 const (
@@ -38,28 +35,10 @@ type Service struct {
 	closeErr error // of the first Close, set in closing
 }
 
-// Dial connects to the log server at target ("host:port" or any gRPC target)
-// and waits until it answers or ctx ends; give ctx a deadline. Without transport
-// credentials among opts the connection is not encrypted.
-//
-// A call that has no deadline gets one of 30 seconds.
-func Dial(ctx context.Context, target string, opts ...grpc.DialOption) (*Service, error) {
-	s, err := newService(target, opts...)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.waitReady(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("no Trillian log server answers at %s: %w", target, err), s.conn.Close())
-	}
-	return s, nil
-}
-
 // newService makes the client side without connecting yet.
 func newService(target string, opts ...grpc.DialOption) (*Service, error) {
 	defaults := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
-		grpc.WithChainUnaryInterceptor(withDeadline),
 	}
 	conn, err := grpc.NewClient(target, append(defaults, opts...)...)
 	if err != nil {
@@ -70,19 +49,6 @@ func newService(target string, opts ...grpc.DialOption) (*Service, error) {
 		admin: trillian.NewTrillianAdminClient(conn),
 		log:   trillian.NewTrillianLogClient(conn),
 	}, nil
-}
-
-func (s *Service) waitReady(ctx context.Context) error {
-	for {
-		s.conn.Connect()
-		state := s.conn.GetState()
-		if state == connectivity.Ready {
-			return nil
-		}
-		if !s.conn.WaitForStateChange(ctx, state) {
-			return fmt.Errorf("connection is %s: %w", state, ctx.Err())
-		}
-	}
 }
 
 // Close ends the connection. Embedded, it first lets calls that have begun
@@ -98,14 +64,4 @@ func (s *Service) Close() error {
 		s.closeErr = errors.Join(s.conn.Close(), s.embedded.close())
 	})
 	return s.closeErr
-}
-
-// withDeadline is a client interceptor: no call waits forever.
-func withDeadline(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if _, ok := ctx.Deadline(); ok {
-		return invoke(ctx, method, req, reply, cc, opts...)
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return invoke(ctx, method, req, reply, cc, opts...)
 }

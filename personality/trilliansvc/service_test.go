@@ -167,7 +167,7 @@ func TestConcurrentUse(t *testing.T) {
 func TestDialNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := trilliansvc.Dial(ctx, "127.0.0.1:1"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "127.0.0.1:1") {
+	if _, err := trilliansvc.Dial(ctx, trilliansvc.Options{Target: "127.0.0.1:1"}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("error %v", err)
 	}
 }

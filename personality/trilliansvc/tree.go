@@ -3,13 +3,13 @@ package trilliansvc
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/google/trillian"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // OpenLog opens a LOG tree of the log server.
@@ -17,10 +17,9 @@ import (
 // With a treeID other than 0 the tree must exist, be a LOG tree, be ACTIVE and
 // not be deleted. With treeID 0 it is the oldest LOG tree whose display name is
 // displayName (at most 20 bytes, MySQL's limit), deleted ones left out; if there
-// is none, it is created. Two processes that both create one agree on the older
-// and delete the other, as long as the log servers' clocks agree; to be certain,
-// give the tree id once it is known. Finding the name on a tree that is not
-// ACTIVE is an error.
+// is none, it is created. That suits a Trillian of one's own; where others use it
+// too, or several processes may start at once, see [Service.EnsureLog]. Finding
+// the name on a tree that is not ACTIVE is an error.
 //
 // A tree that was never initialised is initialised.
 func (s *Service) OpenLog(ctx context.Context, treeID int64, displayName string) (*Log, error) {
@@ -67,14 +66,9 @@ func (s *Service) treeByName(ctx context.Context, name string) (*trillian.Tree, 
 	if tree != nil || err != nil {
 		return tree, err
 	}
-	created, err := s.admin.CreateTree(ctx, &trillian.CreateTreeRequest{Tree: &trillian.Tree{
-		TreeState:       trillian.TreeState_ACTIVE,
-		TreeType:        trillian.TreeType_LOG,
-		DisplayName:     name,
-		MaxRootDuration: durationpb.New(0), // no new root while nothing happens
-	}})
+	created, err := s.createTree(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("creating the Trillian tree %q: %w", name, err)
+		return nil, err
 	}
 	tree, err = s.oldestNamed(ctx, name)
 	switch {
@@ -85,8 +79,8 @@ func (s *Service) treeByName(ctx context.Context, name string) (*trillian.Tree, 
 	case tree.TreeId == created.TreeId:
 		return created, nil
 	}
-	if _, err := s.admin.DeleteTree(ctx, &trillian.DeleteTreeRequest{TreeId: created.TreeId}); err != nil {
-		return nil, fmt.Errorf("deleting the Trillian tree %d, a second one of name %q: %w", created.TreeId, name, err)
+	if err := s.deleteTree(ctx, created.TreeId, name); err != nil {
+		return nil, err
 	}
 	return tree, nil
 }
@@ -110,15 +104,17 @@ func (s *Service) oldestNamed(ctx context.Context, name string) (*trillian.Tree,
 	}), nil
 }
 
-// initialise makes the first root, of size 0, unless there is one.
+// initialise makes the first root, of size 0, unless there is one. Others may do
+// so at the same time, and the server has several errors for those who come
+// second, so what counts is whether there is a root in the end.
 func (l *Log) initialise(ctx context.Context) error {
 	root, err := l.Root(ctx)
 	if status.Code(err) == codes.FailedPrecondition {
-		_, err = l.service.log.InitLog(ctx, &trillian.InitLogRequest{LogId: l.id})
-		if err != nil && status.Code(err) != codes.AlreadyExists {
-			return l.failed("initialising", err)
-		}
+		_, initErr := l.service.log.InitLog(ctx, &trillian.InitLogRequest{LogId: l.id})
 		root, err = l.Root(ctx)
+		if err != nil && initErr != nil {
+			return l.failed("initialising", errors.Join(initErr, err))
+		}
 	}
 	if err != nil {
 		return err

@@ -84,6 +84,14 @@ CREATE TABLE applied (
 );
 INSERT INTO applied (id, log_length, logged_length, checkpoints_logged) VALUES (1, 0, 0, 0);
 
+-- The process that sequences and integrates, of those that share this database.
+CREATE TABLE leader (
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  holder TEXT NOT NULL,
+  beat   INTEGER NOT NULL
+);
+INSERT INTO leader (id, holder, beat) VALUES (1, '', 0);
+
 -- The tiles of the package index. revision is the log length of the checkpoint
 -- that wrote them.
 CREATE TABLE map_tiles (
@@ -95,6 +103,7 @@ CREATE TABLE map_tiles (
 
 -- +goose Down
 DROP TABLE map_tiles;
+DROP TABLE leader;
 DROP TABLE applied;
 DROP TABLE checkpoints;
 DROP TABLE ready;

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+)
+
+// Limits are the settings that keep a registry usable under load; the page
+// docs/limits.md says what each one is good for. In counts and rates 0 is no
+// limit.
+type Limits struct {
+	TrustedProxy []Network `env:"WARG_TRUSTED_PROXY" group:"limits" placeholder:"NETWORK" help:"Network of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For header tells clients apart (repeatable). Without it, clients are told apart by who connects."`
+
+	MaxConnections           Count `env:"WARG_MAX_CONNECTIONS" group:"limits" default:"2048" placeholder:"N" help:"Connections at a time; more wait (default: ${default})."`
+	MaxConnectionsPerAddress Count `env:"WARG_MAX_CONNECTIONS_PER_ADDRESS" group:"limits" default:"256" placeholder:"N" help:"Connections at a time from one address; more are closed (default: ${default}). Loopback and trusted proxies are not counted."`
+
+	AddressRate Count `env:"WARG_ADDRESS_RATE" group:"limits" default:"0" placeholder:"N" help:"Requests a second from one address, with ten seconds' worth at once; more are answered with 429 (default: ${default})."`
+	FailureRate Count `env:"WARG_FAILURE_RATE" group:"limits" default:"100" placeholder:"N" help:"Wrong requests a second from one address, with ten seconds' worth at once; then all its requests are answered with 429 for a while (default: ${default})."`
+	KeyRate     Count `env:"WARG_KEY_RATE" group:"limits" default:"0" placeholder:"N" help:"Records a second signed by one key, with ten seconds' worth at once; more are answered with 429 (default: ${default})."`
+	MaxQueue    Count `env:"WARG_MAX_QUEUE" group:"limits" default:"50000" placeholder:"N" help:"Records that may wait to be published; while there are so many, more are answered with 503 (default: ${default})."`
+
+	MaxPublishing  Count `env:"WARG_MAX_PUBLISHING" group:"limits" default:"256" placeholder:"N" help:"Posts of records worked on at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxReading     Count `env:"WARG_MAX_READING" group:"limits" default:"32" placeholder:"N" help:"Fetches and proofs worked on at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxUploads     Count `env:"WARG_MAX_UPLOADS" group:"limits" default:"64" placeholder:"N" help:"Uploads of content at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxLargeBodies Count `env:"WARG_MAX_LARGE_BODIES" group:"limits" default:"32" placeholder:"N" help:"JSON bodies over 16 KiB at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
+
+	MaxBodySize ByteSize `env:"WARG_MAX_BODY_SIZE" group:"limits" default:"2MiB" placeholder:"SIZE" help:"Largest JSON body, and so largest record (default: ${default}). Content has --max-content-size."`
+	MaxNames    Count    `env:"WARG_MAX_NAMES" group:"limits" default:"10000" placeholder:"N" help:"Package logs or leaves that one request may name (default: ${default})."`
+
+	RequestTimeout  Duration `env:"WARG_REQUEST_TIMEOUT" group:"limits" default:"30s" placeholder:"TIME" help:"Longest work on one request (default: ${default}). Transfers of content may take longer."`
+	MinTransferRate ByteSize `env:"WARG_MIN_TRANSFER_RATE" group:"limits" default:"4KiB" placeholder:"SIZE" help:"Slowest transfer of a body or an answer, per second; a client that is slower for over 10 s is cut off (default: ${default})."`
+}
+
+// Count is a whole number, zero or above.
+type Count int
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Count) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil {
+		return fmt.Errorf("%q is not a whole number such as 0, 64 or 2048", text)
+	}
+	*c = Count(n)
+	return nil
+}
+
+// Network is a network of addresses, or a single address.
+type Network netip.Prefix
+
+// UnmarshalText implements [encoding.TextUnmarshaler] for "10.0.0.0/8",
+// "2001:db8::/32" and addresses without a length.
+func (n *Network) UnmarshalText(text []byte) error {
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		address, addressErr := netip.ParseAddr(string(text))
+		if addressErr != nil {
+			return fmt.Errorf("%q is not a network such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.7", text)
+		}
+		prefix = netip.PrefixFrom(address, address.BitLen())
+	}
+	*n = Network(prefix.Masked())
+	return nil
+}

@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/warg-trillian/warg-trillian/personality/access"
+	"github.com/warg-trillian/warg-trillian/personality/api"
+)
+
+// Private makes a registry private: its API and content are only for bearers
+// of tokens. The health checks and the well-known document stay open.
+type Private struct {
+	Tokens *access.Tokens
+	Links  *access.Links
+}
+
+// permit serves only those who have the permission, by their token or by a link
+// that one who has it was given.
+func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
+	if h.Private == nil {
+		return serve
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		token, given := bearerToken(r)
+		has := access.None
+		if given {
+			has = h.Private.Tokens.Permission(token)
+		}
+		switch {
+		case has >= need, h.Private.Links.Valid(linkMethod(r.Method), r.URL.Path, r.URL.Query()):
+			return serve(w, r)
+		case has != access.None:
+			return &api.MessageError{Code: 403, Message: "the auth token does not allow to publish"}
+		case given:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="warg", error="invalid_token"`)
+			return &api.MessageError{Code: 401, Message: "this registry does not know the auth token; ask its operator for one and use `warg login`"}
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="warg"`)
+		return &api.MessageError{Code: 401, Message: "this registry is private; use `warg login` with an auth token of its operator"}
+	}
+}
+
+// bearerToken reads the token of a request (RFC 6750, section 2.1).
+func bearerToken(r *http.Request) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// link makes a path, without a slash in front, a link if this registry is
+// private.
+func (h *handler) link(method, path string) string {
+	if h.Private == nil {
+		return path
+	}
+	return path + "?" + h.Private.Links.Sign(method, "/"+path)
+}
+
+// linkMethod lets a link to GET something serve for HEAD, too.
+func linkMethod(method string) string {
+	if method == http.MethodHead {
+		return http.MethodGet
+	}
+	return method
+}

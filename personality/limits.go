@@ -1,0 +1,73 @@
+package personality
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+)
+
+// Limits keep a registry usable under load. Zero is no limit.
+type Limits struct {
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is
+	// believed.
+	TrustedProxies []netip.Prefix
+
+	MaxConnections           int // of all clients
+	MaxConnectionsPerAddress int
+
+	AddressRate int // requests a second from one address
+	FailureRate int // wrong requests a second from one address
+	KeyRate     int // records a second signed by one key
+	MaxQueue    int // records that wait to be published
+
+	MaxPublishing  int // posts of records at a time
+	MaxReading     int // fetches and proofs at a time
+	MaxUploads     int // uploads of content at a time
+	MaxLargeBodies int // JSON bodies over 16 KiB at a time
+
+	MaxBodySize int64 // of a JSON body, in bytes
+	MaxNames    int   // package logs or leaves that one request names
+
+	RequestTime     time.Duration // for the work on one request
+	MinTransferRate int64         // of bodies and answers, in bytes per second
+}
+
+const (
+	// gatePatience is how long a request waits for its turn: clients give up
+	// later than that.
+	gatePatience = 5 * time.Second
+	// transferGrace is how long a transfer may be slower than it should.
+	transferGrace = 10 * time.Second
+)
+
+// LimitConnections returns a listener that bounds how many of its connections
+// are open.
+func (s *Server) LimitConnections(l net.Listener) net.Listener {
+	o := s.options.Limits
+	return limits.Connections(l, o.MaxConnections, o.MaxConnectionsPerAddress, o.addresses())
+}
+
+func (l Limits) addresses() limits.Addresses { return limits.Addresses{Trusted: l.TrustedProxies} }
+
+func (l Limits) pace(next http.Handler) http.Handler {
+	return limits.Pace{PerSecond: l.MinTransferRate, Grace: transferGrace}.Handler(next)
+}
+
+func (l Limits) api() httpapi.Limits {
+	return httpapi.Limits{
+		Addresses:   l.addresses(),
+		Requests:    limits.NewRate[netip.Prefix]("requests from your address", float64(l.AddressRate)),
+		Failures:    limits.NewRate[netip.Prefix]("wrong requests from your address", float64(l.FailureRate)),
+		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(l.KeyRate)),
+		Publishing:  limits.NewGate("records being posted", l.MaxPublishing, gatePatience),
+		Reading:     limits.NewGate("fetches and proofs", l.MaxReading, gatePatience),
+		Uploading:   limits.NewGate("uploads", l.MaxUploads, gatePatience),
+		LargeBodies: limits.NewGate("large requests", l.MaxLargeBodies, gatePatience),
+		RequestTime: l.RequestTime,
+	}
+}

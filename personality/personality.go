@@ -1,9 +1,11 @@
 package personality
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -70,7 +72,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 		return s, err
 	}
 	s.handler = o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
-		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: o.Limits.MaxNames, Logger: o.Logger,
+		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: cmp.Or(o.Limits.MaxNames, math.MaxInt), Logger: o.Logger,
 		Limits: o.Limits.api(), Private: s.private,
 	}))
 	return s, nil

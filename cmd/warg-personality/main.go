@@ -23,6 +23,7 @@ const (
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the registry."`
 	Key     keyCommands    `cmd:"" help:"Make and look at operator keys."`
+	Token   tokenCommands  `cmd:"" help:"Make bearer tokens for a private registry."`
 	Version versionCommand `cmd:"" help:"Show the version of this program."`
 }
 

@@ -19,10 +19,19 @@ import (
 
 // Limits of the HTTP server. There is none on the time that a whole request or
 // response takes: uploads and downloads of large content are slow on slow lines.
+// How slow is for [personality.Limits] to say.
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 16 << 10
+)
+
+// What one HTTP/2 connection may have the server keep: requests under way, and
+// bytes of their bodies that nobody has read yet.
+const (
+	maxStreams       = 100
+	maxStreamBuffer  = 128 << 10
+	maxStreamBuffers = 256 << 10
 )
 
 // drainTimeout is how long requests that are under way may take to finish once
@@ -59,6 +68,10 @@ func (c *serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
+	certificate, err := loadCertificate(&c.Serve)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", string(c.Listen))
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
@@ -75,9 +88,15 @@ func (c *serveCommand) Run(std streams) error {
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		TLSConfig:         certificate.config(),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerStream:     maxStreamBuffer,
+			MaxReceiveBufferPerConnection: maxStreamBuffers,
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	err = serve(registry, server, listener, signals, log, std)
+	err = serve(withCertificate{registry, certificate}, server, registry.LimitConnections(listener), signals, log, std)
 	return errors.Join(err, registry.Close())
 }
 
@@ -96,7 +115,7 @@ func serve(registry service, server *http.Server, listener net.Listener, signals
 	defer stop()
 	ran, served := make(chan error, 1), make(chan error, 1)
 	go func() { ran <- registry.Run(ctx) }()
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- serveHTTP(server, listener) }()
 	ready := make(chan error, 1)
 	go func() { ready <- waitUntilReady(ctx, registry) }()
 
@@ -134,6 +153,14 @@ func serve(registry service, server *http.Server, listener net.Listener, signals
 		failure = errors.Join(failure, fmt.Errorf("registry: %w", err))
 	}
 	return failure
+}
+
+// serveHTTP serves with TLS if the server has a certificate.
+func serveHTTP(server *http.Server, listener net.Listener) error {
+	if server.TLSConfig != nil {
+		return server.ServeTLS(listener, "", "")
+	}
+	return server.Serve(listener)
 }
 
 // waitUntilReady gives up after readyTimeout, with what keeps the registry: one
@@ -199,6 +226,7 @@ func (c *serveCommand) options(key protocol.PrivateKey, log *slog.Logger) person
 		DataDir:            c.DataDir,
 		OperatorKey:        key,
 		AuthorizedKeysFile: c.AuthorizedKeysFile,
+		TokensFile:         c.TokensFile,
 		ContentDir:         c.ContentDir,
 		ContentBaseURL:     string(c.ContentBaseURL),
 		BaseURL:            string(c.BaseURL),
@@ -206,6 +234,7 @@ func (c *serveCommand) options(key protocol.PrivateKey, log *slog.Logger) person
 		MaxContentSize:     int64(c.MaxContentSize),
 		UploadTimeout:      time.Duration(c.UploadTimeout),
 		CheckpointInterval: time.Duration(c.CheckpointInterval),
+		Limits:             limits(&c.Limits),
 		Logger:             log,
 	}
 	for _, n := range c.Namespace {

@@ -33,6 +33,7 @@ func TestWrongSettings(t *testing.T) {
 		{name: "imported without registry", env: [2]string{"WARG_IMPORTED_NAMESPACE", "wasi"}, wants: []string{"--imported-namespace", "NAME=REGISTRY", "WARG_IMPORTED_NAMESPACE"}},
 		{name: "two database URLs", args: []string{"--database-url=x", "--database-url-file=y"}, wants: []string{"--database-url", "--database-url-file"}},
 		{name: "certificate without key", args: []string{"--tls-cert-file=x"}, wants: []string{"--tls-cert-file", "--tls-key-file"}},
+		{name: "profiles without metrics", args: []string{"--debug-pprof"}, wants: []string{"--debug-pprof", "--metrics-listen"}},
 		{name: "count", args: []string{"--max-uploads=-1"}, wants: []string{"--max-uploads", `"-1"`, "whole number"}},
 		{name: "network", env: [2]string{"WARG_TRUSTED_PROXY", "10.0.0.0/8,proxy"}, wants: []string{"--trusted-proxy", `"proxy"`, "10.0.0.0/8", "WARG_TRUSTED_PROXY"}},
 		{name: "unknown key", file: "listen: h:1\nlisten_on: h:2\n", wants: []string{"warg.yaml line 2", "listen_on"}},

@@ -11,12 +11,11 @@ import (
 // tree, locks them to their versions and contents, and bundles them, fetching
 // what it needs.
 //
-// Import names like these were dropped from the component model after the client
-// was made, so the default content policy refuses them. A version requirement
-// other than * makes `warg lock` of 0.10.0 panic, whatever the server.
+// A version requirement other than * makes `warg lock` of 0.10.0 panic, whatever
+// the server.
 func TestPackageDependencies(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "--content-policy", "none")
+	s := startServer(t)
 	author := newPublisher(t, s)
 	packages := []struct {
 		name, version string

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"os"
@@ -12,9 +13,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -48,6 +52,11 @@ type Server struct {
 // sees to its operator log. Only one process at a time may have a data folder
 // open. Nothing is published until [Server.Run].
 func Open(ctx context.Context, o Options) (s *Server, err error) {
+	o.Logger = slog.New(httpapi.LogRequestIDs(o.Logger.Handler()))
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry() // that nobody asks
+	}
+	observer := metrics.New(o.Metrics)
 	s = &Server{options: o}
 	defer func() {
 		if err != nil {
@@ -61,7 +70,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
+	parts.Observer = observer
 	s.registry = registry.New(parts)
+	metrics.Watch(o.Metrics, s.registry, time.Now)
 	if err := s.Reload(); err != nil {
 		return s, err
 	}
@@ -71,10 +82,10 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if s.private, err = openPrivate(o); err != nil {
 		return s, err
 	}
-	s.handler = o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
+	s.handler = o.Tracing.Handler(o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
 		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: cmp.Or(o.Limits.MaxNames, math.MaxInt), Logger: o.Logger,
-		Limits: o.Limits.api(), Private: s.private,
-	}))
+		Limits: o.Limits.api(), Private: s.private, Observer: observer,
+	})))
 	return s, nil
 }
 
@@ -117,7 +128,7 @@ func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
 }
 
 func (s *Server) openTrillian(ctx context.Context, parts *registry.Options) error {
-	service, err := trilliansvc.Embedded(ctx, s.options.DataDir, s.options.Logger)
+	service, err := trilliansvc.Embedded(ctx, s.options.DataDir, s.options.Logger, s.options.Tracing.DialOptions()...)
 	if err != nil {
 		return fmt.Errorf("start the embedded Trillian: %w", err)
 	}

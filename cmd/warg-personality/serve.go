@@ -72,13 +72,20 @@ func (c *serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
+	observation, err := observe(&c.Serve, log)
+	if err != nil {
+		return err
+	}
+	defer observation.close()
 	listener, err := net.Listen("tcp", string(c.Listen))
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	defer listener.Close()
 
-	registry, err := personality.Open(context.Background(), c.options(key, log))
+	options := c.options(key, log)
+	options.Metrics, options.Tracing = observation.metrics, observation.tracing
+	registry, err := personality.Open(context.Background(), options)
 	if err != nil {
 		return fmt.Errorf("open the registry: %w", err)
 	}
@@ -203,7 +210,6 @@ func refuseUnsupported(s *config.Serve) error {
 	}{
 		{"--trillian (a Trillian log server outside this process)", s.Trillian != ""},
 		{"--database-url (MySQL or MariaDB)", s.DatabaseURL != "" || s.DatabaseURLFile != ""},
-		{"--metrics-listen", s.MetricsListen != ""},
 	} {
 		if setting.set {
 			return settingError{fmt.Errorf("%s is not supported yet", setting.name)}

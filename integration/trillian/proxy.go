@@ -37,11 +37,13 @@ type Proxy struct {
 
 // NewProxy returns a proxy to target, host:port, that forwards.
 func NewProxy(target string) (*Proxy, error) {
-	p := &Proxy{address: "127.0.0.1:0", target: target, conns: make(map[net.Conn]struct{})}
-	p.changed = sync.NewCond(&p.mu)
-	if err := p.listen(); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		return nil, err
 	}
+	p := &Proxy{address: l.Addr().String(), target: target, listener: l, conns: make(map[net.Conn]struct{})}
+	p.changed = sync.NewCond(&p.mu)
+	p.running.Go(func() { p.accept(l) })
 	return p, nil
 }
 
@@ -57,9 +59,15 @@ func (p *Proxy) Set(mode Mode) error {
 	if mode == Refuse {
 		return p.breakAll()
 	}
-	if p.listener == nil {
-		return p.listen()
+	if p.listener != nil || p.closed {
+		return nil
 	}
+	l, err := net.Listen("tcp", p.address)
+	if err != nil {
+		return err
+	}
+	p.listener = l
+	p.running.Go(func() { p.accept(l) })
 	return nil
 }
 
@@ -87,23 +95,15 @@ func (p *Proxy) breakAll() (err error) {
 	return err
 }
 
-// listen is called with mu held, or before anything runs.
-func (p *Proxy) listen() error {
-	l, err := net.Listen("tcp", p.address)
-	if err != nil {
-		return err
-	}
-	p.listener, p.address = l, l.Addr().String()
-	p.running.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return // the listener is closed
-			}
-			p.running.Go(func() { p.serve(client) })
+// accept ends when the listener is closed.
+func (p *Proxy) accept(l net.Listener) {
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return
 		}
-	})
-	return nil
+		p.running.Go(func() { p.serve(client) })
+	}
 }
 
 func (p *Proxy) serve(client net.Conn) {

@@ -18,7 +18,7 @@ var (
 const (
 	custom, types, functions, memories, code, data, tags = 0, 1, 3, 5, 10, 11, 13
 
-	coreModule, component, componentType = 1, 4, 7
+	coreModule, component, componentType, componentImport = 1, 4, 7, 10
 )
 
 func leb(n int) []byte { return binary.AppendUvarint(nil, uint64(n)) }
@@ -48,6 +48,33 @@ func functionOf(result string, instructions string) []byte {
 		vector(types, slices.Concat([]byte{0x60, 0}, leb(len(result)), []byte(result))),
 		vector(functions, []byte{0}),
 		vector(code, slices.Concat(leb(len(body)), body)))
+}
+
+// importing is a component that imports an instance, of nothing, by this name.
+func importing(name string) []byte {
+	return componentOf(
+		vector(componentType, []byte{0x42, 0}),
+		vector(componentImport, slices.Concat([]byte{0}, leb(len(name)), []byte(name), []byte{5, 0})))
+}
+
+// sha384 is some integrity metadata, in the form of the W3C's Subresource Integrity.
+const sha384 = "integrity=<sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb>"
+
+// dependencies are import names that stand for what a registry or a server of
+// files has, rather than for an interface. The official client makes and reads
+// the locked and unlocked ones.
+var dependencies = []string{
+	"unlocked-dep=<example:add>",
+	"unlocked-dep=<example:add@*>",
+	"unlocked-dep=<example:add@{>=1.0.0}>",
+	"unlocked-dep=<example:add@{<2.0.0}>",
+	"unlocked-dep=<example:add@{>=1.0.0 <2.0.0}>",
+	"locked-dep=<example:add>",
+	"locked-dep=<example:add@1.2.0>",
+	"locked-dep=<example:add@1.2.0>," + sha384,
+	"url=<https://example.com/add.wasm>",
+	"url=<https://example.com/add.wasm>," + sha384,
+	sha384,
 }
 
 // manyFunctions is a module of n functions of about 50 bytes each.
@@ -84,7 +111,7 @@ const v128 = "\xfd\x0c0123456789abcdef" // v128.const
 
 // validSamples are accepted, by name.
 func validSamples() map[string][]byte {
-	return map[string][]byte{
+	samples := map[string][]byte{
 		"empty module":      emptyModule,
 		"empty component":   emptyComponent,
 		"many functions":    manyFunctions(20_000),
@@ -101,7 +128,12 @@ func validSamples() map[string][]byte {
 		"tail call":         functionOf("", "\x12\x00"),
 		"wide arithmetic":   functionOf("", "\x42\x01\x42\x02\xfc\x15\x1a\x1a"),
 		"component streams": componentOf(vector(componentType, []byte{0x66, 0})),
+		"interface import":  importing("example:host/adding@1.2.0"),
 	}
+	for _, name := range dependencies {
+		samples[name] = importing(name)
+	}
+	return samples
 }
 
 // invalidSamples are refused with these messages of wasmparser, which are those
@@ -121,6 +153,12 @@ var invalidSamples = []struct {
 	{"unknown type", "unknown type 0: type index out of bounds (at offset 0xb)", module(vector(functions, []byte{0}))},
 	{"section order", "section out of order (at offset 0xf)", module(vector(memories, []byte{0, 1}), vector(types, []byte{0x60, 0, 0}))},
 	{"text", "magic header not detected: bad magic number - expected=[\n    0x0,\n    0x61,\n    0x73,\n    0x6d,\n] actual=[\n    0x28,\n    0x6d,\n    0x6f,\n    0x64,\n] (at offset 0x0)", []byte("(module)")},
+
+	{"dependency without a package", "import name `unlocked-dep=<add>` is not a valid extern name\nexpected `:` at `>` (at offset 0x10)", importing("unlocked-dep=<add>")},
+
+	// 0.121 takes it. The component model has dropped such names since, and no
+	// client makes them.
+	{"relative URL", "import name `relative-url=<add.wasm>` is not a valid extern name\n`relative-url=<add.wasm>` is not in kebab case (at offset 0x10)", importing("relative-url=<add.wasm>")},
 
 	// 0.121 gives offset 0x0 for these two, and no padding.
 	{"trailing bytes", "malformed section id (at offset 0x8)", append(slices.Clone(emptyModule), 0xee, 0)},

@@ -40,9 +40,12 @@ var (
 )
 
 // WasmPolicy admits valid WebAssembly: modules and components, with every
-// proposal that wasmparser knows. The validator is wasmparser itself, in a sandbox
-// with bounds on memory and time, so that hostile content cannot harm the server.
-// Its methods may be called concurrently.
+// proposal that wasmparser 0.261 knows. That is the last version that also takes
+// imports of registry packages, as in "unlocked-dep=<example:add@{>=1.0.0}>", which
+// official clients lock and bundle by and the component model has dropped since.
+// The validator is wasmparser itself, in a sandbox with bounds on memory and time,
+// so that hostile content cannot harm the server. Its methods may be called
+// concurrently.
 type WasmPolicy struct {
 	memory  *semaphore.Weighted // bytes that checks may use
 	stopped context.Context     // ends when Close is called

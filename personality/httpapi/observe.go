@@ -47,6 +47,7 @@ const (
 	reasonRateLimited         = "rate_limited"
 	reasonRejected            = "rejected"
 	reasonTooLarge            = "too_large"
+	reasonTooSlow             = "too_slow"
 	reasonUnauthorized        = "unauthorized"
 	reasonUnsupported         = "unsupported"
 )
@@ -55,7 +56,7 @@ const (
 func Reasons() []string {
 	return []string{
 		reasonClientGone, reasonConflict, reasonInternal, reasonInvalid, reasonNamespaceImported, reasonNamespaceNotDefined, reasonNoProof,
-		reasonNotFound, reasonNotSourcing, reasonOverloaded, reasonRateLimited, reasonRejected, reasonTooLarge, reasonUnauthorized, reasonUnsupported,
+		reasonNotFound, reasonNotSourcing, reasonOverloaded, reasonRateLimited, reasonRejected, reasonTooLarge, reasonTooSlow, reasonUnauthorized, reasonUnsupported,
 	}
 }
 
@@ -85,6 +86,8 @@ func reason(err error, status int) string {
 		return reasonUnsupported
 	case http.StatusRequestEntityTooLarge:
 		return reasonTooLarge
+	case http.StatusRequestTimeout:
+		return reasonTooSlow
 	case http.StatusTooManyRequests:
 		return reasonRateLimited
 	case http.StatusServiceUnavailable:

@@ -34,11 +34,7 @@ func (r *Registry) accept(tx *store.Tx, logID protocol.Hash, name protocol.Packa
 	if refusal, err := validate(tx, row, log, record); refusal != nil || err != nil {
 		return status, refusal, err
 	}
-	state, err := log.MarshalState()
-	if err != nil {
-		return status, nil, err
-	}
-	stored, err := r.insertRecord(tx, row, state, acceptance{id: record.ID, envelope: record.Envelope, entries: record.Record.Entries, missing: missing})
+	stored, err := r.insertPackageRecord(tx, row, log, record, missing)
 	if err != nil {
 		return status, nil, err
 	}
@@ -134,6 +130,15 @@ func checkSignature(log *protocol.PackageLog, record *protocol.SignedPackageReco
 		return &UnauthorizedError{"record signature verification failed"}
 	}
 	return nil
+}
+
+// insertPackageRecord stores a valid record. log is the state after it.
+func (r *Registry) insertPackageRecord(tx *store.Tx, row store.Log, log *protocol.PackageLog, record *protocol.SignedPackageRecord, missing []protocol.Hash) (store.Record, error) {
+	state, err := log.MarshalState()
+	if err != nil {
+		return store.Record{}, err
+	}
+	return r.insertRecord(tx, row, state, acceptance{id: record.ID, envelope: record.Envelope, entries: record.Record.Entries, missing: missing})
 }
 
 // acceptance is a valid record on its way into the store.

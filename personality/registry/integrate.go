@@ -31,6 +31,8 @@ type integrator struct {
 	// proved to be a prefix of what it has, and the tree up to the last of them.
 	tail []protocol.LogLeaf
 	tree *compact.Range
+	// keep is told of each leaf that is read, with its extra data; nil for nobody.
+	keep func(protocol.LogLeaf, []byte)
 }
 
 // load begins at the newest checkpoint in the store.
@@ -63,9 +65,9 @@ func (i *integrator) begin(base store.Checkpoint) error {
 func (i *integrator) length() uint64 { return i.base.Signed.Contents.LogLength }
 
 // fetch reads leaves that Trillian has sequenced and this registry has not seen,
-// and checks that with them the tree is a prefix of Trillian's. Errors of
-// Trillian's answers are faults.
-func (i *integrator) fetch(ctx context.Context) ([]protocol.LogLeaf, error) {
+// up to a length, and checks that with them the tree is a prefix of Trillian's.
+// Errors of Trillian's answers are faults.
+func (i *integrator) fetch(ctx context.Context, upTo uint64) ([]protocol.LogLeaf, error) {
 	root, err := i.r.Records.Root(ctx)
 	if err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func (i *integrator) fetch(ctx context.Context) ([]protocol.LogLeaf, error) {
 	if root.Size < have {
 		return nil, faultf("Trillian's log has %d leaves, %d were read from it before", root.Size, have)
 	}
-	count := min(root.Size-have, uint64(maxTail-len(i.tail)))
+	count := min(root.Size-have, upTo-have, uint64(maxTail-len(i.tail)))
 	var fresh []protocol.LogLeaf
 	if count > 0 {
 		leaves, err := i.r.Records.Leaves(ctx, have, int(count))
@@ -106,6 +108,9 @@ func (i *integrator) append(have uint64, leaves []trilliansvc.LeafAt) ([]protoco
 			return nil, faultf("leaf %d of Trillian's log: %w", l.Index, err)
 		}
 		fresh[n] = leaf
+		if i.keep != nil {
+			i.keep(leaf, l.ExtraData)
+		}
 		if err := i.tree.Append(rfc6962.DefaultHasher.HashLeaf(l.Value), nil); err != nil {
 			return nil, err
 		}
@@ -151,6 +156,14 @@ func (i *integrator) checkConsistency(ctx context.Context, from uint64, fromRoot
 // the leaves that are published by it. [store.ErrSuperseded] if another process
 // was first.
 func (i *integrator) integrate(ctx context.Context) ([]protocol.LogLeaf, error) {
+	return i.cover(ctx,
+		func(c protocol.TimestampedCheckpoint) (protocol.SignedCheckpoint, error) { return i.r.sign(c), nil },
+		func(*store.Tx) error { return nil })
+}
+
+// cover is integrate with another way to sign, and with something to be done
+// first in the transaction.
+func (i *integrator) cover(ctx context.Context, sign func(protocol.TimestampedCheckpoint) (protocol.SignedCheckpoint, error), first func(*store.Tx) error) ([]protocol.LogLeaf, error) {
 	start := time.Now()
 	next, err := i.nextCheckpoint(ctx)
 	if err != nil {
@@ -166,9 +179,14 @@ func (i *integrator) integrate(ctx context.Context) ([]protocol.LogLeaf, error) 
 		return nil, fmt.Errorf("update the package index: %w", err)
 	}
 	contents.MapRoot = mapRoot
-	next.Signed = i.r.sign(*contents)
+	if next.Signed, err = sign(*contents); err != nil {
+		return nil, err
+	}
 	err = i.r.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Advance(i.length(), contents.LogLength); err != nil {
+			return err
+		}
+		if err := first(tx); err != nil {
 			return err
 		}
 		if err := publish(tx, i.length(), i.tail); err != nil {
@@ -240,60 +258,62 @@ func (r *Registry) timestamp(last uint64) uint64 {
 }
 
 // publish gives records their places in the records log, the first of them at
-// index start, and makes their successors ready.
+// index start, and makes their successors ready. It has their logs alone from
+// [store.Tx.Sequenced] on, like [Registry.accept]: of a record that is accepted
+// at the same time either its predecessor is seen published there, or it is seen
+// here.
 func publish(tx *store.Tx, start uint64, leaves []protocol.LogLeaf) error {
+	records, err := tx.Sequenced(leaves)
+	if err != nil {
+		return err
+	}
 	ends := map[int64]store.Sequenced{} // the last published here of each log
+	placements := make([]store.Placement, len(leaves))
 	for n, leaf := range leaves {
 		at := start + uint64(n)
-		record, err := tx.Sequenced(leaf)
-		if errors.Is(err, store.ErrNotFound) {
+		record, ok := records[leaf]
+		if !ok {
 			return faultf("leaf %d of Trillian's log, record %s of log %s, is not in the registry's database: run rebuild", at, leaf.RecordID, leaf.LogID)
 		}
-		if err != nil {
+		if err := inOrder(record, ends, start, at); err != nil {
 			return err
 		}
-		if err := inOrder(tx, record, ends, start, at); err != nil {
-			return err
-		}
-		if err := tx.Publish(record.Record, at); err != nil {
-			return err
-		}
-		ends[record.Log] = record
+		placements[n] = store.Placement{Record: record.Record, RegistryIndex: at}
+		record.State = store.Published // for a leaf that is there twice
+		records[leaf], ends[record.Log] = record, record
 	}
+	if err := tx.Publish(placements); err != nil {
+		return err
+	}
+	return readySuccessors(tx, ends)
+}
+
+// readySuccessors hands what is complete behind the last published record of
+// each log to the sequencer.
+func readySuccessors(tx *store.Tx, ends map[int64]store.Sequenced) error {
+	var places []store.Place
 	for _, end := range ends {
-		if end.Last {
-			continue
-		}
-		successor, err := tx.PendingFrom(end.Log, end.Position+1, 1)
-		if err != nil {
-			return err
-		}
-		for _, s := range successor {
-			if err := tx.MarkReady(s.Record); err != nil {
-				return err
-			}
+		if !end.Last {
+			places = append(places, store.Place{Log: end.Log, Position: end.Position + 1})
 		}
 	}
-	return nil
+	complete, err := tx.Complete(places)
+	if err != nil {
+		return err
+	}
+	return tx.MarkReady(complete...)
 }
 
 // inOrder checks that the leaf at an index is the next record of its log.
-func inOrder(tx *store.Tx, record store.Sequenced, ends map[int64]store.Sequenced, start, at uint64) error {
+func inOrder(record store.Sequenced, ends map[int64]store.Sequenced, start, at uint64) error {
 	if record.State != store.Processing {
 		return faultf("leaf %d of Trillian's log is a record that is not to be published (state %d)", at, record.State)
 	}
-	if record.Position == 0 {
+	if record.Position == 0 || record.Before != nil && *record.Before < start {
 		return nil
 	}
-	before, ok := ends[record.Log]
-	if ok = ok && before.Position+1 == record.Position; !ok {
-		var err error
-		if ok, err = tx.PublishedBelow(record.Log, record.Position-1, start); err != nil {
-			return err
-		}
+	if before, ok := ends[record.Log]; ok && before.Position+1 == record.Position {
+		return nil
 	}
-	if !ok {
-		return faultf("leaf %d of Trillian's log is a record whose predecessor in its log is not in it", at)
-	}
-	return nil
+	return faultf("leaf %d of Trillian's log is a record whose predecessor in its log is not in it", at)
 }

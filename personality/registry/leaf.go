@@ -32,6 +32,28 @@ func newLeaf(leaf protocol.LogLeaf, name string, envelope []byte) trilliansvc.Le
 	return trilliansvc.Leaf{Value: value, ExtraData: extra, IdentityHash: protocol.HashOf(value)}
 }
 
+// readExtra reads the extra data of a leaf that [newLeaf] made.
+func readExtra(extra []byte) (name string, envelope []byte, err error) {
+	for len(extra) > 0 {
+		number, kind, n := protowire.ConsumeField(extra) // n includes the tag
+		if n < 0 {
+			return "", nil, fmt.Errorf("its extra data is damaged: %w", protowire.ParseError(n))
+		}
+		_, _, tag := protowire.ConsumeTag(extra)
+		if kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(extra[tag:])
+			switch number {
+			case extraName:
+				name = string(value)
+			case extraEnvelope:
+				envelope = value
+			}
+		}
+		extra = extra[n:]
+	}
+	return name, envelope, nil
+}
+
 // readLeaf checks that a leaf is one that [newLeaf] made and returns what it
 // stands for.
 func readLeaf(l trilliansvc.Leaf) (protocol.LogLeaf, error) {

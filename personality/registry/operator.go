@@ -68,17 +68,27 @@ func (r *Registry) checkNamespace(tx *store.Tx, namespace string) error {
 // key may sign checkpoints, and that the given namespaces are defined: at the
 // first start with the log's first record, later with a record more. Records
 // that are made here are accepted; [Registry.Run] publishes them.
+//
+// It refuses to begin a log where Trillian has one: then the database is lost,
+// not new.
 func (r *Registry) InitOperatorLog(ctx context.Context, want Namespaces) error {
+	root, err := r.Records.Root(ctx)
+	if err != nil {
+		return err
+	}
 	return r.Store.Update(ctx, func(tx *store.Tx) error {
 		row, log, err := r.loadOperatorLog(tx)
 		if err != nil {
 			return err
 		}
 		var entries []protocol.OperatorEntry
+		if row.Length == 0 && root.Size > 0 {
+			return fmt.Errorf("Trillian's log has %d records and the registry's database is empty: run `warg-personality rebuild`", root.Size)
+		}
 		if row.Length == 0 {
 			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryInit, Key: r.OperatorKey.Public()})
 		} else if !log.HasPermission(r.operatorKeyID, protocol.PermissionCommit) {
-			return fmt.Errorf("operator key %s may not sign checkpoints of the registry in this database: use the key that it was made with", r.operatorKeyID)
+			return notTheOperatorsKey(r.operatorKeyID)
 		}
 		entries, err = addNamespaces(entries, log, want)
 		if err != nil || len(entries) == 0 {
@@ -86,6 +96,10 @@ func (r *Registry) InitOperatorLog(ctx context.Context, want Namespaces) error {
 		}
 		return r.acceptOperatorRecord(tx, row, log, entries)
 	})
+}
+
+func notTheOperatorsKey(id protocol.KeyID) error {
+	return fmt.Errorf("operator key %s may not sign checkpoints of the registry in this database: use the key that it was made with", id)
 }
 
 func (r *Registry) loadOperatorLog(tx *store.Tx) (store.Log, *protocol.OperatorLog, error) {
@@ -139,13 +153,22 @@ func (r *Registry) acceptOperatorRecord(tx *store.Tx, row store.Log, log *protoc
 	if err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
 	}
-	if err := log.Validate(signed); err != nil {
+	if err := r.insertOperatorRecord(tx, row, log, signed); err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
+	}
+	return nil
+}
+
+// insertOperatorRecord validates an operator record against its log and stores
+// it.
+func (r *Registry) insertOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, record *protocol.SignedOperatorRecord) error {
+	if err := log.Validate(record); err != nil {
+		return err
 	}
 	state, err := log.MarshalJSON() // with its namespaces: there are few
 	if err != nil {
 		return err
 	}
-	_, err = r.insertRecord(tx, row, state, acceptance{id: signed.ID, envelope: signed.Envelope})
+	_, err = r.insertRecord(tx, row, state, acceptance{id: record.ID, envelope: record.Envelope})
 	return err
 }

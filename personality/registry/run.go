@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -144,7 +145,7 @@ func (e *engine) turn(ctx context.Context) (time.Duration, error) {
 	if err := work.Wait(); err != nil {
 		return 0, err
 	}
-	fresh, err := e.integrator.fetch(ctx)
+	fresh, err := e.integrator.fetch(ctx, math.MaxUint64)
 	if err != nil {
 		return 0, err
 	}

@@ -72,27 +72,45 @@ func (r *Registry) contentArrived(ctx context.Context, digest protocol.Hash) err
 		if err != nil {
 			return err
 		}
-		if err := tx.ContentArrived(digest); err != nil {
-			return err
-		}
 		for _, record := range waiting {
-			missing, err := tx.Missing(record.ID)
-			if err != nil {
-				return err
-			}
-			if len(missing) > 0 {
-				continue
-			}
-			record.State = store.Processing
-			if err := tx.SetState(record.ID, record.State); err != nil {
-				return err
-			}
-			if err := markIfReady(tx, record); err != nil {
+			if err := contentArrivedFor(tx, record, digest); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// contentArrivedFor completes a record if it waits for no other content. Two
+// contents of one record may arrive at the same time at two processes, and it
+// may be rejected meanwhile: so the log is locked before anything is concluded
+// about it.
+func contentArrivedFor(tx *store.Tx, record store.Record, digest protocol.Hash) error {
+	record, err := lockRecord(tx, record)
+	if err != nil || record.State != store.Sourcing {
+		return err
+	}
+	if err := tx.ContentArrived(record.ID, digest); err != nil {
+		return err
+	}
+	missing, err := tx.Missing(record.ID)
+	if err != nil || len(missing) > 0 {
+		return err
+	}
+	record.State = store.Processing
+	if err := tx.SetState(record.ID, record.State); err != nil {
+		return err
+	}
+	return markIfReady(tx, record)
+}
+
+// lockRecord locks the log of a record, so that no other transaction changes
+// it, and reads the record again.
+func lockRecord(tx *store.Tx, record store.Record) (store.Record, error) {
+	if _, err := tx.LogByID(record.Log); err != nil {
+		return record, err
+	}
+	return tx.RecordByID(record.ID)
 }
 
 // refuseContent rejects the record that a refused content was posted for, and
@@ -113,7 +131,7 @@ func (r *Registry) refuseContent(ctx context.Context, logID, recordID, digest pr
 
 // reject ends an incomplete record and every record accepted behind it in its
 // log, and takes the log's accepted state back to before it. None of them can
-// have been sequenced.
+// have been sequenced. The record was read under the lock of its log.
 func reject(tx *store.Tx, record store.Record, reason string) error {
 	row, err := tx.LogByID(record.Log)
 	if err != nil {
@@ -155,8 +173,9 @@ func (r *Registry) expireUploads(ctx context.Context) (time.Duration, error) {
 			return err
 		}
 		for _, record := range late {
-			// One rejected with another before it is not rejected again.
-			record, err := tx.RecordByID(record.ID)
+			// One rejected with another before it is not rejected again, nor
+			// one whose content came in the last moment.
+			record, err := lockRecord(tx, record)
 			if err != nil {
 				return err
 			}

@@ -1,12 +1,10 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"math"
 
-	"github.com/warg-trillian/warg-trillian/personality/index"
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
@@ -87,7 +85,9 @@ var ErrSuperseded = fmt.Errorf("another process has made a checkpoint since: %w"
 
 // Advance moves the length of the newest checkpoint from one value to another,
 // or fails with [ErrSuperseded] if it is not the first. Everything else that a
-// checkpoint brings is to be written in the same transaction.
+// checkpoint brings is to be written in the same transaction. Of two processes
+// that advance from the same value the second waits here until the first one's
+// transaction ends; if that was committed, it finds the value changed.
 func (tx *Tx) Advance(from, to uint64) error {
 	r, err := tx.exec(`UPDATE applied SET log_length = ? WHERE id = 1 AND log_length = ?`, to, from)
 	if err != nil {
@@ -130,37 +130,4 @@ func (tx *Tx) Logged() (logLength, size uint64, err error) {
 func (tx *Tx) SetLogged(logLength, size uint64) error {
 	_, err := tx.exec(`UPDATE applied SET logged_length = ?, checkpoints_logged = ? WHERE id = 1 AND checkpoints_logged < ?`, logLength, size, size)
 	return err
-}
-
-// InsertTiles stores tiles of the package index under a revision.
-func (tx *Tx) InsertTiles(revision uint64, tiles []index.Tile) error {
-	for _, t := range tiles {
-		if _, err := tx.exec(`INSERT INTO map_tiles (tile, revision, data) VALUES (?, ?, ?)`, t.ID, revision, t.Data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Tiles implements [index.TileReader].
-func (db *DB) Tiles(ctx context.Context, ids [][]byte, revision uint64) (map[string][]byte, error) {
-	tiles := make(map[string][]byte, len(ids))
-	err := db.View(ctx, func(tx *Tx) error {
-		s, err := tx.stmt(`SELECT data FROM map_tiles WHERE tile = ? AND revision <= ? ORDER BY revision DESC LIMIT 1`)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			var data []byte
-			switch err := s.QueryRow(id, revision).Scan(&data); err {
-			case nil:
-				tiles[string(id)] = data
-			case sql.ErrNoRows:
-			default:
-				return fmt.Errorf("read map tile %x at revision %d: %w", id, revision, err)
-			}
-		}
-		return nil
-	})
-	return tiles, err
 }

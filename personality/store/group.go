@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -15,6 +17,8 @@ type group struct {
 	waiting []*groupJob // guarded by mu
 }
 
+func newGroup() group { return group{lead: make(chan struct{}, 1)} }
+
 type groupJob struct {
 	ctx  context.Context
 	f    func(*Tx) error
@@ -24,9 +28,9 @@ type groupJob struct {
 
 // UpdateGrouped is [DB.Update] for small changes that come from many callers at
 // once: those that wait at the same time share one transaction and so one
-// write to the disk. If f fails, every change of the group is undone and each f
-// is run again in a transaction of its own; so f may run twice, and a refusal
-// that wrote nothing is better returned beside f than by it.
+// write to the disk. If one f fails, every change of the group is undone and each
+// f is run again in a transaction of its own; so a refusal that wrote nothing is
+// better returned beside f than by it.
 func (db *DB) UpdateGrouped(ctx context.Context, f func(*Tx) error) error {
 	j := &groupJob{ctx: ctx, f: f, done: make(chan error, 1)}
 	g := &db.group
@@ -60,9 +64,9 @@ func (db *DB) commitGroup(jobs []*groupJob) {
 			}
 			return nil
 		})
-		if err == nil {
+		if err == nil || errors.Is(err, ErrUnknownOutcome) {
 			for _, j := range jobs {
-				j.done <- j.gone
+				j.done <- cmp.Or(j.gone, err)
 			}
 			return
 		}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"database/sql"
-	"errors"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
@@ -28,12 +27,27 @@ type Release struct {
 // Update no other transaction can change the log until this one ends.
 func (tx *Tx) Log(logID protocol.Hash) (Log, error) {
 	l := Log{LogID: logID}
-	err := tx.row(`SELECT id, name, length, state FROM logs WHERE log_id = ?`+tx.dialect.forUpdate,
+	err := tx.row(`SELECT id, name, length, state FROM logs WHERE log_id = ?`+tx.forUpdate(),
 		[]any{logID[:]}, &l.ID, &l.Name, &l.Length, &l.State)
 	return l, err
 }
 
-// InsertLog stores a new log and sets its ID.
+// LogByID returns a log by its key. In an Update no other transaction can
+// change it until this one ends.
+func (tx *Tx) LogByID(id int64) (Log, error) {
+	l := Log{ID: id}
+	var logID []byte
+	err := tx.row(`SELECT log_id, name, length, state FROM logs WHERE id = ?`+tx.forUpdate(),
+		[]any{id}, &logID, &l.Name, &l.Length, &l.State)
+	if err == nil {
+		l.LogID = protocol.Hash(logID)
+	}
+	return l, err
+}
+
+// InsertLog stores a new log and sets its ID. If another process stores the same
+// log at the same time, one of the two transactions is undone and, being run
+// again, finds it.
 func (tx *Tx) InsertLog(l *Log) error {
 	r, err := tx.exec(`INSERT INTO logs (log_id, name, length, state) VALUES (?, ?, ?, ?)`, l.LogID[:], l.Name, l.Length, l.State)
 	if err != nil {
@@ -96,7 +110,9 @@ func (tx *Tx) Meta(name string) ([]byte, error) {
 	return value, err
 }
 
-// SetMeta stores a fact that was not stored before.
+// SetMeta stores a fact that was not stored before. If two processes do so at
+// the same time, the second one's transaction is undone and, being run again,
+// finds it.
 func (tx *Tx) SetMeta(name string, value []byte) error {
 	_, err := tx.exec(`INSERT INTO meta (name, value) VALUES (?, ?)`, name, value)
 	return err
@@ -108,25 +124,4 @@ func nullable(n sql.Null[uint64]) *uint64 {
 		return nil
 	}
 	return &n.V
-}
-
-// optional turns ErrNotFound into ok = false.
-func optional[T any](v T, err error) (T, bool, error) {
-	if errors.Is(err, ErrNotFound) {
-		return v, false, nil
-	}
-	return v, err == nil, err
-}
-
-// LogByID returns a log by its key. In an Update no other transaction can
-// change it until this one ends.
-func (tx *Tx) LogByID(id int64) (Log, error) {
-	l := Log{ID: id}
-	var logID []byte
-	err := tx.row(`SELECT log_id, name, length, state FROM logs WHERE id = ?`+tx.dialect.forUpdate,
-		[]any{id}, &logID, &l.Name, &l.Length, &l.State)
-	if err == nil {
-		l.LogID = protocol.Hash(logID)
-	}
-	return l, err
 }

@@ -128,7 +128,7 @@ func (tx *Tx) RejectRecord(record int64, reason string) error {
 }
 
 // SourcingSince returns up to limit records that wait for content and were
-// accepted before a time.
+// accepted before a time, as they are before their logs are locked.
 func (tx *Tx) SourcingSince(before time.Time, limit int) ([]Record, error) {
 	return tx.records(`WHERE r.id IN (SELECT record FROM missing_content) AND r.accepted_at < ? ORDER BY r.id LIMIT ?`, before.Unix(), limit)
 }
@@ -153,14 +153,17 @@ func (tx *Tx) Missing(record int64) ([]protocol.Hash, error) {
 	return all, err
 }
 
-// WaitingFor returns the records that wait for a content.
+// WaitingFor returns the records that wait for a content, as they are before
+// their logs are locked.
 func (tx *Tx) WaitingFor(digest protocol.Hash) ([]Record, error) {
 	return tx.records(`JOIN missing_content m ON m.record = r.id WHERE m.digest = ? ORDER BY r.id`, digest[:])
 }
 
-// ContentArrived notes that no record waits for a content any more.
-func (tx *Tx) ContentArrived(digest protocol.Hash) error {
-	_, err := tx.exec(`DELETE FROM missing_content WHERE digest = ?`, digest[:])
+// ContentArrived notes that a record does not wait for a content any more.
+// Others that wait for it are left alone: one may have come since the caller
+// looked, and nobody would look at that again.
+func (tx *Tx) ContentArrived(record int64, digest protocol.Hash) error {
+	_, err := tx.exec(`DELETE FROM missing_content WHERE digest = ? AND record = ?`, digest[:], record)
 	return err
 }
 

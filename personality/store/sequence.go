@@ -33,10 +33,12 @@ func (p *Pending) scan(row scanner) error {
 	return nil
 }
 
-// MarkReady notes that a record may be sequenced.
-func (tx *Tx) MarkReady(record int64) error {
-	_, err := tx.exec(`INSERT INTO ready (record) VALUES (?)`, record)
-	return err
+// MarkReady notes that records may be sequenced.
+func (tx *Tx) MarkReady(records ...int64) error {
+	return batches(tx, records, func(batch []int64) error {
+		_, err := tx.exec(`INSERT INTO ready (record) VALUES `+repeat(len(batch), `(?)`, `, `), anys(batch)...)
+		return err
+	})
 }
 
 // Ready returns up to limit keys of records that may be sequenced, oldest first.
@@ -90,37 +92,6 @@ func (tx *Tx) pending(where string, args ...any) ([]Pending, error) {
 	return all, err
 }
 
-// Sequenced is what integration needs to know of the record behind a leaf.
-type Sequenced struct {
-	Record   int64
-	Log      int64
-	Position uint64
-	State    RecordState
-	Last     bool // no record of its log was accepted behind it
-}
-
-// Sequenced returns the record behind a leaf of the records log; [ErrNotFound]
-// if it was not accepted here.
-func (tx *Tx) Sequenced(leaf protocol.LogLeaf) (Sequenced, error) {
-	var s Sequenced
-	var position sql.Null[uint64]
-	var length uint64
-	err := tx.row(`SELECT r.id, r.log, r.position, r.state, l.length FROM records r JOIN logs l ON l.id = r.log WHERE r.record_id = ? AND l.log_id = ?`+tx.dialect.forUpdate,
-		[]any{leaf.RecordID[:], leaf.LogID[:]}, &s.Record, &s.Log, &position, &s.State, &length)
-	s.Position = position.V
-	s.Last = position.V+1 >= length
-	return s, err
-}
-
-// Publish gives a record its place in the records log.
-func (tx *Tx) Publish(record int64, registryIndex uint64) error {
-	if _, err := tx.exec(`UPDATE records SET state = ?, registry_index = ?, state_before = NULL WHERE id = ?`, Published, registryIndex, record); err != nil {
-		return err
-	}
-	_, err := tx.exec(`DELETE FROM ready WHERE record = ?`, record)
-	return err
-}
-
 // Leaf is a leaf of the records log with the keys of its record.
 type Leaf struct {
 	protocol.LogLeaf
@@ -147,14 +118,6 @@ func (tx *Tx) Leaves(start uint64, limit int) ([]Leaf, error) {
 		return nil
 	})
 	return all, err
-}
-
-// PublishedBelow tells whether the record at a position of a log is published
-// below a length of the records log.
-func (tx *Tx) PublishedBelow(log int64, position, logLength uint64) (bool, error) {
-	var one int
-	_, ok, err := optional(one, tx.row(`SELECT 1 FROM records WHERE log = ? AND position = ? AND registry_index < ?`, []any{log, position, logLength}, &one))
-	return ok, err
 }
 
 // Leaf returns the leaf at an index of the records log; [ErrNotFound] if nothing

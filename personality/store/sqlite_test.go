@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,9 +24,10 @@ func open(t *testing.T, file string) *store.DB {
 }
 
 func TestSQLite(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) *store.DB {
+	storetest.Run(t, func(t *testing.T, processes int) []*store.DB {
 		// A name that must be escaped in a URI.
-		return open(t, filepath.Join(t.TempDir(), "a folder? #1.db"))
+		db := open(t, filepath.Join(t.TempDir(), "a folder? #1.db"))
+		return slices.Repeat([]*store.DB{db}, processes)
 	})
 }
 

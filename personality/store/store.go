@@ -2,13 +2,25 @@
 // what is missing and what is ready, checkpoints, the tiles of the package
 // index. It holds no rules; package registry does. The SQL is written for
 // SQLite and MySQL alike; what differs between them is in a dialect.
+//
+// # Several processes
+//
+// On MySQL several processes work on one database. A log's row is the lock of
+// that log: whoever changes its records, its releases or what they wait for has
+// read the row in the same [DB.Update] before ([Tx.Log], [Tx.LogByID],
+// [Tx.Sequenced]), and with that has the log alone until the transaction ends.
+// Updates run at READ COMMITTED, so what is read of the log behind that is what
+// was committed by whoever had it before; what was read of it earlier may be
+// old and is to be read again. Nothing else may be concluded from a row that is
+// not there.
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -28,15 +40,30 @@ type dialect struct {
 	// needs nothing: a writing transaction holds the database's only write lock
 	// from its beginning.
 	forUpdate string
+	// batch is how many rows one statement reads or writes at most. Across a
+	// network a statement costs a round trip, so there it has many.
+	batch int
+	// prepared: statements are prepared once and kept.
+	prepared bool
+	// passing tells whether a transaction that failed with an error before its
+	// commit should be tried again. tries counts the times that it was.
+	passing func(err error, tries int) bool
+	// undone tells whether a commit that failed with an error certainly undid
+	// the transaction, so that it may be tried again. nil: the database always
+	// knows.
+	undone func(err error) bool
 }
 
 // pool is a connection pool with the statements that were prepared on it.
 type pool struct {
 	*sql.DB
+	reading    bool      // its transactions only read
 	statements *sync.Map // SQL text to *sql.Stmt
 }
 
-func newPool(db *sql.DB) pool { return pool{DB: db, statements: new(sync.Map)} }
+func newPool(db *sql.DB, reading bool) pool {
+	return pool{DB: db, reading: reading, statements: new(sync.Map)}
+}
 
 // prepare keeps statements for later transactions. It takes a connection, so
 // no transaction may call it: that might hold the last one.
@@ -55,63 +82,73 @@ func (p pool) prepare(queries []string) {
 	}
 }
 
-// Tx is a transaction: a consistent snapshot, and when made by [DB.Update] the
-// right to write. Not safe for concurrent use.
-type Tx struct {
-	pool    pool
-	tx      *sql.Tx
-	dialect dialect
-	unknown []string // statements that were not prepared on the pool yet
-}
-
-// View runs f in a transaction that only reads, on a snapshot of the database.
-func (db *DB) View(ctx context.Context, f func(*Tx) error) error {
-	return db.run(ctx, db.reads, f)
-}
-
-// Update runs f in a transaction that is committed, durably, if f returns nil
-// and undone otherwise. On SQLite one Update runs at a time. Once begun it is
-// not interrupted when ctx ends: half of a transaction is of no use, and they
-// are short.
-func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
-	return db.run(ctx, db.writes, f)
-}
-
-func (db *DB) run(ctx context.Context, p pool, f func(*Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	sqlTx, err := p.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
-	}
-	defer sqlTx.Rollback()
-	tx := &Tx{pool: p, tx: sqlTx, dialect: db.dialect}
-	if err := f(tx); err != nil {
-		return err
-	}
-	if err := sqlTx.Commit(); err != nil {
-		return fmt.Errorf("commit a transaction: %w", err)
-	}
-	p.prepare(tx.unknown)
-	return nil
-}
-
 // Close closes all connections.
 func (db *DB) Close() error {
 	return errors.Join(db.writes.Close(), db.reads.Close())
 }
 
-func (tx *Tx) stmt(query string) (*sql.Stmt, error) {
+// Tx is a transaction: a consistent snapshot when made by [DB.View], the right
+// to write when made by [DB.Update]. Not safe for concurrent use.
+type Tx struct {
+	pool    pool
+	tx      *sql.Tx
+	dialect dialect
+	unknown []string // statements that were not prepared on the pool yet
+	failed  error    // the first statement's that failed: no more are run, and nothing is committed
+}
+
+// statement is a prepared statement, or one that is sent as text.
+type statement interface {
+	Exec(args ...any) (sql.Result, error)
+	Query(args ...any) (*sql.Rows, error)
+}
+
+type textStatement struct {
+	tx    *sql.Tx
+	query string
+}
+
+func (s textStatement) Exec(args ...any) (sql.Result, error) { return s.tx.Exec(s.query, args...) }
+func (s textStatement) Query(args ...any) (*sql.Rows, error) { return s.tx.Query(s.query, args...) }
+
+func (tx *Tx) stmt(query string) (statement, error) {
+	if tx.failed != nil {
+		return nil, tx.failed
+	}
+	if !tx.dialect.prepared {
+		return textStatement{tx.tx, query}, nil
+	}
 	if s, ok := tx.pool.statements.Load(query); ok {
 		return tx.tx.Stmt(s.(*sql.Stmt)), nil
 	}
 	s, err := tx.tx.Prepare(query)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %q: %w", query, err)
+		return nil, tx.fail(query, err)
 	}
 	tx.unknown = append(tx.unknown, query)
 	return s, nil
+}
+
+// forUpdate ends a SELECT whose rows this transaction will change.
+func (tx *Tx) forUpdate() string {
+	if tx.pool.reading {
+		return ""
+	}
+	return tx.dialect.forUpdate
+}
+
+// fail notes that a statement failed. The database may have undone the whole
+// transaction, so that whatever came next would be a transaction of its own.
+func (tx *Tx) fail(query string, err error) error {
+	const most = 200
+	if len(query) > most {
+		query = query[:most] + "..."
+	}
+	err = fmt.Errorf("%s: %w", query, err)
+	if tx.failed == nil {
+		tx.failed = err
+	}
+	return err
 }
 
 // exec runs a statement and returns how many rows it changed and the id it gave.
@@ -122,24 +159,22 @@ func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
 	}
 	r, err := s.Exec(args...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", query, err)
+		return nil, tx.fail(query, err)
 	}
 	return r, nil
 }
 
 // row reads the only row of a query into dest; [ErrNotFound] if there is none.
 func (tx *Tx) row(query string, args []any, dest ...any) error {
-	s, err := tx.stmt(query)
-	if err != nil {
-		return err
-	}
-	switch err := s.QueryRow(args...).Scan(dest...); {
-	case errors.Is(err, sql.ErrNoRows):
+	found := false
+	err := tx.rows(query, args, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(dest...)
+	})
+	if err == nil && !found {
 		return ErrNotFound
-	case err != nil:
-		return fmt.Errorf("%s: %w", query, err)
 	}
-	return nil
+	return err
 }
 
 // rows calls scan for each row of a query.
@@ -150,16 +185,31 @@ func (tx *Tx) rows(query string, args []any, scan func(*sql.Rows) error) error {
 	}
 	rows, err := s.Query(args...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", query, err)
+		return tx.fail(query, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			return fmt.Errorf("%s: %w", query, err)
+			return tx.fail(query, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", query, err)
+		return tx.fail(query, err)
 	}
 	return nil
+}
+
+// batches calls f with as many items at a time as one statement takes.
+func batches[T any](tx *Tx, items []T, f func([]T) error) error {
+	for batch := range slices.Chunk(items, tx.dialect.batch) {
+		if err := f(batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat returns n copies of a piece of SQL with a separator between them.
+func repeat(n int, piece, separator string) string {
+	return strings.Repeat(piece+separator, n-1) + piece
 }

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+)
+
+// MySQLOptions are what [OpenMySQL] is told beside the data source name.
+type MySQLOptions struct {
+	// MaxConnections bounds the connections to the database; 0 means 24. A
+	// third of them write.
+	MaxConnections int
+	// Logger is told what the driver finds wrong with connections; nil for
+	// nobody.
+	Logger *slog.Logger
+}
+
+const (
+	defaultConnections = 24
+	minConnections     = 6
+	// Connections are closed here before the server or something between ends
+	// them, and replaced now and then, so that they spread over the servers
+	// behind an address.
+	maxIdle     = time.Minute
+	maxLifetime = 10 * time.Minute
+	// How long a process may wait for another that migrates the schema.
+	migrationWait = 2 * time.Minute
+)
+
+// mysqlDialect sends statements as text with their arguments in them, which is
+// one round trip each, where preparing is two on each new connection.
+var mysqlDialect = dialect{forUpdate: " FOR UPDATE", batch: 200, passing: mysqlPassing, undone: mysqlUndone}
+
+// OpenMySQL opens a database on a MySQL 8 or MariaDB 10.11 server (or a later
+// one) by its data source name in go-sql-driver's form,
+// user:password@tcp(host:port)/database?option=value, and brings its schema up
+// to date; several processes may do so at once. A newer schema is refused. The
+// database must exist. TLS, timeouts and session variables are as the name says;
+// options that decide what a value means are set here whatever it says.
+//
+// Views read a snapshot (REPEATABLE READ), Updates run at READ COMMITTED: there
+// a read behind a lock sees what was committed before the lock was got. At
+// REPEATABLE READ it would see the snapshot from before the wait, and absent
+// rows would be locked with the gaps around them, which makes deadlocks. A
+// server that writes a binary log must write rows (binlog_format ROW or MIXED,
+// as is the default), for READ COMMITTED allows nothing else.
+func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
+	cfg, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Logger = driverLogger{o.Logger}
+	where := fmt.Sprintf("database %s at %s", cfg.DBName, cfg.Addr)
+	if err := migrateMySQL(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	connections := max(cmp.Or(o.MaxConnections, defaultConnections), minConnections)
+	writes, err := openMySQL(cfg, sql.LevelReadCommitted, connections/3)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	reads, err := openMySQL(cfg, sql.LevelRepeatableRead, connections-connections/3)
+	if err != nil {
+		writes.Close()
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup()}, nil
+}
+
+// parseDSN reads a data source name and sets what this package relies on.
+func parseDSN(dsn string) (*mysql.Config, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("the database's data source name (user:password@tcp(host:port)/database): %w", err)
+	}
+	if cfg.DBName == "" {
+		return nil, errors.New("the database's data source name has no database: write user:password@tcp(host:port)/database")
+	}
+	cfg.InterpolateParams = true
+	cfg.ClientFoundRows = true // a compare-and-set asks how many rows it found
+	cfg.RejectReadOnly = true  // after a failover: reconnect to the server that is now to be written to
+	cfg.ParseTime, cfg.MultiStatements, cfg.AllowAllFiles = false, false, false
+	cfg.Loc = time.UTC
+	cfg.Collation = ""
+	if err := cfg.Apply(mysql.Charset("binary", "")); err != nil { // texts are bytes: no conversion, no folding
+		return nil, err
+	}
+	cfg.Timeout = cmp.Or(cfg.Timeout, 5*time.Second)
+	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 20*time.Second)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 20*time.Second)
+	params := map[string]string{
+		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+		"innodb_lock_wait_timeout": "5",   // less than ReadTimeout
+		"wait_timeout":             "120", // more than maxIdle; ends a connection, and its locks, whose client is gone
+	}
+	maps.Copy(params, cfg.Params)
+	cfg.Params = params
+	return cfg, nil
+}
+
+// openMySQL makes a pool of connections of one isolation level.
+func openMySQL(cfg *mysql.Config, level sql.IsolationLevel, connections int) (*sql.DB, error) {
+	c, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{c, level})
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(maxIdle)
+	db.SetConnMaxLifetime(maxLifetime)
+	return db, nil
+}
+
+// connector makes connections of one isolation level. A session variable in the
+// data source name would not do: MySQL and MariaDB name it differently.
+type connector struct {
+	driver.Connector
+	level sql.IsolationLevel
+}
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.(driver.ExecerContext).ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL "+c.level.String(), nil)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// migrateMySQL brings the schema up to date. One process does so at a time: the
+// others wait for the lock that it has by its connection, and so lets go of
+// however it ends. Statements that define tables cannot be undone, so each of a
+// migration must bear being run again.
+func migrateMySQL(ctx context.Context, cfg *mysql.Config) error {
+	cfg = cfg.Clone()
+	cfg.ReadTimeout = 0 // to change a big table takes its time
+	db, err := openMySQL(cfg, sql.LevelRepeatableRead, minConnections)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var locked sql.Null[int]
+	err = conn.QueryRowContext(ctx, `SELECT GET_LOCK(CONCAT('warg schema ', MD5(DATABASE())), ?)`, int(migrationWait.Seconds())).Scan(&locked)
+	if err != nil {
+		return fmt.Errorf("lock its schema: %w", err)
+	}
+	if locked.V != 1 {
+		return fmt.Errorf("another process has been migrating its schema for more than %v: wait for it, then start this one again", migrationWait)
+	}
+	return migrate(ctx, db, goose.DialectMySQL, "migrations/mysql")
+}
+
+// driverLogger takes what the driver has to say about connections.
+type driverLogger struct{ to *slog.Logger }
+
+func (l driverLogger) Print(v ...any) {
+	if l.to != nil {
+		l.to.Debug("database connection", "finding", fmt.Sprint(v...))
+	}
+}

@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warg-trillian/warg-trillian/integration/mariadb"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/personality/store/storetest"
+)
+
+func openMySQL(t testing.TB, dsn string) *store.DB {
+	t.Helper()
+	db, err := store.OpenMySQL(context.Background(), dsn, store.MySQLOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestMySQL(t *testing.T) {
+	s := mariadb.Start(t)
+	storetest.Run(t, func(t *testing.T, processes int) []*store.DB {
+		dsn := s.Database(t)
+		dbs := make([]*store.DB, processes)
+		for i := range dbs {
+			dbs[i] = openMySQL(t, dsn)
+		}
+		return dbs
+	})
+}
+
+// exec changes a database from beside.
+func exec(t *testing.T, dsn string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestMySQLSchema(t *testing.T) {
+	s := mariadb.Start(t)
+
+	t.Run("made by several processes at once", func(t *testing.T) {
+		dsn := s.Database(t)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				db, err := store.OpenMySQL(context.Background(), dsn, store.MySQLOptions{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer db.Close()
+				if err := db.View(context.Background(), func(tx *store.Tx) error { _, _, err := tx.Logged(); return err }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+
+	t.Run("made half by a process that ended", func(t *testing.T) {
+		dsn := s.Database(t)
+		set := func(tx *store.Tx) error { return tx.SetMeta("x", []byte("y")) }
+		if err := openMySQL(t, dsn).Update(context.Background(), set); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, dsn, `DELETE FROM goose_db_version WHERE version_id > 0`, `DROP TABLE map_tiles`)
+		err := openMySQL(t, dsn).View(context.Background(), func(tx *store.Tx) error {
+			got, err := tx.Meta("x")
+			if string(got) != "y" {
+				t.Errorf("got %q", got)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("of a newer release", func(t *testing.T) {
+		dsn := s.Database(t)
+		openMySQL(t, dsn)
+		exec(t, dsn, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
+		if _, err := store.OpenMySQL(context.Background(), dsn, store.MySQLOptions{}); err == nil || !strings.Contains(err.Error(), "newer release") {
+			t.Errorf("opened a schema of version 99: %v", err)
+		}
+	})
+
+	t.Run("whatever the server's defaults", func(t *testing.T) {
+		dsn := s.Database(t)
+		name := dsn[strings.LastIndex(dsn, "/")+1:]
+		exec(t, dsn, `ALTER DATABASE `+name+` CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`)
+		db := openMySQL(t, dsn+"?parseTime=true&loc=Local&collation=latin1_swedish_ci&clientFoundRows=false&interpolateParams=false")
+		for _, name := range []string{"x", "X", "\xff\xfe"} {
+			if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.SetMeta(name, []byte(name)) }); err != nil {
+				t.Errorf("%q: %v", name, err)
+			}
+			err := db.View(context.Background(), func(tx *store.Tx) error {
+				got, err := tx.Meta(name)
+				if string(got) != name {
+					t.Errorf("got %q, want %q", got, name)
+				}
+				return err
+			})
+			if err != nil {
+				t.Errorf("%q: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestMySQLRefusesWhatItCannotOpen(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"":                                      "data source name",
+		"warg:secret@tcp(127.0.0.1:1)/":         "has no database",
+		"warg:secret@tcp(127.0.0.1:1":           "data source name",
+		"warg:secret@tcp(127.0.0.1:1)/registry": "database registry at 127.0.0.1:1",
+	} {
+		db, err := store.OpenMySQL(context.Background(), dsn, store.MySQLOptions{})
+		if err == nil {
+			db.Close()
+			t.Errorf("opened %q", dsn)
+			continue
+		}
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: error %q, want one with %q and without the password", dsn, err, want)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+)
+
+// together runs f in each process, in as many goroutines as given.
+func together(dbs []*store.DB, each int, f func(db *store.DB, worker int)) {
+	var wg sync.WaitGroup
+	for i := range len(dbs) * each {
+		wg.Go(func() { f(dbs[i%len(dbs)], i) })
+	}
+	wg.Wait()
+}
+
+// accept stores one more complete record of a log, in the way of package
+// registry, and makes it ready if the one before it is published.
+func accept(tx *store.Tx, name string) error {
+	log, err := tx.Log(hash(name))
+	if errors.Is(err, store.ErrNotFound) {
+		log = store.Log{LogID: hash(name), Name: name, State: []byte{1}}
+		err = tx.InsertLog(&log)
+	}
+	if err != nil {
+		return err
+	}
+	position := log.Length
+	r := store.Record{
+		Log: log.ID, RecordID: hash(fmt.Sprint(name, position)), Position: &position, State: store.Processing,
+		AcceptedAt: time.Unix(1, 0), Envelope: []byte{1},
+	}
+	if err := tx.InsertRecord(&r); err != nil {
+		return err
+	}
+	log.Length++
+	if err := tx.UpdateLog(log); err != nil {
+		return err
+	}
+	if position > 0 {
+		before, err := tx.RecordAt(log.ID, position-1)
+		if err != nil || before.State != store.Published {
+			return err
+		}
+	}
+	return tx.MarkReady(r.ID)
+}
+
+// testOneLog appends to one new log from everywhere: no change is lost, and one
+// of them makes the log.
+func testOneLog(t *testing.T, dbs []*store.DB) {
+	const workers, each = 4, 10
+	together(dbs, workers, func(db *store.DB, _ int) {
+		for range each {
+			if err := db.Update(context.Background(), func(tx *store.Tx) error { return accept(tx, "a:b") }); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	view(t, dbs[0], func(tx *store.Tx) error {
+		log, err := tx.Log(hash("a:b"))
+		equal(t, "records", log.Length, uint64(len(dbs)*workers*each))
+		return err
+	})
+}
+
+// testAdvancing has everybody move the length on at once: each step is taken by
+// one of them.
+func testAdvancing(t *testing.T, dbs []*store.DB) {
+	const steps = 20
+	for from := range uint64(steps) {
+		errs := make([]error, 2*len(dbs))
+		together(dbs, 2, func(db *store.DB, worker int) {
+			errs[worker] = db.Update(context.Background(), func(tx *store.Tx) error {
+				return errors.Join(tx.Advance(from, from+1), tx.SetMeta(fmt.Sprint("step ", from), []byte{byte(worker)}))
+			})
+		})
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, store.ErrSuperseded) {
+				t.Errorf("advance from %d: %v", from, err)
+			}
+		}
+		equal(t, fmt.Sprint("who advanced from ", from), won, 1)
+	}
+}
+
+// testMetaOnce has everybody store a fact that is not there, such as the id of
+// a tree that each has made: all end with the same one.
+func testMetaOnce(t *testing.T, dbs []*store.DB) {
+	seen := make([]byte, 3*len(dbs))
+	together(dbs, 3, func(db *store.DB, worker int) {
+		err := db.Update(context.Background(), func(tx *store.Tx) error {
+			value, err := tx.Meta("tree")
+			if errors.Is(err, store.ErrNotFound) {
+				value = []byte{byte(1 + worker)}
+				err = tx.SetMeta("tree", value)
+			}
+			if err == nil {
+				seen[worker] = value[0]
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	for _, s := range seen {
+		equal(t, "fact", s, seen[0])
+	}
+}
+
+// testPublishingBeside accepts records in some processes while another one
+// publishes: in the end each is published, so no record was left for the other
+// to make ready.
+func testPublishingBeside(t *testing.T, dbs []*store.DB) {
+	const logs, each = 8, 20
+	accepting := make(chan struct{})
+	go func() {
+		defer close(accepting)
+		together(dbs[1:], 4, func(db *store.DB, worker int) {
+			for i := range each {
+				err := db.UpdateGrouped(context.Background(), func(tx *store.Tx) error {
+					return accept(tx, fmt.Sprint("a:b", (worker+i)%logs))
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}()
+	index := uint64(0)
+	for done := false; !done; {
+		select {
+		case <-accepting:
+			done = true // and once more, for what came meanwhile
+		default:
+		}
+		for n := -1; n != 0; index += uint64(n) {
+			n = publishReady(t, dbs[0], index)
+		}
+	}
+	equal(t, "published", index, uint64(len(dbs[1:])*4*each))
+}
+
+// publishReady publishes what is ready, from an index of the records log on,
+// and returns how much that was.
+func publishReady(t *testing.T, db *store.DB, index uint64) int {
+	var leaves []protocol.LogLeaf
+	view(t, db, func(tx *store.Tx) error {
+		leaves = nil
+		ready, err := tx.Ready(100)
+		if err != nil {
+			return err
+		}
+		for _, id := range ready {
+			p, err := tx.Pending(id)
+			if err != nil {
+				return err
+			}
+			leaves = append(leaves, p.Leaf)
+		}
+		return nil
+	})
+	update(t, db, func(tx *store.Tx) error { return publish(tx, index, leaves) })
+	return len(leaves)
+}
+
+func publish(tx *store.Tx, index uint64, leaves []protocol.LogLeaf) error {
+	records, err := tx.Sequenced(leaves)
+	if err != nil {
+		return err
+	}
+	var placements []store.Placement
+	var successors []store.Place
+	for i, leaf := range leaves {
+		s := records[leaf]
+		placements = append(placements, store.Placement{Record: s.Record, RegistryIndex: index + uint64(i)})
+		if !s.Last {
+			successors = append(successors, store.Place{Log: s.Log, Position: s.Position + 1})
+		}
+	}
+	if err := tx.Publish(placements); err != nil {
+		return err
+	}
+	complete, err := tx.Complete(successors)
+	if err != nil {
+		return err
+	}
+	return tx.MarkReady(complete...)
+}
+
+// testTwoIntegrations has two processes publish the same records at once: one
+// does, the other is superseded, and neither gets in the way of who accepts.
+func testTwoIntegrations(t *testing.T, dbs []*store.DB) {
+	const logs, rounds = 50, 10
+	length := uint64(0)
+	for range rounds {
+		var leaves []protocol.LogLeaf
+		update(t, dbs[2], func(tx *store.Tx) error {
+			leaves = nil
+			for l := range logs {
+				name := fmt.Sprint("a:b", l)
+				if err := accept(tx, name); err != nil {
+					return err
+				}
+				log, err := tx.Log(hash(name))
+				if err != nil {
+					return err
+				}
+				leaves = append(leaves, protocol.LogLeaf{LogID: hash(name), RecordID: hash(fmt.Sprint(name, log.Length-1))})
+			}
+			return nil
+		})
+		errs := make([]error, 2)
+		together(dbs[:2], 1, func(db *store.DB, worker int) {
+			errs[worker] = db.Update(context.Background(), func(tx *store.Tx) error {
+				if err := tx.Advance(length, length+logs); err != nil {
+					return err
+				}
+				return publish(tx, length, leaves)
+			})
+		})
+		if superseded := errors.Join(errs...); (errs[0] == nil) == (errs[1] == nil) || !errors.Is(superseded, store.ErrSuperseded) {
+			t.Errorf("integration of the same records by two: %v", errs)
+		}
+		length += logs
+	}
+}
+
+// testGroupingInProcesses has grouped changes of several processes lock logs in
+// all orders: whoever is locked out is run again.
+func testGroupingInProcesses(t *testing.T, dbs []*store.DB) {
+	const logs, workers, each = 5, 8, 10
+	together(dbs, workers, func(db *store.DB, worker int) {
+		for i := range each {
+			name := fmt.Sprint("a:b", (worker*7+i*3)%logs)
+			if err := db.UpdateGrouped(context.Background(), func(tx *store.Tx) error { return accept(tx, name) }); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	total := uint64(0)
+	view(t, dbs[0], func(tx *store.Tx) error {
+		total = 0
+		for l := range logs {
+			log, err := tx.Log(hash(fmt.Sprint("a:b", l)))
+			if err != nil {
+				return err
+			}
+			total += log.Length
+		}
+		return nil
+	})
+	equal(t, "accepted", total, uint64(len(dbs)*workers*each))
+}

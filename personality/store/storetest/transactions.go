@@ -1,0 +1,110 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/warg-trillian/warg-trillian/personality/store"
+)
+
+func testTransactions(t *testing.T, db *store.DB) {
+	boom := errors.New("boom")
+	err := db.Update(context.Background(), func(tx *store.Tx) error {
+		return errors.Join(tx.SetMeta("undone", []byte{1}), boom)
+	})
+	if !errors.Is(err, boom) {
+		t.Errorf("error of a transaction: %v", err)
+	}
+	// A view sees the database as it was when it first looked.
+	view(t, db, func(tx *store.Tx) error {
+		_, err := tx.Meta("undone")
+		notFound(t, "undone change", err)
+		update(t, db, func(tx *store.Tx) error { return tx.SetMeta("later", []byte{1}) })
+		_, err = tx.Meta("later")
+		notFound(t, "change made meanwhile", err)
+		return nil
+	})
+	ended, end := context.WithCancel(context.Background())
+	end()
+	if err := db.Update(ended, func(*store.Tx) error { t.Error("ran"); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("update with a context that has ended: %v", err)
+	}
+}
+
+// testFailures: a transaction of which a statement failed does not go on, and
+// is not committed, whatever f makes of it.
+func testFailures(t *testing.T, db *store.DB) {
+	update(t, db, func(tx *store.Tx) error { return tx.SetMeta("there", []byte{1}) })
+	var after error
+	err := db.Update(context.Background(), func(tx *store.Tx) error {
+		if err := tx.SetMeta("before", []byte{1}); err != nil {
+			return err
+		}
+		if err := tx.SetMeta("there", []byte{2}); err == nil {
+			t.Error("a fact was stored twice")
+		}
+		after = tx.SetMeta("after", []byte{1})
+		return nil
+	})
+	if err == nil || after == nil {
+		t.Errorf("after a statement that failed: the next one %v, the transaction %v, want errors", after, err)
+	}
+	view(t, db, func(tx *store.Tx) error {
+		for _, name := range []string{"before", "after"} {
+			_, err := tx.Meta(name)
+			notFound(t, name, err)
+		}
+		return nil
+	})
+}
+
+func testGrouping(t *testing.T, db *store.DB) {
+	const callers = 64
+	boom := errors.New("boom")
+	var wg sync.WaitGroup
+	errs := make([]error, callers)
+	for i := range callers {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			if i%16 == 2 {
+				cancel()
+			}
+			errs[i] = db.UpdateGrouped(ctx, func(tx *store.Tx) error {
+				if err := tx.SetMeta(fmt.Sprint("caller ", i), []byte{1}); err != nil {
+					return err
+				}
+				if i%16 == 1 {
+					return boom
+				}
+				return nil
+			})
+		})
+	}
+	wg.Wait()
+	view(t, db, func(tx *store.Tx) error {
+		for i, err := range errs {
+			_, missing := tx.Meta(fmt.Sprint("caller ", i))
+			switch i % 16 {
+			case 1:
+				if !errors.Is(err, boom) {
+					t.Errorf("caller %d: %v, want its own error", i, err)
+				}
+				notFound(t, "what a failing caller wrote", missing)
+			case 2:
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("caller %d: %v, want that it was cancelled", i, err)
+				}
+				notFound(t, "what a cancelled caller wrote", missing)
+			default:
+				if err = errors.Join(err, missing); err != nil {
+					t.Errorf("caller %d: %v", i, err)
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -52,28 +52,13 @@ type Server struct {
 // sees to its operator log. Only one process at a time may have a data folder
 // open. Nothing is published until [Server.Run].
 func Open(ctx context.Context, o Options) (s *Server, err error) {
-	o.Logger = slog.New(httpapi.LogRequestIDs(o.Logger.Handler()))
-	if o.Metrics == nil {
-		o.Metrics = prometheus.NewRegistry() // that nobody asks
-	}
-	observer := metrics.New(o.Metrics)
-	s = &Server{options: o}
+	s, observer, err := openRegistry(ctx, o)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if err := s.lockDataDir(); err != nil {
-		return s, err
-	}
-	parts, err := s.openParts(ctx)
 	if err != nil {
-		return s, err
-	}
-	parts.Observer = observer
-	s.registry = registry.New(parts)
-	metrics.Watch(o.Metrics, s.registry, time.Now)
-	if err := s.Reload(); err != nil {
 		return s, err
 	}
 	if err := s.registry.InitOperatorLog(ctx, namespaces(o)); err != nil {
@@ -82,11 +67,49 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if s.private, err = openPrivate(o); err != nil {
 		return s, err
 	}
+	if err := s.Reload(); err != nil {
+		return s, err
+	}
+	o = s.options
 	s.handler = o.Tracing.Handler(o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
 		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: cmp.Or(o.Limits.MaxNames, math.MaxInt), Logger: o.Logger,
 		Limits: o.Limits.api(), Private: s.private, Observer: observer,
 	})))
 	return s, nil
+}
+
+// Rebuild fills the database of a registry from its Trillian logs, if it is lost
+// or behind them. No other process may serve the registry meanwhile. progress is
+// told how many records are done, of how many.
+func Rebuild(ctx context.Context, o Options, progress func(done, total uint64)) (err error) {
+	s, _, err := openRegistry(ctx, o)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err != nil {
+		return err
+	}
+	return s.registry.Rebuild(ctx, progress)
+}
+
+// openRegistry opens what a registry runs on. The server that it returns is to
+// be closed, even on error.
+func openRegistry(ctx context.Context, o Options) (*Server, *metrics.Metrics, error) {
+	o.Logger = slog.New(httpapi.LogRequestIDs(o.Logger.Handler()))
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry() // that nobody asks
+	}
+	observer := metrics.New(o.Metrics)
+	s := &Server{options: o}
+	if err := s.lockDataDir(); err != nil {
+		return s, nil, err
+	}
+	parts, err := s.openParts(ctx)
+	if err != nil {
+		return s, nil, err
+	}
+	parts.Observer = observer
+	s.registry = registry.New(parts)
+	metrics.Watch(o.Metrics, s.registry, time.Now)
+	return s, observer, nil
 }
 
 // lockDataDir makes sure that no other process works in the data folder.

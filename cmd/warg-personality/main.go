@@ -22,6 +22,7 @@ const (
 // commands is the command line.
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the registry."`
+	Rebuild rebuildCommand `cmd:"" help:"Recreate the registry's database from its Trillian logs."`
 	Key     keyCommands    `cmd:"" help:"Make and look at operator keys."`
 	Token   tokenCommands  `cmd:"" help:"Make bearer tokens for a private registry."`
 	Version versionCommand `cmd:"" help:"Show the version of this program."`

@@ -189,13 +189,14 @@ func (i *integrator) cover(ctx context.Context, sign func(protocol.TimestampedCh
 		if err := first(tx); err != nil {
 			return err
 		}
-		if err := publish(tx, i.length(), i.tail); err != nil {
-			return err
-		}
 		if err := tx.InsertTiles(contents.LogLength, tiles); err != nil {
 			return err
 		}
-		return tx.InsertCheckpoint(next)
+		if err := tx.InsertCheckpoint(next); err != nil {
+			return err
+		}
+		// Last, since it keeps others from these records' logs.
+		return publish(tx, i.length(), i.tail)
 	})
 	if err != nil {
 		return nil, err

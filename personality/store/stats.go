@@ -7,11 +7,11 @@ import (
 
 // QueueStats says what is accepted and not published yet.
 type QueueStats struct {
-	// Complete counts the records that can be published: complete, and the
-	// records before them in their logs published or complete too.
+	// Complete counts the complete records of the logs of which a record can be
+	// published next.
 	Complete uint64
-	// Oldest is when the oldest of these was accepted, in seconds; zero if there
-	// is none.
+	// Oldest is when the oldest of these was accepted, in whole seconds; zero if
+	// there is none.
 	Oldest time.Time
 	// Incomplete counts the records that wait for content.
 	Incomplete uint64

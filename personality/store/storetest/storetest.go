@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		"records":      testRecords,
 		"content":      testContent,
 		"sequencing":   testSequencing,
+		"queue":        testQueue,
 		"batches":      testBatches,
 		"reading":      testReading,
 		"checkpoints":  testCheckpoints,

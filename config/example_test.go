@@ -15,7 +15,18 @@ const exampleFile = "warg-personality.yaml"
 var setting = regexp.MustCompile(`(?m)^#([a-z-]+: .*)$`)
 
 // companions are settings without which another one is refused.
-var companions = map[string]string{"tls-cert-file": "tls-key-file: x\n", "tls-key-file": "tls-cert-file: x\n"}
+var companions = map[string]string{
+	"tls-cert-file":        "tls-key-file: x\n",
+	"tls-key-file":         "tls-cert-file: x\n",
+	"database-url":         "trillian: x:1\n",
+	"database-url-file":    "trillian: x:1\n",
+	"trillian-ca-file":     "trillian: x:1\n",
+	"trillian-server-name": "trillian: x:1\n",
+	"trillian-cert-file":   "trillian: x:1\ntrillian-key-file: x\n",
+	"trillian-key-file":    "trillian: x:1\ntrillian-cert-file: x\n",
+	"records-tree":         "trillian: x:1\n",
+	"checkpoints-tree":     "trillian: x:1\n",
+}
 
 // TestExampleFile keeps the example file complete and true: it loads as it is,
 // each of its settings loads with the value shown, it names every setting but

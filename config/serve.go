@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // OperatorKeyVariable is the environment variable with the operator's private
@@ -31,10 +32,16 @@ type Serve struct {
 	TLSCertFile   string   `env:"WARG_TLS_CERT_FILE" name:"tls-cert-file" group:"net" placeholder:"FILE" help:"PEM file with the certificate for TLS, and those that lead to its root; without it, plain HTTP. Read again on SIGHUP."`
 	TLSKeyFile    string   `env:"WARG_TLS_KEY_FILE" name:"tls-key-file" group:"net" placeholder:"FILE" help:"PEM file with the private key of that certificate. Read again on SIGHUP."`
 
-	DataDir         string   `env:"WARG_DATA_DIR" group:"data" default:"./data" placeholder:"DIR" help:"Folder for everything this registry keeps; made if missing (default: ${default})."`
-	DatabaseURL     Secret   `env:"WARG_DATABASE_URL" name:"database-url" group:"data" placeholder:"DSN" help:"MySQL or MariaDB, as user:password@tcp(host:port)/database; without it, SQLite in the data folder. Not supported yet."`
-	DatabaseURLFile string   `env:"WARG_DATABASE_URL_FILE" name:"database-url-file" group:"data" placeholder:"FILE" help:"File that holds the database URL, in place of --database-url. Not supported yet."`
-	Trillian        HostPort `env:"WARG_TRILLIAN" group:"data" placeholder:"HOST:PORT" help:"Trillian log server; without it, Trillian runs in this process. Not supported yet."`
+	DataDir            string   `env:"WARG_DATA_DIR" group:"data" default:"./data" placeholder:"DIR" help:"Folder for everything this registry keeps; made if missing (default: ${default})."`
+	DatabaseURL        Secret   `env:"WARG_DATABASE_URL" name:"database-url" group:"data" placeholder:"DSN" help:"MySQL or MariaDB, as user:password@tcp(host:port)/database; without it, SQLite in the data folder. Several processes may share one; it needs --trillian."`
+	DatabaseURLFile    string   `env:"WARG_DATABASE_URL_FILE" name:"database-url-file" group:"data" placeholder:"FILE" help:"File that holds the database URL, in place of --database-url."`
+	Trillian           HostPort `env:"WARG_TRILLIAN" group:"data" placeholder:"HOST:PORT" help:"Trillian log server; without it, Trillian runs in this process."`
+	TrillianCAFile     string   `env:"WARG_TRILLIAN_CA_FILE" name:"trillian-ca-file" group:"data" placeholder:"FILE" help:"PEM file with the certificates to trust the Trillian log server by; with it, or a client certificate, the connection uses TLS."`
+	TrillianServerName string   `env:"WARG_TRILLIAN_SERVER_NAME" name:"trillian-server-name" group:"data" placeholder:"NAME" help:"Name that the Trillian log server's certificate must have (default: the host of --trillian)."`
+	TrillianCertFile   string   `env:"WARG_TRILLIAN_CERT_FILE" name:"trillian-cert-file" group:"data" placeholder:"FILE" help:"PEM file with this registry's client certificate for the Trillian log server."`
+	TrillianKeyFile    string   `env:"WARG_TRILLIAN_KEY_FILE" name:"trillian-key-file" group:"data" placeholder:"FILE" help:"PEM file with the private key of that certificate."`
+	RecordsTree        int64    `env:"WARG_RECORDS_TREE" name:"records-tree" group:"data" default:"0" placeholder:"ID" help:"Trillian tree to use as the records log (default: one made at the first start, whose id the registry's database keeps)."`
+	CheckpointsTree    int64    `env:"WARG_CHECKPOINTS_TREE" name:"checkpoints-tree" group:"data" default:"0" placeholder:"ID" help:"Trillian tree to use as the checkpoints log (default: as for the records log)."`
 
 	Namespace          []Namespace         `env:"WARG_NAMESPACE" group:"who" placeholder:"NAME" help:"Namespace that this registry defines, in lower kebab case (repeatable). Added to the operator log at start; namespaces are never removed."`
 	ImportedNamespace  []ImportedNamespace `env:"WARG_IMPORTED_NAMESPACE" group:"who" placeholder:"NAME=REGISTRY" help:"Namespace that another registry serves, and that registry's domain (repeatable); clients are sent there."`
@@ -66,6 +73,28 @@ func (s *Serve) DefaultOperatorKeyFile() string {
 	return filepath.Join(s.DataDir, "operator.key")
 }
 
+// TrillianTLS says whether the connection to the Trillian log server uses TLS.
+func (s *Serve) TrillianTLS() bool {
+	return s.TrillianCAFile != "" || s.TrillianServerName != "" || s.TrillianCertFile != ""
+}
+
+// ReadDatabaseURL returns the database URL, from its file if that is how it is
+// given; empty for SQLite.
+func (s *Serve) ReadDatabaseURL() (string, error) {
+	if s.DatabaseURLFile == "" {
+		return string(s.DatabaseURL), nil
+	}
+	text, err := os.ReadFile(s.DatabaseURLFile)
+	if err != nil {
+		return "", fmt.Errorf("--database-url-file: %w", err)
+	}
+	url := strings.TrimSpace(string(text))
+	if url == "" {
+		return "", fmt.Errorf("--database-url-file: %s is empty", s.DatabaseURLFile)
+	}
+	return url, nil
+}
+
 // AfterApply is called by the parser once all sources are read: it fills in
 // what depends on other settings and checks what no single setting can.
 func (s *Serve) AfterApply() error {
@@ -75,6 +104,15 @@ func (s *Serve) AfterApply() error {
 	}
 	if s.DatabaseURL != "" && s.DatabaseURLFile != "" {
 		return errors.New("--database-url and --database-url-file (or WARG_DATABASE_URL and WARG_DATABASE_URL_FILE) are both set; keep one")
+	}
+	if (s.DatabaseURL != "" || s.DatabaseURLFile != "") && s.Trillian == "" {
+		return errors.New("--database-url (or WARG_DATABASE_URL) needs --trillian: a Trillian inside this process cannot be shared by those that share the database")
+	}
+	if s.Trillian == "" && (s.TrillianTLS() || s.RecordsTree != 0 || s.CheckpointsTree != 0) {
+		return errors.New("--trillian-ca-file, --trillian-server-name, --trillian-cert-file, --trillian-key-file, --records-tree and --checkpoints-tree are for a Trillian elsewhere, which --trillian (or WARG_TRILLIAN) names")
+	}
+	if (s.TrillianCertFile == "") != (s.TrillianKeyFile == "") {
+		return errors.New("--trillian-cert-file and --trillian-key-file (or WARG_TRILLIAN_CERT_FILE and WARG_TRILLIAN_KEY_FILE) go together; set both or none")
 	}
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
 		return errors.New("--tls-cert-file and --tls-key-file (or WARG_TLS_CERT_FILE and WARG_TLS_KEY_FILE) go together; set both or none")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/tracing"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
 
 // Options are what a registry needs to know to open. The command's
@@ -16,6 +17,15 @@ import (
 type Options struct {
 	// DataDir is the folder of the registry's own data. It exists.
 	DataDir string
+	// DatabaseURL is a MySQL or MariaDB data source name; empty: SQLite in
+	// DataDir. Several processes may share a database, and then a Trillian.
+	DatabaseURL string
+	// Trillian is the log server; without a Target, Trillian runs in this
+	// process, with its data in DataDir.
+	Trillian trilliansvc.Options
+	// RecordsTree and CheckpointsTree are the ids of existing trees to use at
+	// the first start; 0: new ones. Only for a Trillian elsewhere.
+	RecordsTree, CheckpointsTree int64
 	// OperatorKey signs the operator's records and all checkpoints.
 	OperatorKey protocol.PrivateKey
 

@@ -22,22 +22,10 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
 
-// How the parts are tuned where the operator has no say.
-const (
-	resignInterval = 5 * time.Minute
-	// The embedded log server keeps the order of queueing, so a chain of
-	// records of one package need not wait for each other.
-	embeddedInFlightPerLog = 256
-)
-
-// Display names of the Trillian trees.
-const (
-	recordsLogName     = "warg records"
-	checkpointsLogName = "warg checkpoints"
-)
+// resignInterval is how often an idle registry signs its last checkpoint again.
+const resignInterval = 5 * time.Minute
 
 // Server is a registry with everything that it runs on.
 type Server struct {
@@ -46,13 +34,15 @@ type Server struct {
 	private  *httpapi.Private // nil: public
 	handler  http.Handler
 	closers  []func() error // in the order of opening
+
+	rebuilding bool // nothing new is to be begun
 }
 
 // Open opens the registry in a data folder, makes it if it is not there, and
 // sees to its operator log. Only one process at a time may have a data folder
 // open. Nothing is published until [Server.Run].
 func Open(ctx context.Context, o Options) (s *Server, err error) {
-	s, observer, err := openRegistry(ctx, o)
+	s, observer, err := openRegistry(ctx, o, false)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -82,7 +72,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 // or behind them. No other process may serve the registry meanwhile. progress is
 // told how many records are done, of how many.
 func Rebuild(ctx context.Context, o Options, progress func(done, total uint64)) (err error) {
-	s, _, err := openRegistry(ctx, o)
+	s, _, err := openRegistry(ctx, o, true)
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err != nil {
 		return err
@@ -92,13 +82,13 @@ func Rebuild(ctx context.Context, o Options, progress func(done, total uint64)) 
 
 // openRegistry opens what a registry runs on. The server that it returns is to
 // be closed, even on error.
-func openRegistry(ctx context.Context, o Options) (*Server, *metrics.Metrics, error) {
+func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *metrics.Metrics, error) {
 	o.Logger = slog.New(httpapi.LogRequestIDs(o.Logger.Handler()))
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry() // that nobody asks
 	}
 	observer := metrics.New(o.Metrics)
-	s := &Server{options: o}
+	s := &Server{options: o, rebuilding: rebuilding}
 	if err := s.lockDataDir(); err != nil {
 		return s, nil, err
 	}
@@ -134,13 +124,18 @@ func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
 		CheckpointInterval: o.CheckpointInterval,
 		ResignInterval:     resignInterval,
 		UploadTimeout:      o.UploadTimeout,
-		InFlightPerLog:     embeddedInFlightPerLog,
 		MaxQueue:           o.Limits.MaxQueue,
 		Now:                time.Now,
 		Logger:             o.Logger,
 	}
 	var err error
-	if parts.Store, err = store.OpenSQLite(ctx, filepath.Join(o.DataDir, "registry.db")); err != nil {
+	if o.DatabaseURL == "" {
+		parts.Store, err = store.OpenSQLite(ctx, filepath.Join(o.DataDir, "registry.db"))
+	} else {
+		parts.SharedStore = true
+		parts.Store, err = store.OpenMySQL(ctx, o.DatabaseURL, store.MySQLOptions{Logger: o.Logger})
+	}
+	if err != nil {
 		return parts, err
 	}
 	s.closers = append(s.closers, parts.Store.Close)
@@ -148,24 +143,6 @@ func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
 		return parts, err
 	}
 	return parts, s.openContent(ctx, &parts)
-}
-
-func (s *Server) openTrillian(ctx context.Context, parts *registry.Options) error {
-	service, err := trilliansvc.Embedded(ctx, s.options.DataDir, s.options.Logger, s.options.Tracing.DialOptions()...)
-	if err != nil {
-		return fmt.Errorf("start the embedded Trillian: %w", err)
-	}
-	s.closers = append(s.closers, service.Close)
-	records, err := service.OpenLog(ctx, 0, recordsLogName)
-	if err != nil {
-		return fmt.Errorf("open the records log: %w", err)
-	}
-	checkpoints, err := service.OpenLog(ctx, 0, checkpointsLogName)
-	if err != nil {
-		return fmt.Errorf("open the checkpoints log: %w", err)
-	}
-	parts.Records, parts.Checkpoints = records, checkpoints
-	return nil
 }
 
 func (s *Server) openContent(ctx context.Context, parts *registry.Options) error {

@@ -105,9 +105,11 @@ func TestUsageErrors(t *testing.T) {
 		{args: []string{"serv"}, want: "serv"},
 		{args: []string{"serve", "--listen", "nonsense"}, want: "--listen"},
 		{args: []string{"serve"}, env: []string{"WARG_CHECKPOINT_INTERVAL=soon"}, want: "WARG_CHECKPOINT_INTERVAL"},
-		{args: []string{"serve", "--trillian", "127.0.0.1:8090"}, want: "--trillian (a Trillian log server outside this process) is not supported yet"},
-		{args: []string{"serve"}, env: []string{"WARG_DATABASE_URL=warg:pw@tcp(db)/warg"}, want: "--database-url (MySQL or MariaDB) is not supported yet"},
-		{args: []string{"serve"}, env: []string{"WARG_DATABASE_URL_FILE=/f"}, want: "--database-url (MySQL or MariaDB) is not supported yet"},
+		{args: []string{"serve"}, env: []string{"WARG_DATABASE_URL=warg:pw@tcp(db)/warg"}, want: "WARG_DATABASE_URL) needs --trillian"},
+		{args: []string{"serve"}, env: []string{"WARG_DATABASE_URL_FILE=/f"}, want: "WARG_DATABASE_URL) needs --trillian"},
+		{args: []string{"serve", "--records-tree", "7"}, want: "--records-tree"},
+		{args: []string{"serve", "--trillian", "t:1", "--trillian-key-file", "k"}, want: "--trillian-cert-file"},
+		{args: []string{"serve", "--trillian", "t:1"}, env: []string{"WARG_DATABASE_URL_FILE=/nowhere"}, want: "--database-url-file"},
 		{args: []string{"serve", "--debug-pprof"}, want: "--metrics-listen"},
 	} {
 		cmd := program(t, test.env, test.args...)

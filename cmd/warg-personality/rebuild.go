@@ -32,19 +32,18 @@ settings of serve. It may be interrupted and run again.`
 
 // Run rebuilds until the end of the log, a signal, or an error.
 func (c *rebuildCommand) Run(std streams) error {
-	if err := refuseUnsupported(&c.Serve); err != nil {
+	log := newLogger(&c.Serve, std)
+	options, err := (&serveCommand{c.Serve}).options(log)
+	if err != nil {
 		return err
 	}
-	log := newLogger(&c.Serve, std)
-	key, err := operatorKey(&c.Serve, log)
-	if err != nil {
+	if options.OperatorKey, err = operatorKey(&c.Serve, log); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	serve := serveCommand{c.Serve}
 	bar := &progressBar{out: std.stderr, began: time.Now()}
-	err = personality.Rebuild(ctx, serve.options(key, log), bar.show)
+	err = personality.Rebuild(ctx, options, bar.show)
 	bar.end()
 	if err != nil {
 		return fmt.Errorf("rebuild: %w", err)

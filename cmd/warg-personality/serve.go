@@ -14,7 +14,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/personality"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
 
 // Limits of the HTTP server. There is none on the time that a whole request or
@@ -51,9 +51,6 @@ type serveCommand struct {
 
 // Run serves until a signal or a fatal error.
 func (c *serveCommand) Run(std streams) error {
-	if err := refuseUnsupported(&c.Serve); err != nil {
-		return err
-	}
 	// While the registry opens, SIGHUP has to wait, and SIGTERM ends the process
 	// at once: there is nothing to drain yet.
 	signals := make(chan os.Signal, 4)
@@ -61,11 +58,14 @@ func (c *serveCommand) Run(std streams) error {
 	defer signal.Stop(signals)
 
 	log := newLogger(&c.Serve, std)
+	options, err := c.options(log)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
-	key, err := operatorKey(&c.Serve, log)
-	if err != nil {
+	if options.OperatorKey, err = operatorKey(&c.Serve, log); err != nil {
 		return err
 	}
 	certificate, err := loadCertificate(&c.Serve)
@@ -83,7 +83,6 @@ func (c *serveCommand) Run(std streams) error {
 	}
 	defer listener.Close()
 
-	options := c.options(key, log)
 	options.Metrics, options.Tracing = observation.metrics, observation.tracing
 	registry, err := personality.Open(context.Background(), options)
 	if err != nil {
@@ -202,22 +201,6 @@ func drain(server *http.Server) error {
 	return err
 }
 
-// refuseUnsupported names a setting that this version can not honour yet.
-func refuseUnsupported(s *config.Serve) error {
-	for _, setting := range []struct {
-		name string
-		set  bool
-	}{
-		{"--trillian (a Trillian log server outside this process)", s.Trillian != ""},
-		{"--database-url (MySQL or MariaDB)", s.DatabaseURL != "" || s.DatabaseURLFile != ""},
-	} {
-		if setting.set {
-			return settingError{fmt.Errorf("%s is not supported yet", setting.name)}
-		}
-	}
-	return nil
-}
-
 func newLogger(s *config.Serve, std streams) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.LogLevel.Level()}
 	if s.LogFormat == config.LogFormatJSON {
@@ -226,11 +209,18 @@ func newLogger(s *config.Serve, std streams) *slog.Logger {
 	return slog.New(slog.NewTextHandler(std.stderr, options))
 }
 
-// options are the settings as the registry takes them.
-func (c *serveCommand) options(key protocol.PrivateKey, log *slog.Logger) personality.Options {
+// options are the settings as the registry takes them, but for the operator key.
+func (c *serveCommand) options(log *slog.Logger) (personality.Options, error) {
+	database, err := c.ReadDatabaseURL()
+	if err != nil {
+		return personality.Options{}, settingError{err}
+	}
 	o := personality.Options{
 		DataDir:            c.DataDir,
-		OperatorKey:        key,
+		DatabaseURL:        database,
+		Trillian:           trilliansvc.Options{Target: string(c.Trillian)},
+		RecordsTree:        c.RecordsTree,
+		CheckpointsTree:    c.CheckpointsTree,
 		AuthorizedKeysFile: c.AuthorizedKeysFile,
 		TokensFile:         c.TokensFile,
 		ContentDir:         c.ContentDir,
@@ -243,11 +233,14 @@ func (c *serveCommand) options(key protocol.PrivateKey, log *slog.Logger) person
 		Limits:             limits(&c.Limits),
 		Logger:             log,
 	}
+	if c.TrillianTLS() {
+		o.Trillian.TLS = &trilliansvc.TLS{CAFile: c.TrillianCAFile, ServerName: c.TrillianServerName, CertFile: c.TrillianCertFile, KeyFile: c.TrillianKeyFile}
+	}
 	for _, n := range c.Namespace {
 		o.Namespaces = append(o.Namespaces, string(n))
 	}
 	for _, n := range c.ImportedNamespace {
 		o.ImportedNamespaces = append(o.ImportedNamespaces, personality.ImportedNamespace(n))
 	}
-	return o
+	return o, nil
 }

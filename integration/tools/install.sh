@@ -12,10 +12,14 @@ say() { echo "install: $*"; }
 
 # need COMMAND PACKAGE: remember the Debian package if the command is missing.
 missing=()
-need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
 
 need git git # version stamps of the build
 need cc gcc  # links the official client, and the race detector
+# Without the packages that run MariaDB as a service of this machine: the tests
+# start servers of their own (integration/mariadb).
+need mariadbd mariadb-server-core
+need my_print_defaults mariadb-client-core # mariadb-install-db calls it
 
 if ((${#missing[@]})); then
 	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -147,5 +148,20 @@ func TestMeasureSequencing(t *testing.T) {
 	}
 	if _, err := MeasureSequencing(t.Context(), l, 1, 31, 1); err == nil {
 		t.Error("leaves that do not differ were accepted")
+	}
+}
+
+// Run it with -benchtime of some thousand leaves: 3000x.
+func BenchmarkSequencing(b *testing.B) {
+	for _, concurrency := range []int{64, 256} {
+		b.Run(fmt.Sprintf("concurrency=%d", concurrency), func(b *testing.B) {
+			l, _, _ := newLog(b)
+			b.ResetTimer()
+			rate, err := MeasureSequencing(b.Context(), l, b.N, 500, concurrency)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(rate, "leaves/s")
+		})
 	}
 }

@@ -25,7 +25,16 @@ func MeasureSequencing(ctx context.Context, log *trilliansvc.Log, leaves, size, 
 		return 0, err
 	}
 	begin := time.Now()
-	if err := queueRandom(ctx, log, leaves, size, concurrency); err != nil {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for range leaves {
+		group.Go(func() error {
+			value := make([]byte, size)
+			rand.Read(value)
+			return log.Queue(groupCtx, []trilliansvc.Leaf{{Value: value, IdentityHash: protocol.HashOf(value)}})
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return 0, err
 	}
 	for {
@@ -42,18 +51,4 @@ func MeasureSequencing(ctx context.Context, log *trilliansvc.Log, leaves, size, 
 			return 0, fmt.Errorf("%d of %d leaves were sequenced; does the signer run? %w", root.Size-before.Size, leaves, ctx.Err())
 		}
 	}
-}
-
-// queueRandom queues leaves with random values, each by a call of its own.
-func queueRandom(ctx context.Context, log *trilliansvc.Log, leaves, size, concurrency int) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
-	for range leaves {
-		group.Go(func() error {
-			value := make([]byte, size)
-			rand.Read(value)
-			return log.Queue(ctx, []trilliansvc.Leaf{{Value: value, IdentityHash: protocol.HashOf(value)}})
-		})
-	}
-	return group.Wait()
 }

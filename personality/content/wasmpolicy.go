@@ -19,10 +19,11 @@ import (
 //go:embed validator/validator.wasm
 var validatorWasm []byte
 
-// Bounds of validation. It takes about 50 ms per MB of code on one processor (a
-// third of that if it could not be stopped) and next to nothing for data. It needs
-// as much memory as the largest section that is not code, and what is known about
-// types, functions and names.
+// Bounds of validation. It takes about 35 ms per MB of code on one processor, half
+// of that if it could not be stopped (but then Go's garbage collector would have to
+// wait for it, and the whole server with that), and next to nothing for data. It
+// needs as much memory as the largest section that is not code, and what is known
+// about types, functions and names.
 const (
 	maxChecks       = 4       // at once
 	maxMemory int64 = 1 << 30 // bytes, of all checks together

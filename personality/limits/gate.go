@@ -8,7 +8,7 @@ import (
 )
 
 // Gate bounds how many requests do something at a time, and with it the memory
-// that they take. As many again, times four, may wait a while for their turn; a
+// that they take. Sixteen times as many may wait a while for their turn; a
 // longer queue would only be served when its clients have given up. Safe for
 // concurrent use. A nil Gate is always open.
 type Gate struct {
@@ -19,7 +19,7 @@ type Gate struct {
 }
 
 // Those who wait, per slot.
-const waitersPerSlot = 4
+const waitersPerSlot = 16
 
 // NewGate returns a gate for n at a time who wait at most patience for their
 // turn, or nil if n is not above zero.

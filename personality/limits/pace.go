@@ -37,7 +37,9 @@ func (p Pace) Handler(next http.Handler) http.Handler {
 			r.Body = body
 			defer body.end()
 		}
-		next.ServeHTTP(&pacedWriter{ResponseWriter: w, control: control, patience: patience{p, p.Grace}}, r)
+		answer := &pacedWriter{ResponseWriter: w, control: control, patience: patience{p, p.Grace}}
+		defer answer.begin(0) // the server sends the end of it
+		next.ServeHTTP(answer, r)
 	})
 }
 

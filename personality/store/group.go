@@ -7,17 +7,17 @@ import (
 	"sync"
 )
 
-// group lets the transactions of many callers share commits. Whoever finds
-// nobody at work takes all that wait and commits them at once; those who come
-// meanwhile wait for the next one.
+// group lets the transactions of many callers share commits. Whoever may lead
+// takes all that wait and commits them at once; those who come meanwhile, and
+// find the others who may lead at work too, wait for the next one.
 type group struct {
-	lead chan struct{} // holds one token while somebody is committing
+	lead chan struct{} // holds a token of each who is committing
 
 	mu      sync.Mutex
 	waiting []*groupJob // guarded by mu
 }
 
-func newGroup() group { return group{lead: make(chan struct{}, 1)} }
+func newGroup(leaders int) group { return group{lead: make(chan struct{}, leaders)} }
 
 type groupJob struct {
 	ctx  context.Context

@@ -28,6 +28,9 @@ type MySQLOptions struct {
 const (
 	defaultConnections = 24
 	minConnections     = 6
+	// How many groups of grouped changes are on their way at once. More than one
+	// makes up for the time that statements spend on the network.
+	groupLeaders = 4
 	// Connections are closed here before the server or something between ends
 	// them, and replaced now and then, so that they spread over the servers
 	// behind an address.
@@ -37,8 +40,6 @@ const (
 	migrationWait = 2 * time.Minute
 )
 
-// mysqlDialect sends statements as text with their arguments in them, which is
-// one round trip each, where preparing is two on each new connection.
 var mysqlDialect = dialect{forUpdate: " FOR UPDATE", batch: 200, passing: mysqlPassing, undone: mysqlUndone}
 
 // OpenMySQL opens a database on a MySQL 8 or MariaDB 10.11 server (or a later
@@ -74,7 +75,7 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 		writes.Close()
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup()}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup(groupLeaders)}, nil
 }
 
 // parseDSN reads a data source name and sets what this package relies on.

@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"context"
+	"crypto/md5"
 	"database/sql"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -86,6 +89,40 @@ func TestMySQLSchema(t *testing.T) {
 			return err
 		})
 		if err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("one process at a time", func(t *testing.T) {
+		dsn := s.Database(t)
+		admin, err := s.Admin().Conn(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer admin.Close()
+		lock := func(call string) {
+			t.Helper()
+			name := dsn[strings.LastIndex(dsn, "/")+1:]
+			if _, err := admin.ExecContext(context.Background(), `DO `+call, "warg schema "+fmt.Sprintf("%x", md5.Sum([]byte(name)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lock(`GET_LOCK(?, 0)`)
+		opened := make(chan error, 1)
+		go func() {
+			db, err := store.OpenMySQL(context.Background(), dsn, store.MySQLOptions{})
+			if err == nil {
+				err = db.Close()
+			}
+			opened <- err
+		}()
+		select {
+		case err := <-opened:
+			t.Errorf("opened while another process migrates: %v", err)
+		case <-time.After(300 * time.Millisecond):
+		}
+		lock(`RELEASE_LOCK(?)`)
+		if err := <-opened; err != nil {
 			t.Error(err)
 		}
 	})

@@ -13,9 +13,9 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 )
 
-// sqliteDialect: statements cost no round trip, so they are best when small and
-// prepared; one process writes at a time, so nothing fails in passing.
-var sqliteDialect = dialect{batch: 1, prepared: true}
+// sqliteDialect: statements cost no round trip, so they are best when small; one
+// process writes at a time, so nothing fails in passing.
+var sqliteDialect = dialect{batch: 1}
 
 //go:embed migrations
 var migrations embed.FS
@@ -37,7 +37,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, group: newGroup()}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, group: newGroup(1)}, nil
 }
 
 // openSQLite makes a pool of connections whose commits are on disk before they

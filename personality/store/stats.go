@@ -17,17 +17,24 @@ type QueueStats struct {
 	Incomplete uint64
 }
 
-// QueueStats counts the queue. Its cost grows with the queue, not with what is
-// published: everything is found from the small tables of what is ready and of
-// what is missing.
+// QueueStats counts the queue. Its cost grows with the number of logs that have
+// something to publish and of records that wait for content, not with what is
+// published.
 func (tx *Tx) QueueStats() (QueueStats, error) {
 	var s QueueStats
-	// Of each log with something to publish, the first such record is ready.
-	err := tx.row(`SELECT COUNT(*) FROM ready q JOIN records h ON h.id = q.record
-		JOIN records r ON r.log = h.log AND r.position >= h.position WHERE r.state = ?`, []any{Processing}, &s.Complete)
+	// Of each log with something to publish, the first such record is ready. From
+	// there on its records are complete, or wait for content.
+	err := tx.row(`SELECT COALESCE(SUM(l.length - h.position), 0) FROM ready q JOIN records h ON h.id = q.record JOIN logs l ON l.id = h.log`, nil, &s.Complete)
 	if err != nil {
 		return s, err
 	}
+	var between uint64
+	err = tx.row(`SELECT COUNT(*) FROM records WHERE id IN (SELECT record FROM missing_content)
+		AND log IN (SELECT h.log FROM ready q JOIN records h ON h.id = q.record)`, nil, &between)
+	if err != nil {
+		return s, err
+	}
+	s.Complete -= between
 	if err := tx.row(`SELECT COUNT(DISTINCT record) FROM missing_content`, nil, &s.Incomplete); err != nil {
 		return s, err
 	}

@@ -43,8 +43,6 @@ type dialect struct {
 	// batch is how many rows one statement reads or writes at most. Across a
 	// network a statement costs a round trip, so there it has many.
 	batch int
-	// prepared: statements are prepared once and kept.
-	prepared bool
 	// passing tells whether a transaction that failed with an error before its
 	// commit should be tried again. tries counts the times that it was.
 	passing func(err error, tries int) bool
@@ -93,11 +91,13 @@ type Tx struct {
 	pool    pool
 	tx      *sql.Tx
 	dialect dialect
+	text    bool     // statements are sent as text, not prepared
 	unknown []string // statements that were not prepared on the pool yet
 	failed  error    // the first statement's that failed: no more are run, and nothing is committed
 }
 
-// statement is a prepared statement, or one that is sent as text.
+// statement is a prepared statement, or one that is sent as text with its
+// arguments in it.
 type statement interface {
 	Exec(args ...any) (sql.Result, error)
 	Query(args ...any) (*sql.Rows, error)
@@ -115,7 +115,7 @@ func (tx *Tx) stmt(query string) (statement, error) {
 	if tx.failed != nil {
 		return nil, tx.failed
 	}
-	if !tx.dialect.prepared {
+	if tx.text {
 		return textStatement{tx.tx, query}, nil
 	}
 	if s, ok := tx.pool.statements.Load(query); ok {
@@ -199,9 +199,12 @@ func (tx *Tx) rows(query string, args []any, scan func(*sql.Rows) error) error {
 	return nil
 }
 
-// batches calls f with as many items at a time as one statement takes.
+// batches calls f with as many items at a time as one statement takes. Batches
+// of odd sizes are sent as text, or statements of all sizes would be kept.
 func batches[T any](tx *Tx, items []T, f func([]T) error) error {
+	defer func() { tx.text = false }()
 	for batch := range slices.Chunk(items, tx.dialect.batch) {
+		tx.text = len(batch) > 1 && len(batch) < tx.dialect.batch
 		if err := f(batch); err != nil {
 			return err
 		}

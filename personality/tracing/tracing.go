@@ -95,8 +95,10 @@ func (t *Tracing) Handler(next http.Handler) http.Handler {
 	}
 	named := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
-		span := trace.SpanFromContext(r.Context())
-		span.SetAttributes(attribute.String("request.id", w.Header().Get("X-Request-Id")))
+		_, path, _ := strings.Cut(r.Pattern, " ")
+		trace.SpanFromContext(r.Context()).SetAttributes(
+			attribute.String("http.route", path),
+			attribute.String("request.id", w.Header().Get("X-Request-Id")))
 	})
 	return otelhttp.NewHandler(named, "request",
 		otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(t.propagator),

@@ -25,10 +25,10 @@ import (
 
 const (
 	// A connection on which a call waits and nothing arrives is asked for a sign
-	// of life after pingAfter, and given up pongWithin later. The first is the
-	// shortest that gRPC has. A log server with default settings ends a connection
-	// after the third ping in a row that it did not answer a call between; by then
-	// the call has reached its deadline.
+	// of life after pingAfter, the shortest that gRPC has, and given up pongWithin
+	// later. A log server ends a connection after the third ping in a row without
+	// a call that it answered (its gRPC takes pings for abuse more often than each
+	// five minutes), which is when calls have reached their deadlines anyway.
 	pingAfter  = 10 * time.Second
 	pongWithin = 3 * time.Second
 	// connectWithin bounds an attempt to connect, up to the server's first frame.
@@ -107,7 +107,7 @@ func Dial(ctx context.Context, o Options) (*Service, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	options, err := o.dialOptions()
 	if err != nil {
-		return nil, fmt.Errorf("Trillian log server %s: %w", o.Target, err)
+		return nil, fmt.Errorf("the Trillian log server %s: %w", o.Target, err)
 	}
 	target := o.Target
 	if !strings.Contains(target, "://") {

@@ -26,7 +26,7 @@ const (
 	leavesPage = 512
 )
 
-// ErrConflict: the log has another leaf with the same identity hash.
+// ErrConflict says that the log has another leaf with the same identity hash.
 var ErrConflict = errors.New("the log has another leaf with that identity hash")
 
 // Leaf is what goes into a log.
@@ -204,5 +204,5 @@ func (l *Log) leavesPage(ctx context.Context, from uint64, count int) ([]LeafAt,
 
 // failed says which log and what was asked of it.
 func (l *Log) failed(doing string, err error) error {
-	return fmt.Errorf("Trillian tree %d: %s: %w", l.id, doing, err)
+	return fmt.Errorf("the Trillian tree %d: %s: %w", l.id, doing, err)
 }

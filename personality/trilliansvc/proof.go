@@ -12,7 +12,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
-// ErrBeyondLog: a proof was asked for a size that the log has not reached.
+// ErrBeyondLog says that a proof was asked for a size that the log has not reached.
 var ErrBeyondLog = errors.New("the log is smaller than that")
 
 // InclusionProof proves leaf index within the log of size leaves (RFC 6962

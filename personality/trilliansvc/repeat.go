@@ -113,7 +113,7 @@ func (r *repeater) failed(ctx context.Context, err error) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("Trillian log server %s%s: %w: %w", r.target, hint, ctx.Err(), err)
+		return fmt.Errorf("the Trillian log server %s%s: %w: %w", r.target, hint, ctx.Err(), err)
 	}
-	return fmt.Errorf("Trillian log server %s%s: %w", r.target, hint, err)
+	return fmt.Errorf("the Trillian log server %s%s: %w", r.target, hint, err)
 }

@@ -42,7 +42,7 @@ func newService(target string, opts ...grpc.DialOption) (*Service, error) {
 	}
 	conn, err := grpc.NewClient(target, append(defaults, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("Trillian log server %q: %w", target, err)
+		return nil, fmt.Errorf("the Trillian log server %q: %w", target, err)
 	}
 	return &Service{
 		conn:  conn,

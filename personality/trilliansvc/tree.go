@@ -34,7 +34,7 @@ func (s *Service) OpenLog(ctx context.Context, treeID int64, displayName string)
 		return nil, err
 	}
 	if got := tree.TreeState; got != trillian.TreeState_ACTIVE {
-		return nil, fmt.Errorf("Trillian tree %d (%q) is %v, want ACTIVE: set its state, or choose another tree", tree.TreeId, tree.DisplayName, got)
+		return nil, fmt.Errorf("the Trillian tree %d (%q) is %v, want ACTIVE: set its state, or choose another tree", tree.TreeId, tree.DisplayName, got)
 	}
 	l := &Log{service: s, id: tree.TreeId}
 	if err := l.initialise(ctx); err != nil {
@@ -47,11 +47,11 @@ func (s *Service) treeByID(ctx context.Context, id int64) (*trillian.Tree, error
 	tree, err := s.admin.GetTree(ctx, &trillian.GetTreeRequest{TreeId: id})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("Trillian tree %d: %w", id, err)
+		return nil, fmt.Errorf("the Trillian tree %d: %w", id, err)
 	case tree.Deleted:
-		return nil, fmt.Errorf("Trillian tree %d is deleted", id)
+		return nil, fmt.Errorf("the Trillian tree %d is deleted", id)
 	case tree.TreeType != trillian.TreeType_LOG:
-		return nil, fmt.Errorf("Trillian tree %d is of type %v, want LOG", id, tree.TreeType)
+		return nil, fmt.Errorf("the Trillian tree %d is of type %v, want LOG", id, tree.TreeType)
 	}
 	return tree, nil
 }

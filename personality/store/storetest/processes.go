@@ -12,6 +12,9 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
+// meeting is long enough for a transaction to come to where it has to wait.
+const meeting = 200 * time.Millisecond
+
 // together runs f in each process, in as many goroutines as given.
 func together(dbs []*store.DB, each int, f func(db *store.DB, worker int)) {
 	var wg sync.WaitGroup
@@ -117,6 +120,57 @@ func testMetaOnce(t *testing.T, dbs []*store.DB) {
 	for _, s := range seen {
 		equal(t, "fact", s, seen[0])
 	}
+}
+
+// testWaitsForPublishing has a record accepted while the one before it is being
+// published: whoever accepts waits, and sees it published, whatever it read
+// before the wait.
+func testWaitsForPublishing(t *testing.T, dbs []*store.DB) {
+	update(t, dbs[0], func(tx *store.Tx) error { return accept(tx, "a:b") })
+	leaf := protocol.LogLeaf{LogID: hash("a:b"), RecordID: hash("a:b0")}
+	var accepting sync.WaitGroup
+	update(t, dbs[0], func(tx *store.Tx) error {
+		if err := publish(tx, 0, []protocol.LogLeaf{leaf}); err != nil {
+			return err
+		}
+		accepting.Go(func() {
+			update(t, dbs[1], func(tx *store.Tx) error {
+				if _, err := tx.Ready(1); err != nil {
+					return err
+				}
+				return accept(tx, "a:b")
+			})
+		})
+		time.Sleep(meeting)
+		return nil
+	})
+	accepting.Wait()
+	equal(t, "published behind", publishReady(t, dbs[0], 1), 1)
+}
+
+// testWaitsForAccepting is the other way round: whoever publishes waits, and
+// sees the record that was accepted.
+func testWaitsForAccepting(t *testing.T, dbs []*store.DB) {
+	update(t, dbs[0], func(tx *store.Tx) error { return accept(tx, "a:b") })
+	leaf := protocol.LogLeaf{LogID: hash("a:b"), RecordID: hash("a:b0")}
+	var publishing sync.WaitGroup
+	update(t, dbs[0], func(tx *store.Tx) error {
+		if err := accept(tx, "a:b"); err != nil {
+			return err
+		}
+		publishing.Go(func() {
+			update(t, dbs[1], func(tx *store.Tx) error {
+				if _, err := tx.Ready(1); err != nil {
+					return err
+				}
+				return publish(tx, 0, []protocol.LogLeaf{leaf})
+			})
+		})
+		time.Sleep(meeting)
+		return nil
+	})
+	publishing.Wait()
+	equal(t, "published behind", publishReady(t, dbs[0], 1), 1)
 }
 
 // testPublishingBeside accepts records in some processes while another one

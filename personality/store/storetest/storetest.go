@@ -38,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		"one log":               testOneLog,
 		"advancing":             testAdvancing,
 		"meta once":             testMetaOnce,
+		"waits for publishing":  testWaitsForPublishing,
+		"waits for accepting":   testWaitsForAccepting,
 		"publishing beside":     testPublishingBeside,
 		"grouping in processes": testGroupingInProcesses,
 		"two integrations":      testTwoIntegrations,

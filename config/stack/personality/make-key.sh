@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes the operator key that the personalities share, once. A key that is there
+# stays: with another one, clients would take the registry for an impostor.
+set -eu
+key=$1
+if [ -s "$key" ]; then
+	echo "make-key: $key is there"
+	exit 0
+fi
+umask 077
+warg-personality key new >"$key.new"
+sync
+mv "$key.new" "$key"
+sync
+echo "make-key: made $key; keep a copy of it"
+warg-personality key info "$key"

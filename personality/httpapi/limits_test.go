@@ -1,0 +1,154 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+)
+
+// The test's requests come from this network, the documentation's.
+var proxied = limits.Addresses{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+
+const (
+	good = "X-Forwarded-For: 198.51.100.1"
+	bad  = "X-Forwarded-For: 198.51.100.2"
+)
+
+func TestAddressRate(t *testing.T) {
+	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Addresses: proxied, Requests: limits.NewRate[netip.Prefix]("requests", 1)}})
+	for range 10 {
+		equal(t, "status", s.do("GET", "/v1/ledger", "", bad).Code, 200)
+	}
+	refused := s.do("GET", "/v1/ledger", "", bad)
+	expect(t, refused, 429, `{"status":429,"message":"too many requests; wait 1s and try again"}`)
+	equal(t, "Retry-After", refused.Header().Get("Retry-After"), "1")
+	equal(t, "another client", s.do("GET", "/v1/ledger", "", good).Code, 200)
+	equal(t, "health", s.do("GET", "/healthz", "", bad).Code, 200)
+	equal(t, "the proxy itself", s.do("GET", "/v1/ledger", "").Code, 200)
+}
+
+// Who is wrong too often is not served any more, and nobody else suffers.
+func TestFailureRate(t *testing.T) {
+	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Addresses: proxied, Failures: limits.NewRate[netip.Prefix]("wrong requests", 1)}})
+	for range 10 {
+		equal(t, "garbage", s.do("POST", "/v1/fetch/logs", "{", bad).Code, 400)
+		equal(t, "right", s.do("GET", "/v1/ledger", "", good).Code, 200)
+	}
+	equal(t, "more garbage", s.do("POST", "/v1/fetch/logs", "{", bad).Code, 429)
+	equal(t, "nothing else either", s.do("GET", "/v1/ledger", "", bad).Code, 429)
+	for range 20 {
+		equal(t, "still right", s.do("GET", "/v1/ledger", "", good).Code, 200)
+	}
+}
+
+// Only what a key signed counts for it: not what is refused, and not what
+// everybody can post again.
+func TestKeyRate(t *testing.T) {
+	f := &fake{}
+	s := newServer(t, f, httpapi.Options{Limits: httpapi.Limits{Records: limits.NewRate[protocol.KeyID]("records", 1)}})
+	path := fmt.Sprintf("/v1/package/%s/record", logID)
+	post := func(status registry.State, err error, want int) {
+		t.Helper()
+		f.status, f.err = registry.RecordStatus{State: status}, err
+		equal(t, "status", s.do("POST", path, publishBody()).Code, want)
+	}
+	for range 20 {
+		post(0, &registry.UnauthorizedError{Reason: "not signed by it"}, 401)
+		post(registry.Published, nil, 202)
+	}
+	for range 10 {
+		post(registry.Processing, nil, 202)
+	}
+	post(registry.Processing, nil, 429)
+}
+
+// blocked makes everything that the registry is asked wait.
+type blocked struct {
+	*fake
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (b *blocked) Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error) {
+	b.entered <- struct{}{}
+	select {
+	case <-b.release:
+	case <-ctx.Done():
+		return registry.RecordStatus{}, ctx.Err()
+	}
+	return registry.RecordStatus{State: registry.Processing}, nil
+}
+
+func newBlocked(t *testing.T, o httpapi.Limits) (*server, *blocked) {
+	b := &blocked{&fake{}, make(chan struct{}, 10), make(chan struct{})}
+	s := newServer(t, b.fake, httpapi.Options{})
+	s.http = httpapi.New(b, httpapi.Options{Limits: o})
+	return s, b
+}
+
+// While as many records are posted as may be, reading goes on.
+func TestPublishingGate(t *testing.T) {
+	s, b := newBlocked(t, httpapi.Limits{
+		Publishing: limits.NewGate("records being posted", 1, 10*time.Millisecond),
+		Reading:    limits.NewGate("fetches", 1, 10*time.Millisecond),
+	})
+	path := fmt.Sprintf("/v1/package/%s/record", logID)
+	done := make(chan int)
+	go func() { done <- s.do("POST", path, publishBody()).Code }()
+	<-b.entered
+	refused := s.do("POST", path, publishBody())
+	expect(t, refused, 503, `{"status":503,"message":"too many records being posted at the moment; try again in a few seconds"}`)
+	equal(t, "Retry-After", refused.Header().Get("Retry-After"), "2")
+	equal(t, "fetch", s.do("POST", "/v1/fetch/logs", `{"logLength":1}`).Code, 200)
+	close(b.release)
+	equal(t, "the first one", <-done, 202)
+	equal(t, "and then another", s.do("POST", path, publishBody()).Code, 202)
+}
+
+func TestRequestTime(t *testing.T) {
+	s, _ := newBlocked(t, httpapi.Limits{RequestTime: 10 * time.Millisecond})
+	w := s.do("POST", fmt.Sprintf("/v1/package/%s/record", logID), publishBody())
+	expect(t, w, 503, `{"status":503,"message":"the request took too long; try again later"}`)
+	equal(t, "Retry-After", w.Header().Get("Retry-After"), "1")
+}
+
+// A body over 16 KiB waits for its turn before more than that is read.
+func TestLargeBodies(t *testing.T) {
+	gate := limits.NewGate("large requests", 1, 10*time.Millisecond)
+	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{LargeBodies: gate}})
+	large := `{"logLength":1}` + strings.Repeat(" ", 20<<10)
+	equal(t, "alone", s.do("POST", "/v1/fetch/logs", large).Code, 200)
+	leave, err := gate.Enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "one too many", s.do("POST", "/v1/fetch/logs", large).Code, http.StatusServiceUnavailable)
+	equal(t, "small", s.do("POST", "/v1/fetch/logs", `{"logLength":1}`).Code, 200)
+	leave()
+	equal(t, "in turn", s.do("POST", "/v1/fetch/logs", large).Code, 200)
+	equal(t, "malformed", s.do("POST", "/v1/fetch/logs", large+"x").Code, 400)
+	equal(t, "after a malformed one", s.do("POST", "/v1/fetch/logs", large).Code, 200)
+}
+
+func TestUploadGate(t *testing.T) {
+	gate := limits.NewGate("uploads", 1, 10*time.Millisecond)
+	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Uploading: gate}})
+	path := fmt.Sprintf("/v1/package/%s/record/%s/content/%s", logID, recordID, digest)
+	leave, err := gate.Enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "one too many", s.do("POST", path, "content").Code, 503)
+	leave()
+	equal(t, "in turn", s.do("POST", path, "content").Code, 201)
+	equal(t, "and again", s.do("POST", path, "content").Code, 201)
+}

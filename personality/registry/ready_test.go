@@ -1,0 +1,125 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+)
+
+// away stands before a part that does not answer while it is told so.
+type away struct {
+	registry.TrillianLog
+	registry.Contents
+	trillian, contents atomic.Bool
+}
+
+var errAway = errors.New("it is away")
+
+func (a *away) Root(ctx context.Context) (trilliansvc.Root, error) {
+	if a.trillian.Load() {
+		return trilliansvc.Root{}, errAway
+	}
+	return a.TrillianLog.Root(ctx)
+}
+
+func (a *away) Has(ctx context.Context, digest protocol.Hash) (bool, error) {
+	if a.contents.Load() {
+		return false, errAway
+	}
+	return a.Contents.Has(ctx, digest)
+}
+
+// Readiness names each part that is not ready, and no other.
+func TestReadyNamesParts(t *testing.T) {
+	s := newSetup(t)
+	a := &away{TrillianLog: s.options.Records, Contents: s.options.Contents}
+	s.options.Records, s.options.Contents = a, a
+	s.Registry = registry.New(s.options)
+	says := func(when string, want ...string) {
+		t.Helper()
+		err := s.Ready(context.Background())
+		if err == nil {
+			t.Fatalf("%s: ready", when)
+		}
+		lines := strings.Split(err.Error(), "\n")
+		for i, line := range lines {
+			if len(lines) != len(want) || !strings.HasPrefix(line, want[i]+": ") {
+				t.Fatalf("%s: says %q, want lines that begin with %q", when, lines, want)
+			}
+		}
+	}
+	says("before it ran", "no checkpoint yet")
+	s.run()
+	s.eventually("it is ready", func() bool { return s.Ready(context.Background()) == nil })
+	a.trillian.Store(true)
+	s.eventually("it notices", func() bool { _, stall := s.Troubles(); return stall != nil })
+	says("without Trillian", "publishing is delayed", "Trillian does not answer")
+	a.trillian.Store(false)
+	s.eventually("it is ready again", func() bool { return s.Ready(context.Background()) == nil })
+	a.contents.Store(true)
+	says("without contents", "the content store does not answer")
+}
+
+// witness keeps what an observer is told.
+type witness struct {
+	mu             sync.Mutex
+	leading        []bool
+	waiting, most  int
+	records, tiles int
+	integrations   int
+}
+
+func (w *witness) Leading(leading bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.leading); n == 0 || w.leading[n-1] != leading {
+		w.leading = append(w.leading, leading)
+	}
+}
+
+func (w *witness) Waiting(records int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting, w.most = records, max(w.most, records)
+}
+
+func (w *witness) Integrated(i registry.Integration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.integrations++
+	w.records += i.Records
+	w.tiles += i.Tiles
+}
+
+// An observer learns what is published, and who leads.
+func TestObserver(t *testing.T) {
+	s := newSetup(t)
+	w := &witness{}
+	s.options.Observer = w
+	s.Registry = registry.New(s.options)
+	a := s.author("example:one")
+	last := a.post(initEntry(a.key))
+	s.run()
+	a.wait(last.RecordID)
+	stats, err := s.Stats(context.Background())
+	s.must(err)
+	s.stopRunning()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.records != 2 || w.tiles == 0 || w.integrations == 0 || w.waiting != 0 || w.most == 0 {
+		t.Errorf("observed %+v", w)
+	}
+	if len(w.leading) != 2 || !w.leading[0] || w.leading[1] {
+		t.Errorf("led %v", w.leading)
+	}
+	if stats.Checkpoint.LogLength != 2 || stats.Queue.Complete != 0 {
+		t.Errorf("stats %+v", stats)
+	}
+}

@@ -118,7 +118,7 @@ func (c *container) rewrite(text string) string {
 // serviceNames matches a service with its port, and one that stands alone.
 func serviceNames(names []string) *regexp.Regexp {
 	slices.Sort(names)
-	return regexp.MustCompile(`(^|[^\w.-])(` + strings.Join(names, "|") + `)(:\d+|$)`)
+	return regexp.MustCompile(`(^|[^\w./-]|//)(` + strings.Join(names, "|") + `)(:\d+|$)`)
 }
 
 // command is a process in the container: its program is taken from those that
@@ -132,7 +132,7 @@ func (c *container) command(t *testing.T, argv ...string) *exec.Cmd {
 		process.Args = append(process.Args, c.rewrite(argument))
 	}
 	process.Dir = c.stack.dir
-	process.Env = []string{"PATH=" + c.stack.path()}
+	process.Env = []string{"PATH=" + c.stack.path(), "HOME=/"} // as Docker sets it for users that have none
 	for name, value := range c.service.Environment {
 		if value != nil {
 			process.Env = append(process.Env, name+"="+c.rewrite(*value))

@@ -46,6 +46,7 @@ func startStack(t *testing.T) *stack {
 	); err != nil {
 		t.Fatalf("%v\nrun `make tools`", err)
 	}
+	s.addPrograms(t)
 	network := freeNetwork(t)
 	for i, name := range slices.Sorted(slices.Values(s.project.ServiceNames())) {
 		s.containers[name] = newContainer(t, s, s.project.Services[name], fmt.Sprintf("%s.%d", network, 10+i))
@@ -146,30 +147,31 @@ func (s *stack) path() string {
 	return filepath.Join(s.dir, "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin"
 }
 
-// program finds what an image has under a name: this project's commands and
-// Trillian's as they are built for the tests, wget of busybox, and Debian's for
-// the others. It is put where each user may run it.
+// addPrograms puts what the images have where each user may run it: this
+// project's commands and Trillian's as they are built for the tests, and wget of
+// busybox. Others are Debian's.
+func (s *stack) addPrograms(t *testing.T) {
+	t.Helper()
+	for name, source := range map[string]string{
+		"warg-personality":    command(t, "warg-personality"),
+		"trillian_log_server": "../.cache/tools/bin/trillian_log_server",
+		"trillian_log_signer": "../.cache/tools/bin/trillian_log_signer",
+		"wget":                lookPath(t, "busybox"),
+	} {
+		if err := copyTo(source, filepath.Join(s.dir, "bin", name), 0o755); err != nil {
+			t.Fatalf("%v\nrun `make tools`", err)
+		}
+	}
+}
+
+// program finds a program by its name, as in a container.
 func (s *stack) program(t *testing.T, name string) string {
 	t.Helper()
-	source := ""
-	switch name {
-	case "warg-personality":
-		source = command(t, name)
-	case "trillian_log_server", "trillian_log_signer":
-		source = filepath.Join("..", ".cache", "tools", "bin", name)
-	case "wget":
-		source = lookPath(t, "busybox")
-	default:
-		return lookPath(t, name)
+	path := filepath.Join(s.dir, "bin", name)
+	if _, err := os.Stat(path); err == nil {
+		return path
 	}
-	target := filepath.Join(s.dir, "bin", name)
-	if _, err := os.Stat(target); err == nil {
-		return target
-	}
-	if err := copyTo(source, target, 0o755); err != nil {
-		t.Fatalf("%v\nrun `make tools`", err)
-	}
-	return target
+	return lookPath(t, name)
 }
 
 func lookPath(t *testing.T, name string) string {

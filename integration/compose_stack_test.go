@@ -127,10 +127,11 @@ func (s *stack) down(t *testing.T) {
 	}
 }
 
-// isNeeded says whether a service that runs depends on c.
+// isNeeded says whether a service that runs depends on c, itself or by way of
+// others, such as jobs that have ended.
 func (s *stack) isNeeded(c *container) bool {
 	for _, other := range s.containers {
-		if _, needs := other.service.DependsOn[c.service.Name]; needs && other.process != nil {
+		if _, needs := other.service.DependsOn[c.service.Name]; needs && (other.process != nil || s.isNeeded(other)) {
 			return true
 		}
 	}

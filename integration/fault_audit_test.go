@@ -37,6 +37,20 @@ func (s *server) audit(t *testing.T, records []*signedRecord) (protocol.Checkpoi
 // auditRecords checks that each record is published once, and nothing else is.
 func (s *server) auditRecords(t *testing.T, records []*signedRecord, leaves []protocol.LogLeaf) {
 	t.Helper()
+	index := auditLeaves(t, records, leaves)
+	for _, r := range records {
+		at := index[r.leaf()]
+		state := s.recordState(t, r.pkg.String(), r.id.String())
+		if state.State != string(api.StatePublished) || state.RegistryIndex == nil || *state.RegistryIndex != at {
+			t.Errorf("record %s of %s is said to be %+v, it is in the log at %d", r.id, r.pkg, state, at)
+		}
+	}
+}
+
+// auditLeaves checks that the records log has the operator's records and these,
+// each once, and returns where.
+func auditLeaves(t *testing.T, records []*signedRecord, leaves []protocol.LogLeaf) map[protocol.LogLeaf]uint64 {
+	t.Helper()
 	index := make(map[protocol.LogLeaf]uint64, len(leaves))
 	packages := 0
 	for i, leaf := range leaves {
@@ -52,16 +66,11 @@ func (s *server) auditRecords(t *testing.T, records []*signedRecord, leaves []pr
 		t.Errorf("the records log has %d package records, want %d", packages, len(records))
 	}
 	for _, r := range records {
-		at, found := index[r.leaf()]
-		if !found {
+		if _, found := index[r.leaf()]; !found {
 			t.Errorf("record %s of %s is not in the records log", r.id, r.pkg)
-			continue
-		}
-		state := s.recordState(t, r.pkg.String(), r.id.String())
-		if state.State != string(api.StatePublished) || state.RegistryIndex == nil || *state.RegistryIndex != at {
-			t.Errorf("record %s of %s is said to be %+v, it is in the log at %d", r.id, r.pkg, state, at)
 		}
 	}
+	return index
 }
 
 // leaves fetches the records log from the ledger.

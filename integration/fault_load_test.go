@@ -26,7 +26,9 @@ const (
 // Whatever is not answered they send again; what was answered, never.
 type load struct {
 	t      *testing.T
-	url    string
+	url    string        // of the server that is watched
+	insist insistFunc    // makes requests
+	name   string        // begins the names of all packages
 	stop   chan struct{} // closed: finish what was begun
 	shared []byte        // a content that all use
 
@@ -36,9 +38,15 @@ type load struct {
 	faults      []error                        // guarded by mu
 }
 
+// insistFunc makes a request to a path again and again until it is answered.
+type insistFunc func(ctx context.Context, method, path, contentType string, body []byte) (status int, answer []byte, err error)
+
 func newLoad(t *testing.T, s *server) *load {
+	insistOn := func(ctx context.Context, method, path, contentType string, body []byte) (int, []byte, error) {
+		return insist(ctx, method, s.url+path, contentType, body)
+	}
 	return &load{
-		t: t, url: s.url, stop: make(chan struct{}), shared: module("shared"),
+		t: t, url: s.url, insist: insistOn, name: "load", stop: make(chan struct{}), shared: module("shared"),
 		checkpoints: map[uint64]protocol.Checkpoint{},
 	}
 }
@@ -65,7 +73,7 @@ func (l *load) run(ctx context.Context) {
 	for i := range loadAuthors {
 		authors.Go(func() {
 			for n := 0; !l.stopping(); n++ {
-				a := newAuthor(l.t, fmt.Sprintf("example:author%d-package%d", i, n))
+				a := newAuthor(l.t, fmt.Sprintf("example:%s-author%d-package%d", l.name, i, n))
 				if err := l.writeLog(ctx, a); err != nil {
 					l.fault(fmt.Errorf("package %s: %w", a.pkg, err))
 					return
@@ -103,8 +111,8 @@ func (l *load) writeLog(ctx context.Context, a *author) error {
 // post posts a record until it is acknowledged, and adds it to waiting if its
 // content is missing.
 func (l *load) post(ctx context.Context, r *signedRecord, waiting *[]*signedRecord) error {
-	url := l.url + "/" + api.PublishRecordPath(r.pkg.LogID())
-	status, body, err := insist(ctx, http.MethodPost, url, "application/json", r.body)
+	path := "/" + api.PublishRecordPath(r.pkg.LogID())
+	status, body, err := l.insist(ctx, http.MethodPost, path, "application/json", r.body)
 	if err != nil {
 		return err
 	}
@@ -130,7 +138,7 @@ func (l *load) post(ctx context.Context, r *signedRecord, waiting *[]*signedReco
 func (l *load) upload(ctx context.Context, waiting *[]*signedRecord) error {
 	rand.Shuffle(len(*waiting), func(i, j int) { (*waiting)[i], (*waiting)[j] = (*waiting)[j], (*waiting)[i] })
 	for _, r := range *waiting {
-		status, body, err := insist(ctx, http.MethodPost, l.url+r.uploadPath(), "", r.content)
+		status, body, err := l.insist(ctx, http.MethodPost, r.uploadPath(), "", r.content)
 		if err != nil {
 			return err
 		}

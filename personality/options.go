@@ -61,6 +61,10 @@ type Options struct {
 
 	Limits Limits
 
+	// Now is the clock; nil: this machine's. One that steps does no harm: the
+	// times of checkpoints never go back, and another process takes over where
+	// this one waits for a time that has been.
+	Now func() time.Time
 	// Logger takes all messages. Those about a request get its request_id.
 	Logger *slog.Logger
 	// Metrics is where the metrics of this registry, and of no other, are

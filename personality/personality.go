@@ -87,6 +87,9 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry() // that nobody asks
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	observer := metrics.New(o.Metrics)
 	s := &Server{options: o, rebuilding: rebuilding}
 	if err := s.lockDataDir(); err != nil {
@@ -98,7 +101,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	}
 	parts.Observer = observer
 	s.registry = registry.New(parts)
-	metrics.Watch(o.Metrics, s.registry, time.Now)
+	metrics.Watch(o.Metrics, s.registry, o.Now)
 	return s, observer, nil
 }
 
@@ -125,7 +128,7 @@ func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
 		ResignInterval:     resignInterval,
 		UploadTimeout:      o.UploadTimeout,
 		MaxQueue:           o.Limits.MaxQueue,
-		Now:                time.Now,
+		Now:                o.Now,
 		Logger:             o.Logger,
 	}
 	var err error

@@ -84,6 +84,7 @@ func freePort() (int, error) {
 }
 
 func (s *Server) data() string   { return filepath.Join(s.dir, "data") }
+func (s *Server) tmp() string    { return filepath.Join(s.dir, "tmp") } // a server empties its own when it starts
 func (s *Server) socket() string { return filepath.Join(s.dir, "socket") }
 func (s *Server) errors() string { return filepath.Join(s.dir, "error.log") }
 
@@ -109,9 +110,12 @@ func asUser(args []string) []string {
 }
 
 func (s *Server) install() error {
+	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
+		return err
+	}
 	c, err := command("mariadb-install-db", asUser([]string{
 		"--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
-		"--innodb-log-file-size=48M",
+		"--innodb-log-file-size=48M", "--tmpdir=" + s.tmp(),
 	})...)
 	if err != nil {
 		return err
@@ -126,7 +130,7 @@ func (s *Server) install() error {
 // when it takes connections.
 func (s *Server) Start() error {
 	c, err := command("mariadbd", asUser([]string{
-		"--datadir=" + s.data(), "--socket=" + s.socket(), "--pid-file=" + filepath.Join(s.dir, "pid"), "--log-error=" + s.errors(),
+		"--datadir=" + s.data(), "--tmpdir=" + s.tmp(), "--socket=" + s.socket(), "--pid-file=" + filepath.Join(s.dir, "pid"), "--log-error=" + s.errors(),
 		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--skip-name-resolve", "--max-connections=500",
 		"--innodb-buffer-pool-size=128M", "--innodb-log-file-size=48M", "--innodb-flush-log-at-trx-commit=1",
 	})...)

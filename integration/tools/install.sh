@@ -20,6 +20,11 @@ need cc gcc  # links the official client, and the race detector
 # start servers of their own (integration/mariadb).
 need mariadbd mariadb-server-core
 need my_print_defaults mariadb-client-core # mariadb-install-db calls it
+# What docker-compose.yml runs in images (integration/compose_test.go).
+need mariadb mariadb-client-core
+need caddy caddy
+need prometheus prometheus # brings promtool, too
+need busybox busybox       # has the wget of the images
 
 if ((${#missing[@]})); then
 	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
@@ -29,6 +34,11 @@ if ((${#missing[@]})); then
 	fi
 	say "apt-get install ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
+	if [[ ! -e /usr/sbin/policy-rc.d ]]; then # which can keep packages from starting their services
+		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+		chmod +x /usr/sbin/policy-rc.d
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
 	apt-get update -qq
 	apt-get install -qq -y --no-install-recommends "${missing[@]}"
 fi

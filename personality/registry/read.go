@@ -89,9 +89,13 @@ func statusOf(tx *store.Tx, record store.Record) (RecordStatus, error) {
 	return status, err
 }
 
-// maxRecordsPerAnswer bounds an answer of [Registry.FetchLogs] however many logs
-// it is about. The rest is fetched by asking again.
-const maxRecordsPerAnswer = 10_000
+// An answer of [Registry.FetchLogs] has at most so many records, and ends with
+// the one that brings its records to so many bytes, however many logs it is
+// about. The rest is fetched by asking again.
+const (
+	maxRecordsPerAnswer = 10_000
+	maxBytesPerAnswer   = 4 << 20
+)
 
 // FetchLogs returns published records of the operator log and of package logs,
 // as of a checkpoint. Errors: *[CheckpointNotFoundError], *[LogNotFoundError],
@@ -102,23 +106,25 @@ func (r *Registry) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogs
 		if err := checkpointExists(tx, q.LogLength); err != nil {
 			return err
 		}
+		bytes := maxBytesPerAnswer
+		var full bool
 		var err error
-		if answer.Operator, err = fetchLog(tx, protocol.OperatorLogID(), q.Operator, q); err != nil {
+		if answer.Operator, full, err = fetchLog(tx, protocol.OperatorLogID(), q.Operator, q, &bytes); err != nil {
 			return err
 		}
-		answer.More = len(answer.Operator) == q.Limit
+		answer.More = full || len(answer.Operator) == q.Limit
 		room := maxRecordsPerAnswer
 		for _, cursor := range q.Packages {
-			if q.Limit = min(q.Limit, room); q.Limit == 0 {
+			if q.Limit = min(q.Limit, room); q.Limit == 0 || bytes <= 0 {
 				answer.More = true
 				break
 			}
-			records, err := fetchLog(tx, cursor.LogID, cursor.FetchToken, q)
+			records, full, err := fetchLog(tx, cursor.LogID, cursor.FetchToken, q, &bytes)
 			if err != nil {
 				return err
 			}
 			room -= len(records)
-			answer.More = answer.More || len(records) == q.Limit
+			answer.More = answer.More || full || len(records) == q.Limit
 			answer.Packages = append(answer.Packages, PackageRecords{LogID: cursor.LogID, Records: records})
 		}
 		return nil
@@ -134,39 +140,42 @@ func checkpointExists(tx *store.Tx, logLength uint64) error {
 	return err
 }
 
-func fetchLog(tx *store.Tx, logID protocol.Hash, token string, q FetchLogsRequest) ([]PublishedRecord, error) {
+// fetchLog returns the records of one log and takes their bytes away; full says
+// that they ended for want of bytes.
+func fetchLog(tx *store.Tx, logID protocol.Hash, token string, q FetchLogsRequest, bytes *int) (records []PublishedRecord, full bool, err error) {
 	log, err := tx.Log(logID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, &LogNotFoundError{logID}
+		return nil, false, &LogNotFoundError{logID}
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	from, err := behindToken(tx, log.ID, token)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	rows, err := tx.PublishedRecords(log.ID, from, q.LogLength, q.Limit)
+	rows, full, err := tx.PublishedPage(log.ID, from, q.LogLength, q.Limit, *bytes)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if len(rows) == 0 && from == 0 {
 		// Accepted, perhaps, but readers have not seen any of it yet.
 		if _, err := tx.FirstPublished(log.ID); errors.Is(err, store.ErrNotFound) {
-			return nil, &LogNotFoundError{logID}
+			return nil, false, &LogNotFoundError{logID}
 		} else if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	records := make([]PublishedRecord, len(rows))
+	records = make([]PublishedRecord, len(rows))
 	for i, row := range rows {
+		*bytes -= len(row.Envelope)
 		envelope, err := protocol.UnmarshalEnvelopeProto(row.Envelope)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		records[i] = PublishedRecord{RecordID: row.RecordID, Envelope: envelope, RegistryIndex: *row.RegistryIndex}
 	}
-	return records, nil
+	return records, full, nil
 }
 
 // behindToken returns the position behind the published record that a fetch

@@ -118,7 +118,7 @@ func TestMySQLSchema(t *testing.T) {
 		}()
 		select {
 		case err := <-opened:
-			t.Errorf("opened while another process migrates: %v", err)
+			t.Fatalf("opened while another process migrates: %v", err)
 		case <-time.After(300 * time.Millisecond):
 		}
 		lock(`RELEASE_LOCK(?)`)

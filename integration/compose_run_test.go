@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +23,8 @@ const forgiven = 2 * time.Second
 // TestComposeStack runs the stack from empty volumes, uses it as people do, takes
 // parts away from it, and runs it again from full volumes.
 func TestComposeStack(t *testing.T) {
-	s := startStack(t)
+	s := newStack(t)
+	s.up(t)
 	proxy := &server{url: s.url("proxy", 8080)}
 	author := newPublisher(t, proxy)
 	author.release("example:hello", "1.0.0", emptyComponent())
@@ -30,6 +34,7 @@ func TestComposeStack(t *testing.T) {
 	t.Run("watched", func(t *testing.T) { checkWatched(t, s) })
 	t.Run("personalities die", func(t *testing.T) { checkFailover(t, s, author) })
 	t.Run("Trillian is away", func(t *testing.T) { checkReadsGoOn(t, s, author) })
+	t.Run("rebuild", func(t *testing.T) { checkRebuild(t, s) })
 
 	length, key := proxy.logLength(t), proxy.operatorKey(t)
 	s.down(t)
@@ -47,6 +52,51 @@ func TestComposeStack(t *testing.T) {
 	reader := newReader(t, proxy)
 	if !bytes.Equal(reader.download("example:hello", "1.0.0"), emptyComponent()) || !bytes.Equal(reader.download("example:hello"), module("again")) {
 		t.Error("from full volumes, the content downloaded is not that published")
+	}
+}
+
+// What a program does not know must end it, or else a mistake in the file would
+// not show above.
+func TestComposeRefusedFlags(t *testing.T) {
+	s := newStack(t)
+	for name, c := range s.containers {
+		if isJob(c.service) || slices.Contains(notPackaged, name) {
+			continue
+		}
+		argv := append(slices.Concat(c.service.Entrypoint, c.service.Command), "--no-such-flag=1")
+		if name == "mariadb" {
+			argv = c.asMariaDBImage(t, argv)
+		}
+		process := c.command(t, argv...)
+		timer := time.AfterFunc(startTimeout, func() { process.Process.Kill() })
+		err := process.Run()
+		if !timer.Stop() || err == nil || !strings.Contains(c.output.String(), "no-such-flag") {
+			t.Errorf("service %s took --no-such-flag: %v\n%s", name, err, c.output)
+		}
+	}
+}
+
+// The personalities' variables are all ones that the server knows: it ignores
+// others.
+func TestComposeVariables(t *testing.T) {
+	help, err := exec.Command(command(t, "warg-personality"), "serve", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, service := range loadCompose(t).Services {
+		if !slices.Contains(service.Command, "serve") {
+			continue
+		}
+		for name := range service.Environment {
+			n++
+			if !regexp.MustCompile(`\b` + name + `\b`).Match(help) {
+				t.Errorf("service %s sets %s, which the server does not read", service.Name, name)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d variables are set", n)
 	}
 }
 
@@ -104,6 +154,34 @@ func checkReadsGoOn(t *testing.T, s *stack, author *client) {
 	}
 	s.up(t)
 	author.release("example:hello", "1.2.0", module("back"))
+}
+
+// checkRebuild loses the registry's database and makes it again as
+// docs/operations.md says.
+func checkRebuild(t *testing.T, s *stack) {
+	proxy := &server{url: s.url("proxy", 8080)}
+	length := proxy.logLength(t)
+	personality := s.containers["personality-1"]
+	trees := regexp.MustCompile(`"records_tree":(\d+),"checkpoints_tree":(\d+)`).FindStringSubmatch(personality.output.String())
+	if trees == nil {
+		t.Fatalf("the personality does not log its trees:\n%s", personality.output)
+	}
+	for _, name := range []string{"personality-1", "personality-2"} {
+		s.containers[name].stop(t)
+	}
+	drop := s.containers["schema"].command(t, "sh", "-c", `mariadb --protocol=tcp --host="$MARIADB_HOST" --user=root --execute='DROP DATABASE warg'`)
+	if err := drop.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, s.containers["schema"].output)
+	}
+	s.containers["schema"].begin(t)
+	rebuild := personality.command(t, "warg-personality", "rebuild", "--records-tree", trees[1], "--checkpoints-tree", trees[2])
+	if err := rebuild.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", rebuild, err, personality.output)
+	}
+	s.up(t)
+	if got := proxy.logLength(t); got != length {
+		t.Errorf("after the rebuild the log has %d records, want %d", got, length)
+	}
 }
 
 // within waits until something is so.

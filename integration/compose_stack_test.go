@@ -28,9 +28,9 @@ type stack struct {
 // notPackaged are services that cannot be run here.
 var notPackaged = []string{"grafana"}
 
-// startStack starts all services in the order that the file gives, from empty
-// volumes. What still runs at the end of the test is killed.
-func startStack(t *testing.T) *stack {
+// newStack makes the folder of a stack, with empty volumes. What still runs at
+// the end of the test is killed.
+func newStack(t *testing.T) *stack {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "compose") // t.TempDir's names can be too long for a socket
 	if err != nil {
@@ -64,7 +64,6 @@ func startStack(t *testing.T) *stack {
 			}
 		}
 	})
-	s.up(t)
 	return s
 }
 

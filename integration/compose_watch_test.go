@@ -224,6 +224,18 @@ func selectors(expr string) []string {
 	return found
 }
 
+func TestComposeSelectors(t *testing.T) {
+	for expr, want := range map[string][]string{
+		`sum(up{job="personality"}) > 0 unless on() warg_queue_records`:     {`up{job="personality"}`, "warg_queue_records"},
+		`sum by (route, code) (rate(a_total{r="GET /v1/{log}/r"}[5m])) > 1`: {`a_total{r="GET /v1/{log}/r"}`},
+		`histogram_quantile(0.99, sum by (le) (rate(b_bucket[5m]))) / c_d`:  {"b_bucket", "c_d"},
+	} {
+		if got := selectors(expr); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", expr, got, want)
+		}
+	}
+}
+
 // checkWatched checks on the running stack that Prometheus reads all that the
 // file says, that each metric in the alerts and in the dashboard is there with
 // the labels asked for, and that no alert fires while all is well.

@@ -35,10 +35,15 @@ func (a *auditor) audit(t *testing.T, c *cluster, l *load) {
 	leaves := c.members[0].leaves(t, final.LogLength)
 	index := auditLeaves(t, a.records, leaves)
 	auditStates(t, c, l.records, index)
-	for _, signed := range fresh {
-		if err := signed.Signed.Verify(c.key.Public()); err != nil {
-			t.Errorf("checkpoint %+v: %v", signed.Signed, err)
+	var last uint64
+	for _, f := range fresh {
+		if err := f.Signed.Verify(c.key.Public()); err != nil {
+			t.Errorf("checkpoint %+v: %v", f.Signed, err)
 		}
+		if f.Signed.Contents.Timestamp < last {
+			t.Errorf("checkpoint %+v: the one before is of %d", f.Signed, last)
+		}
+		last = f.Signed.Contents.Timestamp
 	}
 	auditRoots(t, fresh, leaves)
 	a.checkpoints = append(a.checkpoints, fresh...)

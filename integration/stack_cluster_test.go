@@ -63,7 +63,9 @@ func startCluster(t *testing.T, personalities int) *cluster {
 	for range personalities {
 		c.members = append(c.members, c.startMember(t))
 	}
-	c.operatorRecords = c.members[0].logLength(t)
+	if personalities > 0 {
+		c.operatorRecords = c.members[0].logLength(t)
+	}
 	return c
 }
 

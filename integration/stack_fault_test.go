@@ -167,9 +167,10 @@ func hangUntilOtherLeads(t *testing.T, network *trillian.Proxy, other *member) {
 	time.Sleep(2 * time.Second)
 }
 
-// hangAll: first no call to Trillian is answered, then no statement.
+// hangAll: first no call to Trillian is answered, for longer than it takes to
+// notice that a connection is dead, then no statement.
 func hangAll(t *testing.T, c *cluster) {
-	during(t, trillian.Hang, 5*time.Second, c.members[0].toTrillian, c.members[1].toTrillian)
+	during(t, trillian.Hang, 14*time.Second, c.members[0].toTrillian, c.members[1].toTrillian)
 	time.Sleep(time.Second)
 	during(t, trillian.Hang, 5*time.Second, c.toDatabase()...)
 }

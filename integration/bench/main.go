@@ -6,6 +6,7 @@
 //	go run ./integration/bench                       # everything, some minutes
 //	go run ./integration/bench -only publish,lone
 //	go run ./integration/bench -only publish -runs 1 -cpuprofile cpu.out
+//	go run ./integration/bench -only stack,stack-latency,stack-failover
 package main
 
 import (
@@ -39,23 +40,30 @@ type settings struct {
 type part struct {
 	name    string
 	measure func(context.Context, *settings, *table) error
+	asked   bool // only measured if -only names it
 }
 
 var parts = []part{
-	{"publish", measurePublish},
-	{"lone", measureLone},
-	{"read", measureRead},
-	{"large", measureLarge},
-	{"chain", measureChain},
+	{name: "publish", measure: measurePublish},
+	{name: "lone", measure: measureLone},
+	{name: "read", measure: measureRead},
+	{name: "large", measure: measureLarge},
+	{name: "chain", measure: measureChain},
+	// With MariaDB and Trillian's own servers.
+	{name: "stack", measure: measureStack, asked: true},
+	{name: "stack-latency", measure: measureStackLatency, asked: true},
+	{name: "stack-failover", measure: measureFailover, asked: true},
 }
 
 func main() {
 	var s settings
-	names := make([]string, len(parts))
-	for i, p := range parts {
-		names[i] = p.name
+	var names []string
+	for _, p := range parts {
+		if !p.asked {
+			names = append(names, p.name)
+		}
 	}
-	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated")
+	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated; also stack, stack-latency and stack-failover")
 	flag.StringVar(&s.dir, "dir", "", "folder for the registries' data, on the disk to be measured (default: a temporary one)")
 	flag.StringVar(&s.binary, "server", "", "warg-personality program to measure (default: built from this tree)")
 	flag.IntVar(&s.packages, "packages", 10_000, "publish, read: packages, one record each")

@@ -23,6 +23,7 @@ type record struct {
 	id       protocol.Hash
 	postPath string
 	body     []byte
+	leafSize int // bytes of its leaf in Trillian, extra data included
 }
 
 // newRecord signs a record that follows prev (empty for the first) in the log of
@@ -35,6 +36,7 @@ func newRecord(key protocol.PrivateKey, name protocol.PackageName, prev protocol
 		name: name, logID: logID, id: protocol.PackageRecordID(envelope.Content),
 		postPath: api.PublishRecordPath(logID),
 		body:     api.PublishRecordRequest{PackageName: name, Record: envelope}.AppendJSON(nil),
+		leafSize: len(protocol.LogLeaf{}.Encode()) + len(name.String()) + len(envelope.MarshalProto()),
 	}
 }
 

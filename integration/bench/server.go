@@ -31,6 +31,7 @@ const stopTimeout = 30 * time.Second
 type server struct {
 	*client
 	stop func() error  // stops it in an orderly way
+	kill func() error  // ends it at once; it must not be stopped then
 	pid  int           // 0 inside this process
 	took time.Duration // from the start until it said that it listens
 }
@@ -57,12 +58,12 @@ func (s *settings) newServer(ctx context.Context, name string) (*server, string,
 	return srv, data, err
 }
 
-// start runs a registry on a data folder.
-func (s *settings) start(ctx context.Context, data string) (*server, error) {
+// start runs a registry on a data folder, with further flags.
+func (s *settings) start(ctx context.Context, data string, flags ...string) (*server, error) {
 	if s.cpuProfile != "" {
 		return startInside(ctx, data, s.cpuProfile)
 	}
-	cmd := exec.Command(s.binary, "serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--namespace", namespace)
+	cmd := exec.Command(s.binary, append([]string{"serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--namespace", namespace}, flags...)...)
 	cmd.Env = withoutSettings(os.Environ())
 	messages, err := os.Create(data + ".log")
 	if err != nil {
@@ -91,7 +92,12 @@ func (s *settings) start(ctx context.Context, data string) (*server, error) {
 		defer giveUp.Stop()
 		return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
 	}
-	return &server{client: newClient(address), stop: stop, pid: cmd.Process.Pid, took: took}, nil
+	kill := func() error {
+		err := cmd.Process.Kill()
+		cmd.Wait() // says that it was killed
+		return err
+	}
+	return &server{client: newClient(address), stop: stop, kill: kill, pid: cmd.Process.Pid, took: took}, nil
 }
 
 // withoutSettings leaves out what would configure the server.

@@ -13,6 +13,10 @@ const (
 	MaxRecordSize = 256 << 10
 	// MaxEntries is the largest number of entries in a record.
 	MaxEntries = 1000
+	// MaxVersion is the longest version in bytes.
+	MaxVersion = 255
+	// MaxName is the longest package name in bytes.
+	MaxName = 255
 )
 
 // lastSecond is 9999-12-31T23:59:59Z, the last that a protobuf Timestamp is
@@ -33,8 +37,8 @@ const lastSecond = 253402300799
 //   - Releases whose digest is not 32 bytes long: no content can ever match.
 //   - Times before 1970, which the official client fails to keep, so that it can
 //     no longer read the package, and beyond the year 9999.
-//   - Records that are huge, or have very many entries: the state of a log is
-//     read and written for each record.
+//   - Records that are huge, or have very many entries or very long versions: the
+//     state of a log is read and written for each record.
 //
 // The error is an [UnauthorizedError] for the first of these, else a
 // [RejectionError].
@@ -69,6 +73,9 @@ func admitEntry(e *protocol.PackageEntry) error {
 			return rejection("an entry grants or revokes no permission")
 		}
 	case protocol.EntryRelease:
+		if len(e.Version) > MaxVersion {
+			return rejection("a version has %d bytes, more than %d", len(e.Version), MaxVersion)
+		}
 		if _, err := e.Content.Hash(); err != nil {
 			return rejection("the content digest of version %s is not valid: %v", e.Version, err)
 		}

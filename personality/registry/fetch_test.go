@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,10 +10,20 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 )
 
+// manyReleases are the entries of a record of somewhat over 220 kB.
+func manyReleases(patch int) []protocol.PackageEntry {
+	entries := make([]protocol.PackageEntry, 800)
+	for minor := range entries {
+		version := fmt.Sprintf("1.%d.%d-%s", minor, patch, strings.Repeat("x", 200))
+		entries[minor] = release(version, "content")
+	}
+	return entries
+}
+
 // Records that are large together come in several answers, each within bounds
 // and each with something new; all of them come.
 func TestFetchLargeRecords(t *testing.T) {
-	const each, records = 200 << 10, 16
+	const each, records = 240 << 10, 16
 	s := newSetup(t)
 	s.run()
 	a, b := s.author("example:one"), s.author("example:two")
@@ -22,9 +33,7 @@ func TestFetchLargeRecords(t *testing.T) {
 				author.post(initEntry(author.key))
 				continue
 			}
-			// A version is the part of a record that may be long.
-			version := "1.0.0-" + strings.Repeat("x", each) + "." + string(rune('a'+i))
-			status := author.post(release(version, "content"))
+			status := author.post(manyReleases(i)...)
 			if status.State == registry.Sourcing {
 				s.must(author.upload(status.RecordID, "content"))
 			}

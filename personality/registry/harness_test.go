@@ -33,7 +33,8 @@ type setup struct {
 	options registry.Options
 	service *trilliansvc.Service
 	*registry.Registry
-	stop func()
+	stop    func()
+	stopped <-chan struct{} // Run has returned
 }
 
 func newKey(t *testing.T) protocol.PrivateKey {
@@ -99,10 +100,15 @@ func (s *setup) init(n registry.Namespaces) {
 
 // run lets the registry publish until stopRunning or close.
 func (s *setup) run() {
-	s.stop = start(s.t, s.Registry)
+	s.stop, s.stopped = startRun(s.t, s.Registry)
 }
 
 func start(t *testing.T, r *registry.Registry) (stop func()) {
+	stop, _ = startRun(t, r)
+	return stop
+}
+
+func startRun(t *testing.T, r *registry.Registry) (stop func(), stopped <-chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -111,7 +117,7 @@ func start(t *testing.T, r *registry.Registry) (stop func()) {
 			t.Errorf("Run: %v", err)
 		}
 	}()
-	return func() { cancel(); <-done }
+	return func() { cancel(); <-done }, done
 }
 
 func (s *setup) stopRunning() {

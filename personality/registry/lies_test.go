@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
@@ -84,6 +85,11 @@ func TestLyingTrillian(t *testing.T) {
 				return err != nil && strings.Contains(err.Error(), "signing has stopped")
 			})
 			lie.lying.Store(false)
+			select {
+			case <-s.stopped:
+				t.Error("Run returned, which ends the process and its reading")
+			case <-time.After(50 * time.Millisecond):
+			}
 			after, err := s.LatestCheckpoint(context.Background())
 			s.must(err)
 			if after.Contents.Checkpoint != before.Contents.Checkpoint {

@@ -27,6 +27,18 @@ type operatorCache struct {
 	log    *protocol.OperatorLog // guarded by mu; the log itself is not changed once it is here
 }
 
+// defines tells whether the log is known to define a namespace as this
+// registry's. If so it will for ever: no record takes a namespace back.
+func (c *operatorCache) defines(namespace string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.log == nil {
+		return false
+	}
+	definition, ok := c.log.Namespace(namespace)
+	return ok && !definition.Imported
+}
+
 // operatorLog returns the operator log as accepted so far. The caller must not
 // change it.
 func (r *Registry) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {

@@ -49,6 +49,7 @@ func (r *Registry) provableLeaves(ctx context.Context, logLength uint64, leafInd
 	var checkpoint store.Checkpoint
 	leaves := make([]store.Leaf, 0, len(leafIndices))
 	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		leaves = leaves[:0]
 		var err error
 		if checkpoint, err = tx.Checkpoint(logLength); errors.Is(err, store.ErrNotFound) {
 			return &CheckpointNotFoundError{logLength}

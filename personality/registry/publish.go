@@ -21,6 +21,9 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 	if err := r.admit(); err != nil {
 		return RecordStatus{}, err
 	}
+	if n := len(name.String()); n > policy.MaxName {
+		return RecordStatus{}, &RejectionError{fmt.Sprintf("the package name has %d bytes, more than %d", n, policy.MaxName)}
+	}
 	record, err := protocol.ParsePackageEnvelope(envelope)
 	if err != nil {
 		return RecordStatus{}, &InvalidError{err.Error()}
@@ -52,19 +55,12 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 // that the record is accepted; that is for validation to say.
 func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
 	var log protocol.PackageLog
-	err := r.Store.View(ctx, func(tx *store.Tx) error {
-		if err := r.checkNamespace(tx, name.Namespace()); err != nil {
-			return err
-		}
-		row, err := tx.Log(name.LogID())
-		if errors.Is(err, store.ErrNotFound) || err == nil && row.Length == 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return log.UnmarshalState(row.State)
-	})
+	// Most records that begin a log need not look at the database.
+	begins := record.Record.Prev == ""
+	err := error(nil)
+	if !begins || !r.operator.defines(name.Namespace()) {
+		log, err = r.readPackageLog(ctx, name)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,6 +73,26 @@ func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName,
 		record.VerifySignature(key) // for its memory; accepting looks at the verdict
 	}
 	return nil
+}
+
+// readPackageLog returns the state of a package's log as accepted so far, if the
+// package's namespace is this registry's.
+func (r *Registry) readPackageLog(ctx context.Context, name protocol.PackageName) (log protocol.PackageLog, err error) {
+	err = r.Store.View(ctx, func(tx *store.Tx) error {
+		if err := r.checkNamespace(tx, name.Namespace()); err != nil {
+			return err
+		}
+		row, err := tx.Log(name.LogID())
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.Length == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		log = protocol.PackageLog{}
+		return log.UnmarshalState(row.State)
+	})
+	return log, err
 }
 
 // signingKey finds the key whose signature a record must have: the one that it

@@ -103,6 +103,8 @@ const (
 func (r *Registry) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsResponse, error) {
 	var answer FetchLogsResponse
 	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		answer = FetchLogsResponse{}
+		q := q
 		if err := checkpointExists(tx, q.LogLength); err != nil {
 			return err
 		}
@@ -219,6 +221,7 @@ func (r *Registry) Names(ctx context.Context, logIDs []protocol.Hash) ([]NamedLo
 func (r *Registry) Leaves(ctx context.Context, start uint64, count int) ([]protocol.LogLeaf, error) {
 	var leaves []protocol.LogLeaf
 	err := r.Store.View(ctx, func(tx *store.Tx) error {
+		leaves = nil
 		rows, err := tx.Leaves(start, count)
 		for _, row := range rows {
 			leaves = append(leaves, row.LogLeaf)

@@ -21,8 +21,8 @@ const (
 	resignTimeout = time.Second
 )
 
-// Run sequences, integrates and signs until ctx ends. Reading and accepting
-// need no Run. It returns nil when ctx ends.
+// Run sequences, integrates and signs until ctx ends, and then returns nil.
+// Reading and accepting need no Run.
 func (r *Registry) Run(ctx context.Context) error {
 	e := &engine{Registry: r, election: newElection(r.Store, r.Now)}
 	var work sync.WaitGroup
@@ -35,10 +35,19 @@ func (r *Registry) Run(ctx context.Context) error {
 	})
 	work.Go(func() { r.repeat(ctx, "counting the queue", nil, r.countQueue) })
 	work.Wait()
+	e.stepDown(ctx)
+	<-ctx.Done() // after a fault nothing is published, and reading goes on
+	return nil
+}
+
+// stepDown lets another process lead.
+func (e *engine) stepDown(ctx context.Context) {
 	e.lead(false)
-	resigning, done := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), resignTimeout)
 	defer done()
-	return e.election.resign(resigning)
+	if err := e.election.resign(ctx); err != nil {
+		e.Logger.Warn("could not resign; another process takes over a little later", "error", err)
+	}
 }
 
 // whileLeading leaves work to the process that leads.

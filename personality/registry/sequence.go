@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -61,15 +62,9 @@ func (s *sequencer) choose(ctx context.Context) ([]store.Pending, error) {
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if s.ready[id] || len(chosen) == room {
-				continue
-			}
-			p, err := tx.Pending(id)
-			if err != nil {
-				return err
-			}
-			chosen = append(chosen, p)
+		ids = slices.DeleteFunc(ids, func(id int64) bool { return s.ready[id] })
+		if chosen, err = tx.Pending(ids[:min(len(ids), room)]); err != nil {
+			return err
 		}
 		following, err := s.following(tx, room-len(chosen))
 		chosen = append(chosen, following...)

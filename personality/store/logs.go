@@ -75,20 +75,26 @@ func (tx *Tx) PublishedName(logID protocol.Hash) (string, error) {
 // Release returns a version of a package; [ErrNotFound] if it is not released.
 func (tx *Tx) Release(log int64, version string) (Release, error) {
 	r := Release{Version: version}
+	if err := tx.flush(); err != nil {
+		return r, err
+	}
 	err := tx.row(`SELECT content, released, yanked FROM releases WHERE log = ? AND version = ?`,
 		[]any{log, version}, &r.Content, &r.Released, &r.Yanked)
 	return r, err
 }
 
-// InsertRelease stores a new version of a package.
+// InsertRelease stores a new version of a package. It is written with others of
+// the transaction; an error comes then.
 func (tx *Tx) InsertRelease(log int64, r Release) error {
-	_, err := tx.exec(`INSERT INTO releases (log, version, content, released) VALUES (?, ?, ?, ?)`,
-		log, r.Version, r.Content, r.Released)
-	return err
+	tx.later.releases = append(tx.later.releases, laterRelease{log, r})
+	return nil
 }
 
 // Yank notes that the record at a position yanked a version.
 func (tx *Tx) Yank(log int64, version string, position uint64) error {
+	if err := tx.flush(); err != nil {
+		return err
+	}
 	_, err := tx.exec(`UPDATE releases SET yanked = ? WHERE log = ? AND version = ?`, position, log, version)
 	return err
 }
@@ -96,6 +102,9 @@ func (tx *Tx) Yank(log int64, version string, position uint64) error {
 // UndoReleases takes back what the records from a position on released and
 // yanked.
 func (tx *Tx) UndoReleases(log int64, from uint64) error {
+	if err := tx.flush(); err != nil {
+		return err
+	}
 	if _, err := tx.exec(`DELETE FROM releases WHERE log = ? AND released >= ?`, log, from); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -36,11 +37,24 @@ const (
 	// behind an address.
 	maxIdle     = time.Minute
 	maxLifetime = 10 * time.Minute
+	// How long to wait for a server that does not answer yet, and how often to
+	// ask it.
+	startWait = 20 * time.Second
+	startPoll = 250 * time.Millisecond
 	// How long a process may wait for another that migrates the schema.
 	migrationWait = 2 * time.Minute
 )
 
-var mysqlDialect = dialect{forUpdate: " FOR UPDATE", batch: 200, passing: mysqlPassing, undone: mysqlUndone}
+var mysqlDialect = dialect{
+	forUpdate: " FOR UPDATE",
+	batch:     200,
+	index:     func(name string) string { return ` FORCE INDEX (` + name + `)` },
+	deleteKeys: func(table, key string, n int) string { // a DELETE that names its table once takes no advice on indexes
+		return `DELETE t FROM (SELECT ? AS k` + strings.Repeat(` UNION ALL SELECT ?`, n-1) + `) keys_ STRAIGHT_JOIN ` + table + ` t ON t.` + key + ` = keys_.k`
+	},
+	passing: mysqlPassing,
+	undone:  mysqlUndone,
+}
 
 // OpenMySQL opens a database on a MySQL 8 or MariaDB 10.11 server (or a later
 // one) by its data source name in go-sql-driver's form,
@@ -143,6 +157,22 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
+// firstConnection waits for a server that is only just starting, as it may be
+// where everything starts at once.
+func firstConnection(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for end := time.Now().Add(startWait); ; {
+		conn, err := db.Conn(ctx)
+		if err == nil || !connectionLost(err) || time.Now().After(end) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(startPoll):
+		}
+	}
+}
+
 // migrateMySQL brings the schema up to date. One process does so at a time: the
 // others wait for the lock that it has by its connection, and so lets go of
 // however it ends. Statements that define tables cannot be undone, so each of a
@@ -155,7 +185,7 @@ func migrateMySQL(ctx context.Context, cfg *mysql.Config) error {
 		return err
 	}
 	defer db.Close()
-	conn, err := db.Conn(ctx)
+	conn, err := firstConnection(ctx, db)
 	if err != nil {
 		return err
 	}

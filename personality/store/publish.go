@@ -93,7 +93,7 @@ func (tx *Tx) lockLogs(leaves []protocol.LogLeaf) (map[protocol.Hash]lockedLog, 
 		for i := range batch {
 			args[i] = batch[i][:]
 		}
-		return tx.rows(`SELECT id, log_id, length FROM logs WHERE log_id IN (`+repeat(len(batch), `?`, `, `)+`) ORDER BY log_id`+tx.forUpdate(),
+		return tx.rows(`SELECT id, log_id, length FROM logs`+tx.dialect.index(`log_id`)+` WHERE log_id IN (`+repeat(len(batch), `?`, `, `)+`) ORDER BY log_id`+tx.forUpdate(),
 			args, func(rows *sql.Rows) error {
 				var l lockedLog
 				var logID []byte
@@ -110,6 +110,9 @@ func (tx *Tx) lockLogs(leaves []protocol.LogLeaf) (map[protocol.Hash]lockedLog, 
 
 // Publish gives records their places in the records log.
 func (tx *Tx) Publish(placements []Placement) error {
+	if err := tx.flush(); err != nil {
+		return err
+	}
 	return batches(tx, placements, func(batch []Placement) error {
 		args := []any{Published}
 		records := make([]any, len(batch))
@@ -118,12 +121,11 @@ func (tx *Tx) Publish(placements []Placement) error {
 			records[i] = p.Record
 		}
 		args = append(args, records...)
-		in := ` IN (` + repeat(len(batch), `?`, `, `) + `)`
-		if _, err := tx.exec(`UPDATE records SET state = ?, state_before = NULL, registry_index = CASE id `+
-			repeat(len(batch), `WHEN ? THEN ?`, ` `)+` END WHERE id`+in, args...); err != nil {
+		if _, err := tx.exec(`UPDATE records`+tx.dialect.index(`PRIMARY`)+` SET state = ?, state_before = NULL, registry_index = CASE id `+
+			repeat(len(batch), `WHEN ? THEN ?`, ` `)+` END WHERE id IN (`+repeat(len(batch), `?`, `, `)+`)`, args...); err != nil {
 			return err
 		}
-		_, err := tx.exec(`DELETE FROM ready WHERE record`+in, records...)
+		_, err := tx.exec(tx.dialect.deleteKeys(`ready`, `record`, len(batch)), records...)
 		return err
 	})
 }

@@ -33,12 +33,11 @@ func (p *Pending) scan(row scanner) error {
 	return nil
 }
 
-// MarkReady notes that records may be sequenced.
+// MarkReady notes that records may be sequenced. It is written with others of the
+// transaction; an error comes then.
 func (tx *Tx) MarkReady(records ...int64) error {
-	return batches(tx, records, func(batch []int64) error {
-		_, err := tx.exec(`INSERT INTO ready (record) VALUES `+repeat(len(batch), `(?)`, `, `), anys(batch)...)
-		return err
-	})
+	tx.later.ready = append(tx.later.ready, records...)
+	return nil
 }
 
 // Ready returns up to limit keys of records that may be sequenced, oldest first.
@@ -55,16 +54,16 @@ func (tx *Tx) Ready(limit int) ([]int64, error) {
 	return all, err
 }
 
-// Pending returns what is to be sequenced of a record.
-func (tx *Tx) Pending(record int64) (Pending, error) {
-	all, err := tx.pending(`WHERE r.id = ?`, record)
-	if err == nil && len(all) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Pending{}, err
-	}
-	return all[0], nil
+// Pending returns what is to be sequenced of records. The keys are in ascending
+// order, and so is the answer.
+func (tx *Tx) Pending(records []int64) ([]Pending, error) {
+	var all []Pending
+	err := batches(tx, records, func(batch []int64) error {
+		some, err := tx.pending(`WHERE r.id IN (`+repeat(len(batch), `?`, `, `)+`) ORDER BY r.id`, anys(batch)...)
+		all = append(all, some...)
+		return err
+	})
+	return all, err
 }
 
 // PendingFrom returns the complete and unpublished records of a log from a

@@ -15,7 +15,13 @@ import (
 
 // sqliteDialect: statements cost no round trip, so they are best when small; one
 // process writes at a time, so nothing fails in passing.
-var sqliteDialect = dialect{batch: 1}
+var sqliteDialect = dialect{
+	batch: 1,
+	index: func(string) string { return "" },
+	deleteKeys: func(table, key string, n int) string {
+		return `DELETE FROM ` + table + ` WHERE ` + key + ` IN (` + repeat(n, `?`, `, `) + `)`
+	},
+}
 
 //go:embed migrations
 var migrations embed.FS

@@ -43,6 +43,13 @@ type dialect struct {
 	// batch is how many rows one statement reads or writes at most. Across a
 	// network a statement costs a round trip, so there it has many.
 	batch int
+	// index ends a table's name where a statement locks rows by the index of that
+	// name. Without, MySQL reads a small table from end to end, and waits for
+	// every row in it that somebody else has locked.
+	index func(name string) string
+	// deleteKeys is a statement that deletes the rows with n keys from a table,
+	// for the same reason without a look at others.
+	deleteKeys func(table, key string, n int) string
 	// passing tells whether a transaction that failed with an error before its
 	// commit should be tried again. tries counts the times that it was.
 	passing func(err error, tries int) bool
@@ -93,6 +100,7 @@ type Tx struct {
 	dialect dialect
 	text    bool     // statements are sent as text, not prepared
 	unknown []string // statements that were not prepared on the pool yet
+	later   later    // rows to insert before the end
 	failed  error    // the first statement's that failed: no more are run, and nothing is committed
 }
 

@@ -80,7 +80,9 @@ func (db *DB) try(ctx context.Context, p pool, f func(*Tx) error) (undone, err e
 	}
 	defer sqlTx.Rollback()
 	tx := &Tx{pool: p, tx: sqlTx, dialect: db.dialect}
-	err = f(tx)
+	if err = f(tx); err == nil {
+		err = tx.flush()
+	}
 	if tx.failed != nil && err == nil {
 		err = tx.failed
 	}

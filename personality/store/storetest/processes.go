@@ -173,6 +173,43 @@ func testWaitsForAccepting(t *testing.T, dbs []*store.DB) {
 	equal(t, "published behind", publishReady(t, dbs[0], 1), 1)
 }
 
+// testPublishingWaitsForNoOther publishes a record while another transaction
+// that is not at its end has accepted records of other logs.
+func testPublishingWaitsForNoOther(t *testing.T, dbs []*store.DB) {
+	if dbs[0] == dbs[1] {
+		t.Skip("one transaction writes at a time")
+	}
+	const logs = 20
+	var leaves []protocol.LogLeaf
+	update(t, dbs[0], func(tx *store.Tx) error {
+		leaves = nil
+		for l := range logs {
+			name := fmt.Sprint("a:b", l)
+			if err := accept(tx, name); err != nil {
+				return err
+			}
+			leaves = append(leaves, protocol.LogLeaf{LogID: hash(name), RecordID: hash(name + "0")})
+		}
+		return nil
+	})
+	update(t, dbs[0], func(tx *store.Tx) error {
+		if err := accept(tx, "c:d"); err != nil {
+			return err
+		}
+		published := make(chan error, 1)
+		go func() {
+			published <- dbs[1].Update(context.Background(), func(tx *store.Tx) error { return publish(tx, 0, leaves) })
+		}()
+		select {
+		case err := <-published:
+			return err
+		case <-time.After(2 * time.Second):
+			t.Error("publishing waits for a transaction that has accepted a record of another log")
+			return nil
+		}
+	})
+}
+
 // testPublishingBeside accepts records in some processes while another one
 // publishes: in the end each is published, so no record was left for the other
 // to make ready.
@@ -216,14 +253,11 @@ func publishReady(t *testing.T, db *store.DB, index uint64) int {
 		if err != nil {
 			return err
 		}
-		for _, id := range ready {
-			p, err := tx.Pending(id)
-			if err != nil {
-				return err
-			}
+		pending, err := tx.Pending(ready)
+		for _, p := range pending {
 			leaves = append(leaves, p.Leaf)
 		}
-		return nil
+		return err
 	})
 	update(t, db, func(tx *store.Tx) error { return publish(tx, index, leaves) })
 	return len(leaves)

@@ -24,8 +24,11 @@ func testSequencing(t *testing.T, db *store.DB) {
 		equal(t, "ready", ready, []int64{records[0].ID, records[1].ID})
 		some, err2 := tx.Ready(1)
 		equal(t, "ready, one", some, []int64{records[0].ID})
-		p, err3 := tx.Pending(records[0].ID)
-		equal(t, "pending", p, store.Pending{Record: records[0].ID, Log: log.ID, LogLength: 4, Leaf: leaf(0), Name: "a:b", Envelope: records[0].Envelope})
+		p, err3 := tx.Pending([]int64{0, records[0].ID, records[1].ID})
+		equal(t, "pending", p, []store.Pending{
+			{Record: records[0].ID, Log: log.ID, LogLength: 4, Leaf: leaf(0), Name: "a:b", Envelope: records[0].Envelope},
+			{Record: records[1].ID, Log: log.ID, LogLength: 4, Position: 1, Leaf: leaf(1), Name: "a:b", Envelope: records[1].Envelope},
+		})
 		from, err4 := tx.PendingFrom(log.ID, 1, 10)
 		equal(t, "pending from 1, up to the incomplete one", len(from), 1)
 		gap, err5 := tx.PendingFrom(log.ID, 2, 10)

@@ -35,14 +35,15 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		t.Run(name, func(t *testing.T) { test(t, open(t, 1)[0]) })
 	}
 	for name, test := range map[string]func(*testing.T, []*store.DB){
-		"one log":               testOneLog,
-		"advancing":             testAdvancing,
-		"meta once":             testMetaOnce,
-		"waits for publishing":  testWaitsForPublishing,
-		"waits for accepting":   testWaitsForAccepting,
-		"publishing beside":     testPublishingBeside,
-		"grouping in processes": testGroupingInProcesses,
-		"two integrations":      testTwoIntegrations,
+		"one log":                       testOneLog,
+		"advancing":                     testAdvancing,
+		"meta once":                     testMetaOnce,
+		"waits for publishing":          testWaitsForPublishing,
+		"waits for accepting":           testWaitsForAccepting,
+		"publishing waits for no other": testPublishingWaitsForNoOther,
+		"publishing beside":             testPublishingBeside,
+		"grouping in processes":         testGroupingInProcesses,
+		"two integrations":              testTwoIntegrations,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, 3)) })
 	}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/warg-trillian/warg-trillian/integration/mariadb"
+	"github.com/warg-trillian/warg-trillian/integration/trillian"
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+)
+
+// stack is a MariaDB, durable as in production, with Trillian's own log server
+// and signer on it, for personalities that share a database there.
+type stack struct {
+	settings *settings
+	dir      string
+	database *mariadb.Server
+	trillian *trillian.Process // the log server
+	dsn      string            // of the personalities' database
+	content  string            // their folder
+	keyFile  string
+	closers  []func() error // in the order of opening
+}
+
+// startStack starts all but the personalities. The caller closes it, even on
+// error.
+func (s *settings) startStack(ctx context.Context) (*stack, error) {
+	k := &stack{settings: s}
+	var err error
+	if k.dir, err = os.MkdirTemp(s.dir, "stack-"); err != nil {
+		return k, err
+	}
+	if k.database, err = mariadb.Run(k.dir); err != nil {
+		return k, err
+	}
+	k.closers = append(k.closers, k.database.Close)
+	dsn, err := k.database.NewDatabase()
+	if err != nil {
+		return k, err
+	}
+	if err := trillian.LoadSchema(ctx, dsn); err != nil {
+		return k, err
+	}
+	for _, run := range []func(trillian.Config) (*trillian.Process, error){trillian.RunSigner, trillian.RunLogServer} {
+		if k.trillian, err = run(trillian.Config{DSN: dsn}); err != nil {
+			return k, err
+		}
+		k.closers = append(k.closers, k.trillian.Kill)
+	}
+	key, err := protocol.GeneratePrivateKey()
+	if err != nil {
+		return k, err
+	}
+	k.keyFile = filepath.Join(k.dir, "operator.key")
+	return k, os.WriteFile(k.keyFile, []byte(key.Text()), 0o600)
+}
+
+func (k *stack) close() error {
+	var errs []error
+	for _, c := range slices.Backward(k.closers) {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// newRegistry gives the personalities that start from now on an empty database
+// and an empty folder of content.
+func (k *stack) newRegistry() (err error) {
+	if k.dsn, err = k.database.NewDatabase(); err != nil {
+		return err
+	}
+	k.content, err = os.MkdirTemp(k.dir, "content-")
+	return err
+}
+
+// personality starts a personality with a data folder of its own, which is made.
+func (k *stack) personality(ctx context.Context, name string) (*server, error) {
+	data := filepath.Join(k.dir, name)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
+	return k.settings.start(ctx, data, "--operator-key-file", k.keyFile, "--content-dir", k.content,
+		"--database-url", k.dsn, "--trillian", k.trillian.RPC)
+}
+
+// sequenced measures how many leaves a second Trillian alone sequences: a new
+// log, with nobody else at work.
+func (k *stack) sequenced(ctx context.Context, name string, leaves, size, concurrency int) (float64, error) {
+	service, err := trilliansvc.Dial(ctx, trilliansvc.Options{Target: k.trillian.RPC, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		return 0, err
+	}
+	defer service.Close()
+	log, err := service.OpenLog(ctx, 0, name)
+	if err != nil {
+		return 0, err
+	}
+	rate, err := trillian.MeasureSequencing(ctx, log, leaves, size, concurrency)
+	if err != nil {
+		return 0, fmt.Errorf("Trillian alone, %d at a time: %w", concurrency, err)
+	}
+	return rate, nil
+}

@@ -31,6 +31,7 @@ type Service struct {
 	log      trillian.TrillianLogClient
 	embedded *embedded // nil: the log server is elsewhere
 
+	naming   sync.Mutex // held while a tree is looked for by name and made
 	closing  sync.Once
 	closeErr error // of the first Close, set in closing
 }

@@ -56,33 +56,19 @@ func (s *Service) treeByID(ctx context.Context, id int64) (*trillian.Tree, error
 	return tree, nil
 }
 
-// treeByName finds the tree, or creates it and looks again: whoever else
-// created one meanwhile makes the same choice.
+// treeByName finds the tree, or creates it. Callers of one Service that do so at
+// the same time get the same tree.
 func (s *Service) treeByName(ctx context.Context, name string) (*trillian.Tree, error) {
 	if name == "" {
 		return nil, fmt.Errorf("a Trillian tree id or a display name is needed")
 	}
+	s.naming.Lock()
+	defer s.naming.Unlock()
 	tree, err := s.oldestNamed(ctx, name)
 	if tree != nil || err != nil {
 		return tree, err
 	}
-	created, err := s.createTree(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	tree, err = s.oldestNamed(ctx, name)
-	switch {
-	case err != nil:
-		return nil, err
-	case tree == nil:
-		return nil, fmt.Errorf("the Trillian tree %q (id %d) was created but is not listed", name, created.TreeId)
-	case tree.TreeId == created.TreeId:
-		return created, nil
-	}
-	if err := s.deleteTree(ctx, created.TreeId, name); err != nil {
-		return nil, err
-	}
-	return tree, nil
+	return s.createTree(ctx, name)
 }
 
 // oldestNamed returns nil if no LOG tree has that name.

@@ -43,6 +43,11 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 10s)
 bench: ## Measure a whole registry under load
 	$(GO) run ./integration/bench
 
+# 8,000 records a run, so that the tail behind the last post counts for little.
+.PHONY: bench-stack
+bench-stack: ## Measure personalities on MariaDB and Trillian's own servers under load
+	$(GO) run ./integration/bench -only stack,stack-latency,stack-failover -packages 8000
+
 .PHONY: validator
 validator: ## Rebuild the WebAssembly validator that personality/content embeds
 	personality/content/validator/build.sh
@@ -54,4 +59,4 @@ clean: ## Remove what was built; downloads and tools in .cache stay
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14

@@ -2,7 +2,9 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/trillian"
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/api"
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
@@ -88,8 +91,12 @@ func (s *server) awaitLength(t *testing.T, records uint64) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no checkpoint covers %d records after %v", records, startTimeout)
 		}
-		if status, _ := s.ask(t, "GET", "/v1/fetch/checkpoint", nil); status == 200 {
-			s.mustAsk(t, "GET", "/v1/fetch/checkpoint", nil, &signed)
+		status, body := s.ask(t, http.MethodGet, "/"+api.FetchCheckpointPath, nil)
+		if status != http.StatusOK {
+			continue // there is none yet
+		}
+		if err := json.Unmarshal(body, &signed); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

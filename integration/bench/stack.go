@@ -90,8 +90,8 @@ func (k *stack) personality(ctx context.Context, name string) (*server, error) {
 		"--database-url", k.dsn, "--trillian", k.trillian.RPC)
 }
 
-// sequenced measures how many leaves a second Trillian alone sequences: a new
-// log, with nobody else at work.
+// sequenced measures how many leaves a second Trillian sequences by itself, in a
+// new log, with nobody else at work.
 func (k *stack) sequenced(ctx context.Context, name string, leaves, size, concurrency int) (float64, error) {
 	service, err := trilliansvc.Dial(ctx, trilliansvc.Options{Target: k.trillian.RPC, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {

@@ -79,7 +79,7 @@ type failover struct {
 // watchFailover posts to other, reads from it, and kills the leader meanwhile.
 func watchFailover(ctx context.Context, leader, other *server, round int) (w failover, err error) {
 	const posts = int((failoverSettle + failoverTime) / failoverInterval)
-	records, err := newPackages(fmt.Sprintf("failover%d-", round), posts, 1)
+	records, err := newPackages(fmt.Sprintf("round%d-p", round), posts, 1)
 	if err != nil {
 		return w, err
 	}

@@ -37,7 +37,7 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 	}
 	var status RecordStatus
 	var refusal error
-	err = r.Store.UpdateGrouped(ctx, func(tx *store.Tx) error {
+	err = r.Store.UpdateLogGrouped(ctx, logID, func(tx *store.Tx) error {
 		var err error
 		status, refusal, err = r.accept(tx, logID, name, record, missing)
 		return err
@@ -55,14 +55,12 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 // that the record is accepted; that is for validation to say.
 func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
 	var log protocol.PackageLog
-	// Most records that begin a log need not look at the database.
-	begins := record.Record.Prev == ""
-	err := error(nil)
-	if !begins || !r.operator.defines(name.Namespace()) {
-		log, err = r.readPackageLog(ctx, name)
-	}
-	if err != nil {
-		return err
+	// For a record that begins a log the database need not be asked.
+	if record.Record.Prev != "" || !r.operator.defines(name.Namespace()) {
+		var err error
+		if log, err = r.readPackageLog(ctx, name); err != nil {
+			return err
+		}
 	}
 	if p := r.recordPolicy.Load(); p != nil {
 		if err := (*p).Check(name, record.Envelope.KeyID, record.Record); err != nil {

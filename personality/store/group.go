@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
 // group lets the transactions of many callers share commits. Whoever may lead
@@ -22,7 +24,8 @@ func newGroup(leaders int) group { return group{lead: make(chan struct{}, leader
 type groupJob struct {
 	ctx  context.Context
 	f    func(*Tx) error
-	gone error // why f was not run: the caller's context had ended
+	log  *protocol.Hash // the log that f changes; nil: any
+	gone error          // why f was not run: the caller's context had ended
 	done chan error
 }
 
@@ -32,7 +35,18 @@ type groupJob struct {
 // f is run again in a transaction of its own; so a refusal that wrote nothing is
 // better returned beside f than by it.
 func (db *DB) UpdateGrouped(ctx context.Context, f func(*Tx) error) error {
-	j := &groupJob{ctx: ctx, f: f, done: make(chan error, 1)}
+	return db.inGroup(&groupJob{ctx: ctx, f: f, done: make(chan error, 1)})
+}
+
+// UpdateLogGrouped is [DB.UpdateGrouped] for what inserts records into one log.
+// Where statements cost round trips, those of a group are shared too. The keys
+// that InsertLog and InsertRecord set may then be preliminary, good for nothing
+// but this transaction.
+func (db *DB) UpdateLogGrouped(ctx context.Context, logID protocol.Hash, f func(*Tx) error) error {
+	return db.inGroup(&groupJob{ctx: ctx, f: f, log: &logID, done: make(chan error, 1)})
+}
+
+func (db *DB) inGroup(j *groupJob) error {
 	g := &db.group
 	g.mu.Lock()
 	g.waiting = append(g.waiting, j)
@@ -54,6 +68,9 @@ func (db *DB) UpdateGrouped(ctx context.Context, f func(*Tx) error) error {
 func (db *DB) commitGroup(jobs []*groupJob) {
 	if len(jobs) > 1 {
 		err := db.Update(context.Background(), func(tx *Tx) error {
+			if err := tx.expectAll(jobs); err != nil {
+				return err
+			}
 			for _, j := range jobs {
 				if j.gone = j.ctx.Err(); j.gone != nil {
 					continue
@@ -74,4 +91,20 @@ func (db *DB) commitGroup(jobs []*groupJob) {
 	for _, j := range jobs {
 		j.done <- db.Update(j.ctx, j.f)
 	}
+}
+
+// expectAll prepares a transaction for jobs, if it is known what all of them
+// change.
+func (tx *Tx) expectAll(jobs []*groupJob) error {
+	if tx.dialect.batch == 1 {
+		return nil
+	}
+	var ids []protocol.Hash
+	for _, j := range jobs {
+		if j.log == nil {
+			return nil
+		}
+		ids = append(ids, *j.log)
+	}
+	return tx.expect(ids)
 }

@@ -85,8 +85,7 @@ func (tx *Tx) lockLogs(leaves []protocol.LogLeaf) (map[protocol.Hash]lockedLog, 
 	for i, leaf := range leaves {
 		ids[i] = leaf.LogID
 	}
-	slices.SortFunc(ids, func(a, b protocol.Hash) int { return bytes.Compare(a[:], b[:]) })
-	ids = slices.Compact(ids)
+	ids = sortedLogIDs(ids)
 	logs := make(map[protocol.Hash]lockedLog, len(ids))
 	err := batches(tx, ids, func(batch []protocol.Hash) error {
 		args := make([]any, len(batch))
@@ -106,6 +105,12 @@ func (tx *Tx) lockLogs(leaves []protocol.LogLeaf) (map[protocol.Hash]lockedLog, 
 			})
 	})
 	return logs, err
+}
+
+// sortedLogIDs are ids in the order in which logs are locked, each once.
+func sortedLogIDs(ids []protocol.Hash) []protocol.Hash {
+	ids = slices.SortedFunc(slices.Values(ids), func(a, b protocol.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 // Publish gives records their places in the records log.

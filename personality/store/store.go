@@ -101,7 +101,10 @@ type Tx struct {
 	text    bool     // statements are sent as text, not prepared
 	unknown []string // statements that were not prepared on the pool yet
 	later   later    // rows to insert before the end
-	failed  error    // the first statement's that failed: no more are run, and nothing is committed
+	// Of a group whose logs are known beforehand; nil otherwise.
+	expected expected
+	keys     map[int64]int64 // of rows inserted later, as said before, to those in the database
+	failed   error           // the first statement's that failed: no more are run, and nothing is committed
 }
 
 // statement is a prepared statement, or one that is sent as text with its
@@ -161,6 +164,13 @@ func (tx *Tx) fail(query string, err error) error {
 
 // exec runs a statement and returns how many rows it changed and the id it gave.
 func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
+	if err := tx.settle(args); err != nil {
+		return nil, err
+	}
+	return tx.execSettled(query, args...)
+}
+
+func (tx *Tx) execSettled(query string, args ...any) (sql.Result, error) {
 	s, err := tx.stmt(query)
 	if err != nil {
 		return nil, err
@@ -187,6 +197,9 @@ func (tx *Tx) row(query string, args []any, dest ...any) error {
 
 // rows calls scan for each row of a query.
 func (tx *Tx) rows(query string, args []any, scan func(*sql.Rows) error) error {
+	if err := tx.settle(args); err != nil {
+		return err
+	}
 	s, err := tx.stmt(query)
 	if err != nil {
 		return err

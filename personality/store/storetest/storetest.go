@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		"publishing waits for no other": testPublishingWaitsForNoOther,
 		"publishing beside":             testPublishingBeside,
 		"grouping in processes":         testGroupingInProcesses,
+		"grouping by log":               testGroupingByLog,
 		"two integrations":              testTwoIntegrations,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, 3)) })

@@ -11,9 +11,11 @@ TESTFLAGS   ?=
 build: ## Build the commands into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
+# The integration tests take the machine for themselves.
 .PHONY: test
 test: tools vet lint ## Install what the tests need, then run all checks and all tests
-	$(GO) test -timeout 25m $(TESTFLAGS) ./...
+	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./personality/...
+	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
 
 .PHONY: tools
 tools: ## Install what the tests need (Debian packages, the official client in .cache/tools)
@@ -46,7 +48,7 @@ bench: ## Measure a whole registry under load
 # 8,000 records a run, so that the tail behind the last post counts for little.
 .PHONY: bench-stack
 bench-stack: ## Measure personalities on MariaDB and Trillian's own servers under load
-	$(GO) run ./integration/bench -only stack,stack-latency,stack-failover -packages 8000
+	$(GO) run ./integration/bench -only stack,stack-latency,stack-failover,stack-hostile -packages 8000
 
 .PHONY: validator
 validator: ## Rebuild the WebAssembly validator that personality/content embeds

@@ -196,9 +196,6 @@ func (p *Process) end(sig os.Signal) error {
 	}
 }
 
-// Output is the end of what the process has written so far.
-func (p *Process) Output() string { return p.output.String() }
-
 // output keeps the end of what is written to it.
 type output struct {
 	mu   sync.Mutex

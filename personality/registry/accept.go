@@ -127,10 +127,12 @@ func checkSignature(log *protocol.PackageLog, record *protocol.SignedPackageReco
 		return &UnauthorizedError{fmt.Sprintf("unknown key id `%s`", record.Envelope.KeyID)}
 	}
 	if record.VerifySignature(key) != nil {
-		return &UnauthorizedError{"record signature verification failed"}
+		return errWrongSignature
 	}
 	return nil
 }
+
+var errWrongSignature = &UnauthorizedError{"record signature verification failed"}
 
 // insertPackageRecord stores a valid record. log is the state after it.
 func (r *Registry) insertPackageRecord(tx *store.Tx, row store.Log, log *protocol.PackageLog, record *protocol.SignedPackageRecord, missing []protocol.Hash) (store.Record, error) {

@@ -50,11 +50,11 @@ func (r *Registry) Publish(ctx context.Context, logID protocol.Hash, name protoc
 }
 
 // checkPolicies does what needs no write transaction: the namespace, the record
-// policy, and the work of verifying the signature, whose verdict the record
-// remembers. A key that is not known here may have been granted by the time
-// that the record is accepted; that is for validation to say.
+// policy, and the signature, whose verdict the record remembers. A key that is
+// not known here may have been granted by the time that the record is accepted;
+// that is for validation to say.
 func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
-	var log protocol.PackageLog
+	log := new(protocol.PackageLog)
 	// For a record that begins a log the database need not be asked.
 	if record.Record.Prev != "" || !r.operator.defines(name.Namespace()) {
 		var err error
@@ -67,16 +67,18 @@ func (r *Registry) checkPolicies(ctx context.Context, name protocol.PackageName,
 			return policyError(err)
 		}
 	}
-	if key, ok := signingKey(&log, record); ok {
-		record.VerifySignature(key) // for its memory; accepting looks at the verdict
+	key, known := signingKey(log, record)
+	if known && record.VerifySignature(key) != nil && key.ID() == record.Envelope.KeyID {
+		return errWrongSignature
 	}
 	return nil
 }
 
 // readPackageLog returns the state of a package's log as accepted so far, if the
 // package's namespace is this registry's.
-func (r *Registry) readPackageLog(ctx context.Context, name protocol.PackageName) (log protocol.PackageLog, err error) {
-	err = r.Store.View(ctx, func(tx *store.Tx) error {
+func (r *Registry) readPackageLog(ctx context.Context, name protocol.PackageName) (*protocol.PackageLog, error) {
+	log := new(protocol.PackageLog)
+	err := r.Store.View(ctx, func(tx *store.Tx) error {
 		if err := r.checkNamespace(tx, name.Namespace()); err != nil {
 			return err
 		}
@@ -87,7 +89,7 @@ func (r *Registry) readPackageLog(ctx context.Context, name protocol.PackageName
 		if err != nil {
 			return err
 		}
-		log = protocol.PackageLog{}
+		log = new(protocol.PackageLog)
 		return log.UnmarshalState(row.State)
 	})
 	return log, err

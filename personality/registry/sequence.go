@@ -23,6 +23,7 @@ type sequencer struct {
 	ready   map[int64]bool               // those of them that stand in the ready table, by record
 	lanes   map[int64]*lane              // by log
 	waiting int                          // flights that Trillian has not sequenced yet
+	begun   bool                         // something has been queued
 }
 
 // flight is a record on its way through Trillian.
@@ -110,7 +111,18 @@ func (s *sequencer) operatorFirst(chosen []store.Pending) []store.Pending {
 
 // queue hands records to Trillian: the first of each log at the same time, then
 // the second of each, and so on, so that each log keeps its order.
+//
+// What was queued by a process before this one is likely to be there already.
+// The first leaf goes alone, since a log server that has never been asked about
+// such a leaf needs a connection to spare to learn how to answer.
 func (s *sequencer) queue(ctx context.Context, chosen []store.Pending) error {
+	if len(chosen) > 0 && !s.begun {
+		first := chosen[0]
+		if err := s.r.Records.Queue(ctx, []trilliansvc.Leaf{newLeaf(first.Leaf, first.Name, first.Envelope)}); err != nil {
+			return err
+		}
+		s.begun, chosen = true, chosen[1:]
+	}
 	for len(chosen) > 0 {
 		var round []trilliansvc.Leaf
 		var later []store.Pending

@@ -37,12 +37,12 @@ const recordColumns = `r.id, r.log, r.record_id, r.position, r.state, r.registry
 
 type scanner interface{ Scan(dest ...any) error }
 
-func (r *Record) scan(row scanner, more ...any) error {
+func (r *Record) scan(row scanner) error {
 	var id []byte
 	var accepted int64
 	var position, index sql.Null[uint64]
-	dest := append([]any{&r.ID, &r.Log, &id, &position, &r.State, &index, &accepted, &r.Envelope, &r.StateBefore, &r.Reason}, more...)
-	if err := row.Scan(dest...); err != nil {
+	err := row.Scan(&r.ID, &r.Log, &id, &position, &r.State, &index, &accepted, &r.Envelope, &r.StateBefore, &r.Reason)
+	if err != nil {
 		return err
 	}
 	if len(id) != protocol.HashSize {

@@ -20,6 +20,12 @@ const (
 	// with up to as much again at random.
 	repeatAfter    = 50 * time.Millisecond
 	repeatAfterMax = 500 * time.Millisecond
+	// attemptTimeout bounds one attempt. A log server with few connections to its
+	// database can lock itself up when it is first asked to queue many leaves that
+	// it has already: each call holds a connection and waits for another one, to
+	// prepare a statement (storage/mysql, getStmt). It gets free when the calls
+	// end, and they are made again one after the other.
+	attemptTimeout = 5 * time.Second
 	// warnEach is the shortest time between warnings about repetitions.
 	warnEach = 10 * time.Second
 )
@@ -54,7 +60,7 @@ func (r *repeater) call(ctx context.Context, method string, req, reply any, cc *
 	}
 	pause := backoff.Backoff{Min: repeatAfter, Max: repeatAfterMax, Factor: 2, Jitter: true}
 	for {
-		err := invoke(ctx, method, req, reply, cc, opts...)
+		err := r.attempt(ctx, once, method, req, reply, cc, invoke, opts...)
 		if err == nil {
 			return nil
 		}
@@ -68,6 +74,16 @@ func (r *repeater) call(ctx context.Context, method string, req, reply any, cc *
 		}
 		return r.failed(ctx, err)
 	}
+}
+
+// attempt makes the call. What is made only once has all the time that there is.
+func (r *repeater) attempt(ctx context.Context, once bool, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if !once {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, attemptTimeout)
+		defer cancel()
+	}
+	return invoke(ctx, method, req, reply, cc, opts...)
 }
 
 // passes tells errors that may be gone at the next attempt. Unknown is what a log

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	faultRecords = 2000             // of the load around each fault
-	beforeFault  = 500              // of them, those acknowledged before it
-	faultTimeout = 2 * time.Minute  // of a load; far more than it takes
-	recovery     = 20 * time.Second // from the end of a fault until all is published and ready
+	faultRecords = 2000            // of the load around each fault
+	beforeFault  = 500             // of them, those acknowledged before it
+	faultTimeout = 2 * time.Minute // of a load; far more than it takes
+	recovery     = time.Minute     // from the end of a fault until all is published and ready; far more than it takes
 )
 
 // TestStackFaults makes one part of the stack fail after the other, each under a

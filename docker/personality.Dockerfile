@@ -7,8 +7,8 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY cmd cmd
 COPY config config
 COPY personality personality
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -o /out/ ./cmd/warg-personality
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build-cache \
+    GOCACHE=/go/build-cache CGO_ENABLED=0 go build -trimpath -o /out/ ./cmd/warg-personality
 
 FROM alpine:3.22.2
 # Volumes that are mounted here for the first time get these folders' owner.

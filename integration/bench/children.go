@@ -61,3 +61,17 @@ func (c children) since(before children, records int) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// processorTime does work on records and says how many milliseconds a record each
+// program took.
+func processorTime(records int, work func() error) (string, error) {
+	before, err := readChildren()
+	if err != nil {
+		return "", err
+	}
+	if err := work(); err != nil {
+		return "", err
+	}
+	after, err := readChildren()
+	return after.since(before, records), err
+}

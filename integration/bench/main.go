@@ -6,7 +6,7 @@
 //	go run ./integration/bench                       # everything, some minutes
 //	go run ./integration/bench -only publish,lone
 //	go run ./integration/bench -only publish -runs 1 -cpuprofile cpu.out
-//	go run ./integration/bench -only stack,stack-latency,stack-failover,stack-hostile
+//	go run ./integration/bench -only stack,stack-quota,stack-latency,stack-failover,stack-hostile
 package main
 
 import (
@@ -51,6 +51,7 @@ var parts = []part{
 	{name: "chain", measure: measureChain},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},
+	{name: "stack-quota", measure: measureStackQuota, asked: true},
 	{name: "stack-latency", measure: measureStackLatency, asked: true},
 	{name: "stack-failover", measure: measureFailover, asked: true},
 	{name: "stack-hostile", measure: measureHostile, asked: true},
@@ -64,7 +65,7 @@ func main() {
 			names = append(names, p.name)
 		}
 	}
-	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated; also stack, stack-latency, stack-failover and stack-hostile")
+	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated; also stack, stack-quota, stack-latency, stack-failover and stack-hostile")
 	flag.StringVar(&s.dir, "dir", "", "folder for the registries' data, on the disk to be measured (default: a temporary one)")
 	flag.StringVar(&s.binary, "server", "", "warg-personality program to measure (default: built from this tree)")
 	flag.IntVar(&s.packages, "packages", 10_000, "publish, read: packages, one record each")

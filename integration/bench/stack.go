@@ -29,9 +29,9 @@ type stack struct {
 	closers  []func() error // in the order of opening
 }
 
-// startStack starts all but the personalities. The caller closes it, even on
-// error.
-func (s *settings) startStack(ctx context.Context) (*stack, error) {
+// startStack starts all but the personalities, Trillian's servers with further
+// flags. The caller closes it, even on error.
+func (s *settings) startStack(ctx context.Context, trillianFlags ...string) (*stack, error) {
 	k := &stack{settings: s}
 	var err error
 	if k.dir, err = os.MkdirTemp(s.dir, "stack-"); err != nil {
@@ -49,7 +49,7 @@ func (s *settings) startStack(ctx context.Context) (*stack, error) {
 		return k, err
 	}
 	for _, run := range []func(trillian.Config) (*trillian.Process, error){trillian.RunSigner, trillian.RunLogServer} {
-		if k.trillian, err = run(trillian.Config{DSN: dsn}); err != nil {
+		if k.trillian, err = run(trillian.Config{DSN: dsn, Args: trillianFlags}); err != nil {
 			return k, err
 		}
 		k.closers = append(k.closers, k.trillian.Kill)
@@ -91,20 +91,23 @@ func (k *stack) personality(ctx context.Context, name string) (*server, error) {
 }
 
 // sequenced measures how many leaves a second Trillian sequences by itself, in a
-// new log, with nobody else at work.
-func (k *stack) sequenced(ctx context.Context, name string, leaves, size, concurrency int) (float64, error) {
+// new log, with nobody else at work, and what processor time went where.
+func (k *stack) sequenced(ctx context.Context, name string, leaves, size, concurrency int) (rate float64, took string, err error) {
 	service, err := trilliansvc.Dial(ctx, trilliansvc.Options{Target: k.trillian.RPC, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer service.Close()
 	log, err := service.OpenLog(ctx, 0, name)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	rate, err := trillian.MeasureSequencing(ctx, log, leaves, size, concurrency)
+	took, err = processorTime(leaves, func() (err error) {
+		rate, err = trillian.MeasureSequencing(ctx, log, leaves, size, concurrency)
+		return err
+	})
 	if err != nil {
-		return 0, fmt.Errorf("Trillian alone, %d at a time: %w", concurrency, err)
+		return 0, "", fmt.Errorf("Trillian alone, %d at a time: %w", concurrency, err)
 	}
-	return rate, nil
+	return rate, took, nil
 }

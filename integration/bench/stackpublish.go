@@ -10,15 +10,23 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// How many leaves are queued at a time when Trillian is measured alone: as many
-// as there are publishers, and enough that more would not help.
-var aloneConcurrency = []int{64, 256}
-
 // measureStack measures, in turn on one MariaDB, how many leaves a second
 // Trillian sequences by itself, and how many records a second a personality
-// publishes through it.
-func measureStack(ctx context.Context, s *settings, t *table) (err error) {
-	k, err := s.startStack(ctx)
+// publishes through it. Each run is compared with what Trillian did just before
+// and just after it, since the machine may change its speed in between.
+func measureStack(ctx context.Context, s *settings, t *table) error {
+	return measureShare(ctx, s, t, "")
+}
+
+// measureStackQuota is measureStack with the quotas that Trillian's servers keep
+// unless they are told otherwise: they count the queue in the database at each
+// leaf.
+func measureStackQuota(ctx context.Context, s *settings, t *table) error {
+	return measureShare(ctx, s, t, ", Trillian's default quotas", "--quota_system=mysql")
+}
+
+func measureShare(ctx context.Context, s *settings, t *table, how string, trillianFlags ...string) (err error) {
+	k, err := s.startStack(ctx, trillianFlags...)
 	defer func() { err = closing(err, k.close) }()
 	if err != nil {
 		return err
@@ -27,33 +35,34 @@ func measureStack(ctx context.Context, s *settings, t *table) (err error) {
 	if err != nil {
 		return err
 	}
-	alone := make([][]float64, len(aloneConcurrency))
-	var rates, accepts []float64
-	var shares []string
-	for run := range s.runs {
-		for i, concurrency := range aloneConcurrency {
-			rate, err := k.sequenced(ctx, fmt.Sprintf("alone %d %d", run, i), s.packages, sample[0].leafSize, concurrency)
-			if err != nil {
-				return err
-			}
-			alone[i] = append(alone[i], rate)
-		}
-		r, share, err := k.publishRun(ctx, run)
+	size := sample[0].leafSize
+	var alone, rates, accepts, shares []float64
+	var times []string
+	for run := range s.runs + 1 {
+		rate, took, err := k.sequenced(ctx, fmt.Sprintf("alone %d", run), s.packages, size, s.publishers)
 		if err != nil {
 			return err
 		}
-		rates, accepts, shares = append(rates, r.published), append(accepts, r.accepted), append(shares, share)
+		alone, times = append(alone, rate), append(times, "alone: "+took)
+		if run > 0 {
+			shares = append(shares, 100*rates[run-1]/((alone[run-1]+alone[run])/2))
+		}
+		if run == s.runs {
+			break
+		}
+		r, took, err := k.publishRun(ctx, run)
+		if err != nil {
+			return err
+		}
+		rates, accepts, times = append(rates, r.published), append(accepts, r.accepted), append(times, took)
 	}
-	best := 0.0
-	for i, concurrency := range aloneConcurrency {
-		best = max(best, median(alone[i]))
-		t.add(fmt.Sprintf("Trillian alone, leaves of %d bytes, %d at a time", sample[0].leafSize, concurrency), "",
-			"%.0f/s (runs %.0f)", median(alone[i]), alone[i])
-	}
-	t.add(fmt.Sprintf("stack: %d packages, one init and release record each, %d publishers", s.packages, s.publishers),
-		"70% of what Trillian alone sequences", "%.0f/s, %.0f%% (accepted at %.0f/s; runs %.0f)",
-		median(rates), 100*median(rates)/best, median(accepts), rates)
-	t.note("Processor time a published record, in ms, by run: %s.", strings.Join(shares, "; "))
+	t.add(fmt.Sprintf("Trillian alone%s, leaves of %d bytes, %d at a time", how, size, s.publishers), "",
+		"%.0f/s (runs %.0f)", median(alone), alone)
+	t.add(fmt.Sprintf("stack%s: %d packages, one init and release record each, %d publishers", how, s.packages, s.publishers), "",
+		"%.0f/s (accepted at %.0f/s; runs %.0f)", median(rates), median(accepts), rates)
+	t.add("the same as a share of what Trillian alone sequences before and after", "70%",
+		"%.0f%% (runs %.0f)", median(shares), shares)
+	t.note("Processor time in ms a leaf or published record%s, by run: %s.", how, strings.Join(times, "; "))
 	return nil
 }
 
@@ -72,21 +81,16 @@ func (k *stack) publishRun(ctx context.Context, run int) (r publishResult, share
 	if err != nil {
 		return r, "", err
 	}
-	before, err := readChildren()
-	if err != nil {
-		return r, "", err
-	}
-	accepted, published, err := srv.load(ctx, records, k.settings.publishers)
-	if err != nil {
-		return r, "", err
-	}
-	after, err := readChildren()
+	var accepted, published time.Duration
+	share, err = processorTime(len(records), func() (err error) {
+		accepted, published, err = srv.load(ctx, records, k.settings.publishers)
+		return err
+	})
 	if err != nil {
 		return r, "", err
 	}
 	n := float64(len(records))
-	return publishResult{accepted: n / accepted.Seconds(), published: n / published.Seconds()},
-		after.since(before, len(records)), srv.verify(ctx, records)
+	return publishResult{accepted: n / accepted.Seconds(), published: n / published.Seconds()}, share, srv.verify(ctx, records)
 }
 
 // What the latency is measured with.

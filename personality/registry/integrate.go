@@ -22,7 +22,7 @@ import (
 const maxTail = 4096
 
 // integrator reads what Trillian has sequenced, checks it, and covers it with
-// signed checkpoints. It belongs to the goroutine of [Registry.Run].
+// signed checkpoints. It belongs to the integrating goroutine of [Registry.Run].
 type integrator struct {
 	r      *Registry
 	base   store.Checkpoint // the newest checkpoint; zero before the first

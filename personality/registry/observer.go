@@ -3,7 +3,7 @@ package registry
 import "time"
 
 // Observer is told what [Registry.Run] does, for metrics. Its methods are called
-// between two steps of the work and must return at once.
+// between two steps of the work, by several goroutines, and must return at once.
 type Observer interface {
 	// Leading says whether this process sequences and integrates from now on.
 	Leading(bool)

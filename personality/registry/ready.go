@@ -44,5 +44,5 @@ func (r *Registry) Ready(ctx context.Context) error {
 func (r *Registry) Troubles() (fault, stall error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.fault, r.stall
+	return r.fault, errors.Join(r.stall[:]...)
 }

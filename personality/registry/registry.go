@@ -96,8 +96,8 @@ type Registry struct {
 	queue    queueLength
 
 	mu    sync.Mutex
-	fault error // guarded by mu; why nothing is signed any more
-	stall error // guarded by mu; why the last attempt to sequence or integrate failed
+	fault error    // guarded by mu; why nothing is signed any more
+	stall [2]error // guarded by mu; why the last attempt at each kind of work failed
 }
 
 // New returns a registry. Nothing happens until [Registry.Run].
@@ -147,10 +147,16 @@ func (r *Registry) faulted() error {
 	return r.fault
 }
 
-func (r *Registry) setStall(err error) {
+// The kinds of work that publishing takes.
+const (
+	sequencing = iota
+	integrating
+)
+
+func (r *Registry) setStall(work int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stall = err
+	r.stall[work] = err
 }
 
 // broadcast wakes all who wait for something to happen. The zero value is ready.

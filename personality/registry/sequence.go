@@ -3,27 +3,35 @@ package registry
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
 
-// maxInFlight bounds how many records are on their way through Trillian, and so
-// the memory that sequencing takes.
-const maxInFlight = 4096
+const (
+	// maxInFlight bounds how many records are on their way through Trillian, and
+	// so the memory that sequencing takes.
+	maxInFlight = 4096
+	// maxChosen bounds how many are handed over at a time, so that the successors
+	// of those before them need not wait long.
+	maxChosen = 512
+)
 
 // sequencer hands complete records to Trillian. What it remembers only saves
 // asking again: if all of it is lost, the records that are not published are
-// queued once more, and Trillian takes each leaf once. It belongs to the
-// goroutine of [Registry.Run].
+// queued once more, and Trillian takes each leaf once. One goroutine sequences;
+// another may tell meanwhile what has become of the records.
 type sequencer struct {
-	r       *Registry
-	flights map[protocol.LogLeaf]*flight // handed to Trillian, not published yet
-	ready   map[int64]bool               // those of them that stand in the ready table, by record
+	r     *Registry
+	begun bool // something has been queued; of the sequencing goroutine
+
+	mu      sync.Mutex                   // guards all below, and what it points to
+	flights map[protocol.LogLeaf]*flight // handed to Trillian, or about to be, and not published yet
+	ready   map[int64]bool               // the records of them
 	lanes   map[int64]*lane              // by log
-	waiting int                          // flights that Trillian has not sequenced yet
-	begun   bool                         // something has been queued
+	pending int                          // flights that Trillian has not sequenced yet
 }
 
 // flight is a record on its way through Trillian.
@@ -45,15 +53,30 @@ type lane struct {
 }
 
 func newSequencer(r *Registry) *sequencer {
-	return &sequencer{r: r, flights: map[protocol.LogLeaf]*flight{}, ready: map[int64]bool{}, lanes: map[int64]*lane{}}
+	s := &sequencer{r: r}
+	s.reset()
+	return s
+}
+
+// reset forgets everything. What is not published is handed over again.
+func (s *sequencer) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun, s.pending = false, 0
+	s.flights, s.ready, s.lanes = map[protocol.LogLeaf]*flight{}, map[int64]bool{}, map[int64]*lane{}
 }
 
 // choose returns records to hand to Trillian now, the records of one log in
-// order. A package record is not sequenced before the operator record that
-// defines its namespace, since auditors read the log in order: while an operator
-// record is on its way, nothing else is chosen.
+// order, and notes that they are on their way. A package record is not sequenced
+// before the operator record that defines its namespace, since auditors read the
+// log in order: while an operator record is on its way, nothing else is chosen.
+//
+// It keeps others from the sequencer while it reads. So a record is either seen
+// as published by it, or has its flight when [sequencer.published] ends that.
 func (s *sequencer) choose(ctx context.Context) ([]store.Pending, error) {
-	room := maxInFlight - len(s.flights)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room := min(maxChosen, maxInFlight-len(s.flights))
 	if room <= 0 {
 		return nil, nil
 	}
@@ -67,20 +90,30 @@ func (s *sequencer) choose(ctx context.Context) ([]store.Pending, error) {
 		if chosen, err = tx.Pending(ids[:min(len(ids), room)]); err != nil {
 			return err
 		}
-		following, err := s.following(tx, room-len(chosen))
+		following, err := s.following(tx, chosen, room-len(chosen))
 		chosen = append(chosen, following...)
 		return err
 	})
-	return s.operatorFirst(chosen), err
+	if err != nil {
+		return nil, err
+	}
+	chosen = s.operatorFirst(chosen)
+	s.note(chosen)
+	return chosen, nil
 }
 
 // following returns the successors of records that are on their way, as far as
-// the order of one log stands more of it.
-func (s *sequencer) following(tx *store.Tx, room int) ([]store.Pending, error) {
+// the order of one log stands more of it, except for logs of which a record is
+// chosen already.
+func (s *sequencer) following(tx *store.Tx, chosen []store.Pending, room int) ([]store.Pending, error) {
+	begun := make(map[int64]bool, len(chosen))
+	for _, p := range chosen {
+		begun[p.Log] = true
+	}
 	var all []store.Pending
 	for _, l := range s.lanes {
 		limit := min(s.r.InFlightPerLog-l.waiting, room-len(all))
-		if l.next >= l.length || limit <= 0 {
+		if l.next >= l.length || limit <= 0 || begun[l.log] {
 			continue
 		}
 		next, err := tx.PendingFrom(l.log, l.next, limit)
@@ -143,8 +176,8 @@ func (s *sequencer) queue(ctx context.Context, chosen []store.Pending) error {
 	return s.r.Records.Advance(ctx)
 }
 
-// queued notes that records are on their way, or about to be.
-func (s *sequencer) queued(chosen []store.Pending) {
+// note notes that records are about to be on their way.
+func (s *sequencer) note(chosen []store.Pending) {
 	for _, p := range chosen {
 		l := s.lanes[p.Log]
 		if l == nil {
@@ -154,31 +187,53 @@ func (s *sequencer) queued(chosen []store.Pending) {
 		l.next, l.length = p.Position+1, p.LogLength
 		l.waiting++
 		l.flights++
-		s.waiting++
+		s.pending++
 		s.flights[p.Leaf] = &flight{record: p.Record, lane: l}
 		s.ready[p.Record] = true
 	}
 }
 
-// sequenced notes that Trillian has given a record its place.
-func (s *sequencer) sequenced(leaf protocol.LogLeaf) {
-	if f := s.flights[leaf]; f != nil && !f.sequenced {
-		f.sequenced = true
-		f.lane.waiting--
-		s.waiting--
+// waiting is how many records Trillian has or is about to get, and has not
+// sequenced yet.
+func (s *sequencer) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending
+}
+
+// sequenced notes that Trillian has given records their places.
+func (s *sequencer) sequenced(leaves []protocol.LogLeaf) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, leaf := range leaves {
+		if f := s.flights[leaf]; f != nil {
+			s.land(f)
+		}
 	}
 }
 
-// published forgets a record that a checkpoint covers.
-func (s *sequencer) published(leaf protocol.LogLeaf) {
-	f := s.flights[leaf]
-	if f == nil {
-		return
+func (s *sequencer) land(f *flight) {
+	if !f.sequenced {
+		f.sequenced = true
+		f.lane.waiting--
+		s.pending--
 	}
-	s.sequenced(leaf)
-	delete(s.flights, leaf)
-	delete(s.ready, f.record)
-	if f.lane.flights--; f.lane.flights == 0 {
-		delete(s.lanes, f.lane.log)
+}
+
+// published forgets records that a checkpoint covers.
+func (s *sequencer) published(leaves []protocol.LogLeaf) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, leaf := range leaves {
+		f := s.flights[leaf]
+		if f == nil {
+			continue
+		}
+		s.land(f)
+		delete(s.flights, leaf)
+		delete(s.ready, f.record)
+		if f.lane.flights--; f.lane.flights == 0 {
+			delete(s.lanes, f.lane.log)
+		}
 	}
 }

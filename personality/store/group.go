@@ -9,17 +9,18 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
 )
 
-// group lets the transactions of many callers share commits. Whoever may lead
-// takes all that wait and commits them at once; those who come meanwhile, and
-// find the others who may lead at work too, wait for the next one.
+// group lets the transactions of many callers share commits. Whoever comes first
+// takes all that wait and commits them at once; those who come meanwhile wait for
+// the next one. One at a time makes large groups, which cost the database less
+// than several at once that are smaller.
 type group struct {
-	lead chan struct{} // holds a token of each who is committing
+	lead chan struct{} // holds the token of the one who is committing
 
 	mu      sync.Mutex
 	waiting []*groupJob // guarded by mu
 }
 
-func newGroup(leaders int) group { return group{lead: make(chan struct{}, leaders)} }
+func newGroup() group { return group{lead: make(chan struct{}, 1)} }
 
 type groupJob struct {
 	ctx  context.Context

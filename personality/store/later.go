@@ -151,12 +151,11 @@ func (tx *Tx) inserted(r sql.Result, keys []int64) error {
 		return nil
 	}
 	first, err := r.LastInsertId()
-	step := int64(1)
-	if err == nil && len(keys) > 1 {
-		err = tx.row(`SELECT @@auto_increment_increment`, nil, &step)
+	if err == nil && len(keys) > 1 && tx.step == 0 {
+		err = tx.row(`SELECT @@auto_increment_increment`, nil, &tx.step)
 	}
 	for i, key := range keys {
-		tx.keys[key] = first + int64(i)*step
+		tx.keys[key] = first + int64(i)*tx.step
 	}
 	return err
 }

@@ -29,9 +29,6 @@ type MySQLOptions struct {
 const (
 	defaultConnections = 24
 	minConnections     = 6
-	// How many groups of grouped changes are on their way at once. More than one
-	// makes up for the time that statements spend on the network.
-	groupLeaders = 4
 	// Connections are closed here before the server or something between ends
 	// them, and replaced now and then, so that they spread over the servers
 	// behind an address.
@@ -97,7 +94,7 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 		writes.Close()
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup(groupLeaders)}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup()}, nil
 }
 
 // parseDSN reads a data source name and sets what this package relies on.

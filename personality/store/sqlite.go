@@ -43,7 +43,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, group: newGroup(1)}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, group: newGroup()}, nil
 }
 
 // openSQLite makes a pool of connections whose commits are on disk before they

@@ -104,6 +104,7 @@ type Tx struct {
 	// Of a group whose logs are known beforehand; nil otherwise.
 	expected expected
 	keys     map[int64]int64 // of rows inserted later, as said before, to those in the database
+	step     int64           // between the keys of rows that one statement inserts; 0 before it is asked for
 	failed   error           // the first statement's that failed: no more are run, and nothing is committed
 }
 

@@ -24,7 +24,7 @@ func (r *Registry) logCheckpoints(ctx context.Context) (wait time.Duration, err 
 	const batch = 100
 	var size uint64
 	var checkpoints []store.Checkpoint
-	err = r.Store.View(ctx, func(tx *store.Tx) error {
+	err = r.publishing.View(ctx, func(tx *store.Tx) error {
 		length, have, err := tx.Logged()
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (r *Registry) logCheckpoints(ctx context.Context) (wait time.Duration, err 
 		return flightPoll, err
 	}
 	last := checkpoints[logged-1].Signed.Contents.LogLength
-	err = r.Store.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
+	err = r.publishing.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
 	return 0, err
 }
 

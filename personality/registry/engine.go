@@ -31,7 +31,7 @@ type engine struct {
 }
 
 func newEngine(r *Registry) *engine {
-	return &engine{Registry: r, queued: make(chan struct{}, 1), election: newElection(r.Store, r.Now)}
+	return &engine{Registry: r, queued: make(chan struct{}, 1), election: newElection(r.publishing, r.Now)}
 }
 
 // sequence hands complete records to Trillian. It returns how long nothing new

@@ -38,7 +38,7 @@ type integrator struct {
 // load begins at the newest checkpoint in the store.
 func (i *integrator) load(ctx context.Context) error {
 	var base store.Checkpoint
-	err := i.r.Store.View(ctx, func(tx *store.Tx) (err error) {
+	err := i.r.publishing.View(ctx, func(tx *store.Tx) (err error) {
 		base, err = tx.LatestCheckpoint()
 		return err
 	})
@@ -174,7 +174,7 @@ func (i *integrator) cover(ctx context.Context, sign func(protocol.TimestampedCh
 		changes[n] = index.Change{LogID: leaf.LogID, RecordID: leaf.RecordID}
 	}
 	contents := &next.Signed.Contents
-	mapRoot, tiles, err := i.r.Index.Update(ctx, i.r.Store, snapshot(i.base), changes)
+	mapRoot, tiles, err := i.r.Index.Update(ctx, i.r.publishing, snapshot(i.base), changes)
 	if err != nil {
 		return nil, fmt.Errorf("update the package index: %w", err)
 	}
@@ -182,7 +182,7 @@ func (i *integrator) cover(ctx context.Context, sign func(protocol.TimestampedCh
 	if next.Signed, err = sign(*contents); err != nil {
 		return nil, err
 	}
-	err = i.r.Store.Update(ctx, func(tx *store.Tx) error {
+	err = i.r.publishing.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Advance(i.length(), contents.LogLength); err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (i *integrator) resign(ctx context.Context) error {
 	contents := i.base.Signed.Contents
 	contents.Timestamp = i.r.timestamp(contents.Timestamp)
 	signed := i.r.sign(contents)
-	err := i.r.Store.Update(ctx, func(tx *store.Tx) error { return tx.ResignCheckpoint(signed) })
+	err := i.r.publishing.Update(ctx, func(tx *store.Tx) error { return tx.ResignCheckpoint(signed) })
 	if err == nil {
 		i.base.Signed, i.signed = signed, i.r.Now()
 	}

@@ -34,7 +34,7 @@ func (r *Registry) admit() error {
 func (r *Registry) countQueue(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	var stats store.QueueStats
-	err := r.Store.View(ctx, func(tx *store.Tx) (err error) {
+	err := r.publishing.View(ctx, func(tx *store.Tx) (err error) {
 		stats, err = tx.QueueStats()
 		return err
 	})

@@ -85,6 +85,7 @@ type Registry struct {
 	Options
 	operatorKeyID protocol.KeyID
 	recordPolicy  atomic.Pointer[RecordPolicy]
+	publishing    *store.DB // Store, for what Run does: it does not stand behind readers
 
 	wake       chan struct{} // something may be ready to sequence
 	checkpoint chan struct{} // there is a checkpoint to put into the checkpoints log
@@ -108,6 +109,7 @@ func New(o Options) *Registry {
 	return &Registry{
 		Options:       o,
 		operatorKeyID: o.OperatorKey.Public().ID(),
+		publishing:    o.Store.Reserved(),
 		wake:          make(chan struct{}, 1),
 		checkpoint:    make(chan struct{}, 1),
 	}

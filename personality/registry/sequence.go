@@ -81,7 +81,7 @@ func (s *sequencer) choose(ctx context.Context) ([]store.Pending, error) {
 		return nil, nil
 	}
 	var chosen []store.Pending
-	err := s.r.Store.View(ctx, func(tx *store.Tx) error {
+	err := s.r.publishing.View(ctx, func(tx *store.Tx) error {
 		ids, err := tx.Ready(len(s.ready) + room)
 		if err != nil {
 			return err

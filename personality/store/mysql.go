@@ -18,8 +18,8 @@ import (
 
 // MySQLOptions are what [OpenMySQL] is told beside the data source name.
 type MySQLOptions struct {
-	// MaxConnections bounds the connections to the database; 0 means 24. A
-	// third of them write.
+	// MaxConnections bounds the connections to the database; 0 means 24, 8 is
+	// the least. A quarter is for [DB.Reserved]; of each part a third writes.
 	MaxConnections int
 	// Logger is told what the driver finds wrong with connections; nil for
 	// nobody.
@@ -28,7 +28,7 @@ type MySQLOptions struct {
 
 const (
 	defaultConnections = 24
-	minConnections     = 6
+	minConnections     = 8
 	// Connections are closed here before the server or something between ends
 	// them, and replaced now and then, so that they spread over the servers
 	// behind an address.
@@ -82,17 +82,31 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
 	connections := max(cmp.Or(o.MaxConnections, defaultConnections), minConnections)
-	writing := cfg.Clone()
-	writing.Params["wait_timeout"] = maxWriteWait
-	writes, err := openMySQL(writing, sql.LevelReadCommitted, connections/3)
+	reserved := connections / 4
+	db, err := openPools(cfg, connections-reserved)
+	if err == nil {
+		db.reserved, err = openPools(cfg, reserved)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
+	return db, nil
+}
+
+// openPools makes the pools of a DB, at least one connection each.
+func openPools(cfg *mysql.Config, connections int) (*DB, error) {
+	writing := cfg.Clone()
+	writing.Params["wait_timeout"] = maxWriteWait
+	writers := max(1, connections/3)
+	writes, err := openMySQL(writing, sql.LevelReadCommitted, writers)
+	if err != nil {
+		return nil, err
+	}
 	writes.SetConnMaxIdleTime(maxWriteIdle)
-	reads, err := openMySQL(cfg, sql.LevelRepeatableRead, connections-connections/3)
+	reads, err := openMySQL(cfg, sql.LevelRepeatableRead, max(1, connections-writers))
 	if err != nil {
 		writes.Close()
-		return nil, fmt.Errorf("%s: %w", where, err)
+		return nil, err
 	}
 	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup()}, nil
 }

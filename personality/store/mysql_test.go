@@ -177,3 +177,64 @@ func TestMySQLRefusesWhatItCannotOpen(t *testing.T) {
 		}
 	}
 }
+
+// Who has connections reserved reads and writes while others have all the rest,
+// and no more connections than were allowed are made.
+func TestMySQLReserved(t *testing.T) {
+	dsn := mariadb.Start(t).Database(t)
+	const most = 8
+	db, err := store.OpenMySQL(context.Background(), dsn, store.MySQLOptions{MaxConnections: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	release, failed := make(chan struct{}), make(chan error, 4*most)
+	var others sync.WaitGroup
+	hold := func(run func(context.Context, func(*store.Tx) error) error, begun chan<- struct{}) {
+		others.Go(func() {
+			failed <- run(context.Background(), func(tx *store.Tx) error {
+				_, err := tx.Ready(1)
+				begun <- struct{}{}
+				<-release
+				return err
+			})
+		})
+	}
+	reads, writes := make(chan struct{}, 2*most), make(chan struct{}, 2*most)
+	for range 2 * most {
+		hold(db.View, reads)
+		hold(db.Update, writes)
+	}
+	<-reads
+	<-writes
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for range 3 {
+		if err := db.Reserved().View(ctx, func(tx *store.Tx) error { _, err := tx.Ready(1); return err }); err != nil {
+			t.Errorf("read: %v", err)
+		}
+		if err := db.Reserved().Update(ctx, func(tx *store.Tx) error { _, err := tx.Leader(); return err }); err != nil {
+			t.Errorf("write: %v", err)
+		}
+	}
+	admin, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	var connections int
+	if err := admin.QueryRow(`SELECT COUNT(*) - 1 FROM information_schema.processlist WHERE db = DATABASE()`).Scan(&connections); err != nil {
+		t.Fatal(err)
+	}
+	if connections > most {
+		t.Errorf("%d connections, at most %d were allowed", connections, most)
+	}
+	close(release)
+	others.Wait()
+	close(failed)
+	for err := range failed {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -32,6 +32,17 @@ type DB struct {
 	writes, reads pool
 	dialect       dialect
 	group         group
+	reserved      *DB // nil: there is no other
+}
+
+// Reserved returns the same database over connections of its own, few of them:
+// for the one who serves all the others and is not to stand behind them when
+// there are many. It ends with db and is not to be closed.
+func (db *DB) Reserved() *DB {
+	if db.reserved == nil {
+		return db
+	}
+	return db.reserved
 }
 
 // dialect is what differs between the databases.
@@ -89,7 +100,11 @@ func (p pool) prepare(queries []string) {
 
 // Close closes all connections.
 func (db *DB) Close() error {
-	return errors.Join(db.writes.Close(), db.reads.Close())
+	err := errors.Join(db.writes.Close(), db.reads.Close())
+	if db.reserved != nil {
+		err = errors.Join(err, db.reserved.Close())
+	}
+	return err
 }
 
 // Tx is a transaction: a consistent snapshot when made by [DB.View], the right

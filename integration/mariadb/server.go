@@ -1,6 +1,9 @@
 // Package mariadb runs a real MariaDB server for tests and benchmarks: in a
 // folder of its own, on 127.0.0.1 and a port of its own, durable as in
 // production. It can be killed, hung and started again on the same data.
+//
+// Where the environment names a mysqld in WARG_MYSQLD, that is run instead: a
+// MySQL server, version 8 or later.
 package mariadb
 
 import (
@@ -88,7 +91,7 @@ func (s *Server) tmp() string    { return filepath.Join(s.dir, "tmp") } // a ser
 func (s *Server) socket() string { return filepath.Join(s.dir, "socket") }
 func (s *Server) errors() string { return filepath.Join(s.dir, "error.log") }
 
-// command finds a command of MariaDB's packages. Debian keeps the server where
+// command finds a command of the database's packages. Debian keeps the server where
 // not everybody's PATH leads.
 func command(name string, args ...string) (*exec.Cmd, error) {
 	path, err := exec.LookPath(name)
@@ -113,10 +116,11 @@ func (s *Server) install() error {
 	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
 		return err
 	}
-	c, err := command("mariadb-install-db", asUser([]string{
-		"--datadir=" + s.data(), "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
-		"--innodb-log-file-size=48M", "--tmpdir=" + s.tmp(),
-	})...)
+	name, args := "mariadb-install-db", []string{"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=48M"}
+	if path := mysqld(); path != "" {
+		name, args = path, []string{"--initialize-insecure", "--secure-file-priv=NULL"}
+	}
+	c, err := command(name, asUser(append(args, "--datadir="+s.data(), "--tmpdir="+s.tmp()))...)
 	if err != nil {
 		return err
 	}
@@ -126,14 +130,22 @@ func (s *Server) install() error {
 	return nil
 }
 
+// mysqld is the program of a MySQL server to run instead of MariaDB; empty if
+// there is none.
+func mysqld() string { return os.Getenv("WARG_MYSQLD") }
+
 // Start starts a server that was stopped or killed on its data, and returns
 // when it takes connections.
 func (s *Server) Start() error {
-	c, err := command("mariadbd", asUser([]string{
-		"--datadir=" + s.data(), "--tmpdir=" + s.tmp(), "--socket=" + s.socket(), "--pid-file=" + filepath.Join(s.dir, "pid"), "--log-error=" + s.errors(),
-		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--skip-name-resolve", "--max-connections=500",
-		"--innodb-buffer-pool-size=128M", "--innodb-log-file-size=48M", "--innodb-flush-log-at-trx-commit=1",
-	})...)
+	name, args := "mariadbd", []string{"--innodb-log-file-size=48M"}
+	if path := mysqld(); path != "" {
+		name, args = path, []string{"--innodb-redo-log-capacity=96M", "--mysqlx=OFF", "--secure-file-priv=NULL"}
+	}
+	c, err := command(name, asUser(append(args,
+		"--datadir="+s.data(), "--tmpdir="+s.tmp(), "--socket="+s.socket(), "--pid-file="+filepath.Join(s.dir, "pid"), "--log-error="+s.errors(),
+		"--bind-address=127.0.0.1", "--port="+strconv.Itoa(s.port), "--skip-name-resolve", "--max-connections=500",
+		"--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=1",
+	))...)
 	if err != nil {
 		return err
 	}
@@ -157,9 +169,9 @@ func (s *Server) awaitConnections() error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("mariadbd did not start: %v; its log ends with:\n%s", s.process.ProcessState, s.logTail())
+			return fmt.Errorf("the server did not start: %v; its log ends with:\n%s", s.process.ProcessState, s.logTail())
 		case <-ctx.Done():
-			return fmt.Errorf("mariadbd takes no connections after %v: %w; its log ends with:\n%s", patience, err, s.logTail())
+			return fmt.Errorf("the server takes no connections after %v: %w; its log ends with:\n%s", patience, err, s.logTail())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

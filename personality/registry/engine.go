@@ -140,7 +140,7 @@ func (e *engine) rest(ctx context.Context, s *sequencer) (time.Duration, error) 
 		return max(e.untilCheckpoint(), time.Microsecond), nil
 	case s.waiting() > 0:
 		return flightPoll, nil
-	case e.integrator.length() > 0 && e.Now().Sub(e.integrator.signed) >= e.ResignInterval:
+	case e.integrator.stale():
 		return campaignEach, e.integrator.resign(ctx)
 	}
 	return campaignEach, nil // often enough to say that the leader lives

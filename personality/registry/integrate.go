@@ -183,7 +183,7 @@ func (i *integrator) cover(ctx context.Context, sign func(protocol.TimestampedCh
 		return nil, err
 	}
 	err = i.r.publishing.Update(ctx, func(tx *store.Tx) error {
-		if err := tx.Advance(i.length(), contents.LogLength); err != nil {
+		if err := i.advance(tx, contents.LogLength); err != nil {
 			return err
 		}
 		if err := first(tx); err != nil {
@@ -236,12 +236,41 @@ func snapshot(c store.Checkpoint) index.Snapshot {
 	return index.Snapshot{Revision: c.Signed.Contents.LogLength, Root: c.Signed.Contents.MapRoot}
 }
 
+// advance begins a transaction that puts something in the place of the newest
+// checkpoint. [store.ErrSuperseded] if that is not the one known here: another
+// process has made one since, or signed it again with a time that may be newer
+// than this process's.
+func (i *integrator) advance(tx *store.Tx, to uint64) error {
+	if err := tx.Advance(i.length(), to); err != nil || i.length() == 0 {
+		return err
+	}
+	newest, err := tx.Checkpoint(i.length())
+	if err == nil && newest.Signed != i.base.Signed {
+		err = store.ErrSuperseded
+	}
+	return err
+}
+
+// stale tells whether the newest checkpoint is to be signed again.
+func (i *integrator) stale() bool {
+	contents := i.base.Signed.Contents
+	return contents.LogLength > 0 && i.r.Now().Sub(time.Unix(int64(contents.Timestamp), 0)) >= i.r.ResignInterval
+}
+
 // resign signs the newest checkpoint again with the present time.
 func (i *integrator) resign(ctx context.Context) error {
 	contents := i.base.Signed.Contents
 	contents.Timestamp = i.r.timestamp(contents.Timestamp)
+	if contents == i.base.Signed.Contents {
+		return nil // it is still the same second
+	}
 	signed := i.r.sign(contents)
-	err := i.r.publishing.Update(ctx, func(tx *store.Tx) error { return tx.ResignCheckpoint(signed) })
+	err := i.r.publishing.Update(ctx, func(tx *store.Tx) error {
+		if err := i.advance(tx, i.length()); err != nil {
+			return err
+		}
+		return tx.ResignCheckpoint(signed)
+	})
 	if err == nil {
 		i.base.Signed, i.signed = signed, i.r.Now()
 	}

@@ -70,6 +70,35 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
+// The clock of one of two processes that publish at the same time is behind, and
+// the other signs the newest checkpoint again and again: a later checkpoint never
+// has an earlier time.
+func TestTimesDoNotGoBack(t *testing.T) {
+	s := newSetup(t)
+	s.run()
+	ahead, behind := s.options, s.options
+	ahead.ResignInterval = 1
+	began := time.Now()
+	ahead.Now = func() time.Time { return began.Add(1000 * time.Since(began)) } // a second each millisecond
+	behind.Now = func() time.Time { return time.Now().Add(-time.Minute) }
+	defer start(t, registry.New(ahead))()
+	defer start(t, registry.New(behind))()
+	s.loadAtOnce(4, 30)
+	s.checkPublished()
+	s.must(s.options.Store.View(context.Background(), func(tx *store.Tx) error {
+		all, err := tx.CheckpointsAfter(0, 1000)
+		if len(all) < 10 {
+			t.Errorf("only %d checkpoints", len(all))
+		}
+		for i, c := range all[1:] {
+			if before, now := all[i].Signed.Contents, c.Signed.Contents; now.Timestamp < before.Timestamp {
+				t.Errorf("the checkpoint of length %d is of %d, that of length %d is of %d", before.LogLength, before.Timestamp, now.LogLength, now.Timestamp)
+			}
+		}
+		return err
+	}))
+}
+
 // Of the processes on one database one publishes, another when it resigns, and
 // another when it falls silent.
 func TestSuccession(t *testing.T) {

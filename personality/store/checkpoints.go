@@ -84,10 +84,11 @@ func (tx *Tx) CheckpointsAfter(logLength uint64, limit int) ([]Checkpoint, error
 var ErrSuperseded = fmt.Errorf("another process has made a checkpoint since: %w", ErrNotFound)
 
 // Advance moves the length of the newest checkpoint from one value to another,
-// or fails with [ErrSuperseded] if it is not the first. Everything else that a
-// checkpoint brings is to be written in the same transaction. Of two processes
-// that advance from the same value the second waits here until the first one's
-// transaction ends; if that was committed, it finds the value changed.
+// which may be the same, or fails with [ErrSuperseded] if it is not the first.
+// Everything else that a checkpoint brings is to be written in the same
+// transaction. Of two processes that advance from the same value the second
+// waits here until the first one's transaction ends; if that was committed, it
+// finds what was changed.
 func (tx *Tx) Advance(from, to uint64) error {
 	r, err := tx.exec(`UPDATE applied SET log_length = ? WHERE id = 1 AND log_length = ?`, to, from)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -210,7 +211,9 @@ func migrateMySQL(ctx context.Context, cfg *mysql.Config) error {
 	}
 	defer conn.Close()
 	var locked sql.Null[int]
-	err = conn.QueryRowContext(ctx, `SELECT GET_LOCK(CONCAT('warg schema ', MD5(DATABASE())), ?)`, int(migrationWait.Seconds())).Scan(&locked)
+	// A lock's name has at most 64 characters, as a database's own may have.
+	lock := fmt.Sprintf("warg schema %.16x", sha256.Sum256([]byte(strings.ToLower(cfg.DBName))))
+	err = conn.QueryRowContext(ctx, `SELECT GET_LOCK(?, ?)`, lock, int(migrationWait.Seconds())).Scan(&locked)
 	if err != nil {
 		return fmt.Errorf("lock its schema: %w", err)
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -118,11 +119,25 @@ func TestMySQLLockNotGotInTime(t *testing.T) {
 	}
 }
 
-// killConnections ends all connections to a database but those that idle here.
+// killConnections ends all connections of the user that the tests are, and
+// returns when they have ended.
 func killConnections(t *testing.T, s *mariadb.Server) {
 	t.Helper()
-	if _, err := s.Admin().Exec(`KILL CONNECTION USER 'warg'@'127.0.0.1'`); err != nil {
-		t.Error(err)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var id int64
+		err := s.Admin().QueryRow(`SELECT id FROM information_schema.processlist WHERE user = 'warg' LIMIT 1`).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("connection %d is not killed, error %v", id, err)
+		}
+		if err != nil {
+			continue // MySQL cannot list statements with binary values in them
+		}
+		if _, err := s.Admin().Exec(fmt.Sprintf(`KILL CONNECTION %d`, id)); err != nil {
+			t.Logf("connection %d: %v", id, err) // it has ended by itself
+		}
 	}
 }
 

@@ -2,7 +2,7 @@ package store_test
 
 import (
 	"context"
-	"crypto/md5"
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -103,7 +103,7 @@ func TestMySQLSchema(t *testing.T) {
 		lock := func(call string) {
 			t.Helper()
 			name := dsn[strings.LastIndex(dsn, "/")+1:]
-			if _, err := admin.ExecContext(context.Background(), `DO `+call, "warg schema "+fmt.Sprintf("%x", md5.Sum([]byte(name)))); err != nil {
+			if _, err := admin.ExecContext(context.Background(), `DO `+call, fmt.Sprintf("warg schema %.16x", sha256.Sum256([]byte(name)))); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	trillianapi "github.com/google/trillian"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/integration/trillian"
 	"github.com/warg-trillian/warg-trillian/personality/protocol"
@@ -90,6 +94,27 @@ func (k *stack) personality(ctx context.Context, name string) (*server, error) {
 		"--database-url", k.dsn, "--trillian", k.trillian.RPC)
 }
 
+// deleteTrees deletes all trees, for those of a run that is over would cost the
+// signer its passes in the next.
+func (k *stack) deleteTrees(ctx context.Context) error {
+	conn, err := grpc.NewClient(k.trillian.RPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	admin := trillianapi.NewTrillianAdminClient(conn)
+	trees, err := admin.ListTrees(ctx, &trillianapi.ListTreesRequest{})
+	if err != nil {
+		return err
+	}
+	for _, tree := range trees.Tree {
+		if _, err := admin.DeleteTree(ctx, &trillianapi.DeleteTreeRequest{TreeId: tree.TreeId}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sequenced measures how many leaves a second Trillian sequences by itself, in a
 // new log, with nobody else at work, and what processor time went where.
 func (k *stack) sequenced(ctx context.Context, name string, leaves, size, concurrency int) (rate float64, took string, err error) {
@@ -102,6 +127,7 @@ func (k *stack) sequenced(ctx context.Context, name string, leaves, size, concur
 	if err != nil {
 		return 0, "", err
 	}
+	defer func() { err = closing(err, func() error { return k.deleteTrees(ctx) }) }()
 	took, err = processorTime(leaves, func() (err error) {
 		rate, err = trillian.MeasureSequencing(ctx, log, leaves, size, concurrency)
 		return err

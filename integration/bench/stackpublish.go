@@ -72,6 +72,7 @@ func (k *stack) publishRun(ctx context.Context, run int) (r publishResult, share
 	if err := k.newRegistry(); err != nil {
 		return r, "", err
 	}
+	defer func() { err = closing(err, func() error { return k.deleteTrees(ctx) }) }()
 	srv, err := k.personality(ctx, fmt.Sprintf("publish-%d", run))
 	if err != nil {
 		return r, "", err

@@ -18,13 +18,26 @@ import (
 // its time, so that it is the same however often it is signed; its extra data is
 // the signed checkpoint in JSON.
 
-// logCheckpoints puts some checkpoints into the checkpoints log, in order, and
-// returns 0 if there may be more.
-func (r *Registry) logCheckpoints(ctx context.Context) (wait time.Duration, err error) {
+// loggedPoll is how often to look whether a Trillian elsewhere has sequenced
+// checkpoints. Nobody waits for them as one does for a record.
+const loggedPoll = 100 * time.Millisecond
+
+// checkpointsLogger fills the checkpoints log. It belongs to one goroutine of
+// [Registry.Run].
+type checkpointsLogger struct {
+	*Registry
+	// queued is the log length of the newest checkpoint that was handed to
+	// Trillian. It only saves handing it over again; zero is always right.
+	queued uint64
+}
+
+// step puts some checkpoints into the checkpoints log, in order, and returns 0 if
+// there may be more.
+func (c *checkpointsLogger) step(ctx context.Context) (time.Duration, error) {
 	const batch = 100
 	var size uint64
 	var checkpoints []store.Checkpoint
-	err = r.publishing.View(ctx, func(tx *store.Tx) error {
+	err := c.publishing.View(ctx, func(tx *store.Tx) error {
 		length, have, err := tx.Logged()
 		if err != nil {
 			return err
@@ -36,36 +49,50 @@ func (r *Registry) logCheckpoints(ctx context.Context) (wait time.Duration, err 
 	if err != nil || len(checkpoints) == 0 {
 		return idlePoll, err
 	}
-	leaves := make([]trilliansvc.Leaf, len(checkpoints))
-	for i, c := range checkpoints {
-		if leaves[i], err = checkpointLeaf(c.Signed); err != nil {
-			return 0, err
-		}
-		// One after the other: they are to stand in the order of their lengths.
-		if err := r.Checkpoints.Queue(ctx, leaves[i:i+1]); err != nil {
-			return 0, err
-		}
-	}
-	if err := r.Checkpoints.Advance(ctx); err != nil {
+	leaves, err := c.queue(ctx, checkpoints)
+	if err != nil {
+		c.queued = 0
 		return 0, err
 	}
-	logged, err := r.checkLogged(ctx, size, leaves)
+	logged, err := c.checkLogged(ctx, size, leaves)
 	if err != nil || logged == 0 {
-		return flightPoll, err
+		return loggedPoll, err
 	}
 	last := checkpoints[logged-1].Signed.Contents.LogLength
-	err = r.publishing.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
+	err = c.publishing.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
 	return 0, err
+}
+
+// queue hands checkpoints to Trillian that it was not handed before, and returns
+// the leaves of all.
+func (c *checkpointsLogger) queue(ctx context.Context, checkpoints []store.Checkpoint) ([]trilliansvc.Leaf, error) {
+	leaves := make([]trilliansvc.Leaf, len(checkpoints))
+	for i, checkpoint := range checkpoints {
+		var err error
+		if leaves[i], err = checkpointLeaf(checkpoint.Signed); err != nil {
+			return nil, err
+		}
+		length := checkpoint.Signed.Contents.LogLength
+		if length <= c.queued {
+			continue
+		}
+		// One after the other: they are to stand in the order of their lengths.
+		if err := c.Checkpoints.Queue(ctx, leaves[i:i+1]); err != nil {
+			return nil, err
+		}
+		c.queued = length
+	}
+	return leaves, c.Checkpoints.Advance(ctx)
 }
 
 // checkLogged reads back how many of the leaves are sequenced, and checks that
 // they stand where they should.
-func (r *Registry) checkLogged(ctx context.Context, size uint64, want []trilliansvc.Leaf) (int, error) {
-	root, err := r.Checkpoints.Root(ctx)
+func (c *checkpointsLogger) checkLogged(ctx context.Context, size uint64, want []trilliansvc.Leaf) (int, error) {
+	root, err := c.Checkpoints.Root(ctx)
 	if err != nil || root.Size <= size {
 		return 0, err
 	}
-	got, err := r.Checkpoints.Leaves(ctx, size, int(min(root.Size-size, uint64(len(want)))))
+	got, err := c.Checkpoints.Leaves(ctx, size, int(min(root.Size-size, uint64(len(want)))))
 	if err != nil {
 		return 0, err
 	}

@@ -128,12 +128,14 @@ func (e *engine) advance(ctx context.Context) (time.Duration, error) {
 	if len(fresh) > 0 || due {
 		e.Observer.Waiting(s.waiting())
 		nudge(e.wake) // their successors may follow
+	}
+	if e.integrator.behind() {
 		return 0, nil
 	}
 	return e.rest(ctx, s)
 }
 
-// rest says how long to wait when there was nothing to do.
+// rest says how long to wait when everything that is sequenced was read.
 func (e *engine) rest(ctx context.Context, s *sequencer) (time.Duration, error) {
 	switch {
 	case len(e.integrator.tail) > 0:

@@ -31,6 +31,7 @@ type integrator struct {
 	// proved to be a prefix of what it has, and the tree up to the last of them.
 	tail []protocol.LogLeaf
 	tree *compact.Range
+	size uint64 // of Trillian's log when last asked
 	// keep is told of each leaf that is read, with its extra data; nil for nobody.
 	keep func(protocol.LogLeaf, []byte)
 }
@@ -64,6 +65,9 @@ func (i *integrator) begin(base store.Checkpoint) error {
 
 func (i *integrator) length() uint64 { return i.base.Signed.Contents.LogLength }
 
+// behind tells whether Trillian had more leaves that could be read now.
+func (i *integrator) behind() bool { return i.tree.End() < i.size && len(i.tail) < maxTail }
+
 // fetch reads leaves that Trillian has sequenced and this registry has not seen,
 // up to a length, and checks that with them the tree is a prefix of Trillian's.
 // Errors of Trillian's answers are faults.
@@ -72,6 +76,7 @@ func (i *integrator) fetch(ctx context.Context, upTo uint64) ([]protocol.LogLeaf
 	if err != nil {
 		return nil, err
 	}
+	i.size = root.Size
 	have := i.tree.End()
 	if root.Size < have {
 		return nil, faultf("Trillian's log has %d leaves, %d were read from it before", root.Size, have)

@@ -17,12 +17,12 @@ const (
 // Run sequences, integrates and signs until ctx ends, and then returns nil.
 // Reading and accepting need no Run.
 func (r *Registry) Run(ctx context.Context) error {
-	e := newEngine(r)
+	e, logger := newEngine(r), &checkpointsLogger{Registry: r}
 	var work sync.WaitGroup
 	work.Go(func() { r.repeat(ctx, "sequencing", r.wake, e.sequence) })
 	work.Go(func() { r.repeat(ctx, "integrating", e.queued, e.integrate) })
 	work.Go(func() {
-		r.repeat(ctx, "filling the checkpoints log", r.checkpoint, r.whileLeading(r.logCheckpoints))
+		r.repeat(ctx, "filling the checkpoints log", r.checkpoint, r.whileLeading(logger.step))
 	})
 	work.Go(func() {
 		r.repeat(ctx, "rejecting records whose content did not come", nil, r.whileLeading(r.expireUploads))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/trillian"
@@ -73,9 +74,16 @@ func (l *Log) Queue(ctx context.Context, leaves []Leaf) error {
 		return l.queueOne(ctx, &leaves[0])
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(queueConcurrency)
-	for i := range leaves {
-		group.Go(func() error { return l.queueOne(ctx, &leaves[i]) })
+	var taken atomic.Int64
+	for range min(queueConcurrency, len(leaves)) {
+		group.Go(func() error {
+			for i := taken.Add(1) - 1; i < int64(len(leaves)); i = taken.Add(1) - 1 {
+				if err := l.queueOne(ctx, &leaves[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return group.Wait()
 }

@@ -184,6 +184,34 @@ func TestOperatorLog(t *testing.T) {
 	}
 }
 
+// While an operator record is sequenced and not published yet, another one is
+// accepted, and a package of the namespace that it defines: that waits for both.
+func TestNamespaceBeforeItsPackages(t *testing.T) {
+	s := newSetup(t)
+	slow := s.options
+	slow.CheckpointInterval = time.Hour // but for the first
+	s.Registry = registry.New(slow)
+	s.run()
+	s.eventually("the first operator record is published", func() bool { return s.Ready(context.Background()) == nil })
+	s.init(registry.Namespaces{Defined: []string{"example", "second"}})
+	s.eventually("the second one is sequenced", func() bool {
+		root, err := s.options.Records.Root(context.Background())
+		s.must(err)
+		return root.Size == 2
+	})
+	s.init(registry.Namespaces{Defined: []string{"example", "second", "third"}})
+	a := s.author("third:one")
+	status := a.post(initEntry(a.key))
+	time.Sleep(300 * time.Millisecond) // in which one that does not wait would go ahead
+	s.stopRunning()
+	s.Registry = registry.New(s.options)
+	s.run()
+	if got := a.wait(status.RecordID).RegistryIndex; got != 3 {
+		t.Errorf("the package's record is at %d, want it behind three operator records", got)
+	}
+	s.checkPublished()
+}
+
 // Every checkpoint with new roots has its leaf in the checkpoints log, in order.
 func TestCheckpointsLog(t *testing.T) {
 	s := newSetup(t)

@@ -67,9 +67,7 @@ func (s *sequencer) reset() {
 }
 
 // choose returns records to hand to Trillian now, the records of one log in
-// order, and notes that they are on their way. A package record is not sequenced
-// before the operator record that defines its namespace, since auditors read the
-// log in order: while an operator record is on its way, nothing else is chosen.
+// order, and notes that they are on their way.
 //
 // It keeps others from the sequencer while it reads. So a record is either seen
 // as published by it, or has its flight when [sequencer.published] ends that.
@@ -128,9 +126,13 @@ func (s *sequencer) following(tx *store.Tx, chosen []store.Pending, room int) ([
 	return all, nil
 }
 
+// operatorFirst sees to it that no package record is sequenced before the operator
+// record that defines its namespace, since auditors read the log in order: an
+// operator record goes alone, and until it is published nothing follows. The
+// next one is ready then, and older than every record that rests on it.
 func (s *sequencer) operatorFirst(chosen []store.Pending) []store.Pending {
 	for _, l := range s.lanes {
-		if l.operator && l.waiting > 0 {
+		if l.operator {
 			return nil
 		}
 	}

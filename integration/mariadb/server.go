@@ -3,7 +3,7 @@
 // production. It can be killed, hung and started again on the same data.
 //
 // Where the environment names a mysqld in WARG_MYSQLD, that is run instead: a
-// MySQL server, version 8 or later.
+// MySQL server, 8.0.30 or later.
 package mariadb
 
 import (

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // The types below are texts that are checked when they are read, so that an

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // What follows checks a whole registry from outside, as simply as can be: every

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // ask sends a request, with question as JSON unless it is nil, and returns the

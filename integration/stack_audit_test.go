@@ -9,9 +9,9 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // auditor remembers what earlier audits of a cluster have found.

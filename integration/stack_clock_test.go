@@ -12,9 +12,9 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/trillian"
 	"github.com/warg-trillian/warg-trillian/personality"
-	"github.com/warg-trillian/warg-trillian/personality/api"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // wallClock is a clock that can step, and so is worse than Go's own, whose

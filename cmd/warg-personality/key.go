@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 type keyCommands struct {

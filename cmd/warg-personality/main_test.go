@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // runAsProgram makes the test binary behave as the program itself, so that the

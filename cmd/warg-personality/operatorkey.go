@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/warg-trillian/warg-trillian/config"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // operatorKey is the key that the settings name: WARG_OPERATOR_KEY, else the

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/config"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func TestOperatorKeyIsMadeOnce(t *testing.T) {

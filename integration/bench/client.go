@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // pollInterval is how often a publisher asks what became of a record.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 const (

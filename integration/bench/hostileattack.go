@@ -16,9 +16,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 const (

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 const namespace = "example"

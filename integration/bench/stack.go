@@ -16,8 +16,8 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/integration/trillian"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // stack is a MariaDB, durable as in production, with Trillian's own log server

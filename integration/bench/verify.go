@@ -9,8 +9,8 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // verify checks that every record is published, each once, in the log that the

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // database is the server of all tests that leave it running.

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // linkLifetime is how long a link can be followed. What was begun in time may

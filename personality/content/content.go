@@ -12,7 +12,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Content is one stored content, open for reading. It belongs to one goroutine.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // leftoverAge is how long a temporary file must have been left alone to count as

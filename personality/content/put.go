@@ -8,7 +8,7 @@ import (
 	"math"
 	"os"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Put stores what r holds under its digest and returns its size in bytes. The

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 // This file is the only place where errors become statuses and bodies.

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // fake answers as the test says and keeps what it was asked. The real registry

@@ -3,9 +3,9 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Records per log in one answer.

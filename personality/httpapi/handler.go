@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
-	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 // Defaults of [Options].

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 // ledgerChunk is how many leaves a ledger source has.

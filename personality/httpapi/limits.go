@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/limits"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Limits are what keeps the API usable under load. The zero value has none.

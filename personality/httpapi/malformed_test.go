@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func TestMalformedRequests(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 // serveFunc answers a request or returns an error without having answered.

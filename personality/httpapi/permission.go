@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
-	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 // Private makes a registry private: its API and content are only for bearers

@@ -11,8 +11,8 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // newPrivate is a private registry with a token for each permission.

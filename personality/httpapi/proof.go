@@ -3,7 +3,7 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/warg-trillian/warg-trillian/personality/api"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 func (h *handler) proveConsistency(w http.ResponseWriter, r *http.Request) error {

@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Registry is what the API asks of a registry. The errors are those of package

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // filled returns a store with a map of that many keys, put in by the thousand.

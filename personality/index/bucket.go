@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/trillian/merkle/smt/node"
 
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // key is one key of a bucket.

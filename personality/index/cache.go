@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/trillian/merkle/smt/node"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // tileName names a tile whatever its revision: its content follows from it.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func TestCacheSparesReads(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"slices"
 
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // naiveMap is the map by the definition: leaf hashes by path, and every node

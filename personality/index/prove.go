@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Prove makes the bundle that proves these logs, in this order, to be in the map

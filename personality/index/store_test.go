@@ -7,7 +7,7 @@ import (
 	"sort"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // store keeps all versions of tiles in memory, and counts.

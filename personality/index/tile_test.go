@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/trillian/merkle/smt/node"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // The ids of stored tiles are in databases: they may not change.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/trillian/merkle/smt/node"
 
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // ErrCorrupt: a tile that must be in the store is missing there, unreadable, or

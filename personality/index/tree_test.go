@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // checkProofs compares proofs of paths in a snapshot with the naive map.

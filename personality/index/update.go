@@ -8,7 +8,7 @@ import (
 	"github.com/google/trillian/merkle/smt"
 	"github.com/google/trillian/merkle/smt/node"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Update computes the map after changes on top of base: its root, and the tiles

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/internal/vectortest"
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/integration/vectortest"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // vectorMap is the map of the vector file, with all of its steps as revisions.

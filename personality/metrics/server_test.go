@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
-	"github.com/warg-trillian/warg-trillian/personality/api"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // running is a registry that serves its API and its metrics.

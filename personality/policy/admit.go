@@ -3,7 +3,7 @@ package policy
 import (
 	"fmt"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Limits of one record. The protocol has none; the official client publishes a

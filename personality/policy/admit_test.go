@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // author signs records.

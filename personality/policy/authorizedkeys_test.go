@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 const keysFile = `

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/personality/policy"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // accept validates a record against its log and stores it. A refusal wrote

@@ -12,9 +12,9 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/warg-trillian/warg-trillian/personality/index"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // maxTail bounds how many leaves one checkpoint adds, and so the memory that

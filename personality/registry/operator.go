@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Namespaces are the namespaces that the operator's configuration names.

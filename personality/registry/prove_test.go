@@ -5,10 +5,10 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/proof"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // checkpoints returns every checkpoint that was signed, by length.

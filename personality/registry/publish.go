@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/personality/policy"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Publish accepts a package record: on return without error it is stored

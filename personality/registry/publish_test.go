@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // A chain of records is accepted before any of it is published.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // LatestCheckpoint returns the newest signed checkpoint.

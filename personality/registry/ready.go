@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // readyTimeout bounds how long a part may take to answer [Registry.Ready].

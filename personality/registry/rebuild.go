@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Rebuild fills the store from Trillian alone: every record from the records

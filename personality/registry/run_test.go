@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // load publishes a package with a chain of releases and waits for its end.

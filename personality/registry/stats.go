@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Stats is where the registry stands, whichever process works on it.

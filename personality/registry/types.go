@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // State is where a record stands.

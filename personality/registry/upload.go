@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // UploadContent takes content that a record waits for. Every record that waits

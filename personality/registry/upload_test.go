@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func recordAt(s *setup, logID protocol.Hash, position uint64) protocol.Hash {

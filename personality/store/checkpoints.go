@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Checkpoint is a signed checkpoint with the hashes of the perfect subtrees of

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // group lets the transactions of many callers share commits. Whoever comes first

@@ -4,7 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // maxLater is how many bytes of rows may wait to be inserted: well below the

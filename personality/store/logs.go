@@ -3,7 +3,7 @@ package store
 import (
 	"database/sql"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Log is a package log, or the operator's, as accepted so far.

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // twoLogs stores two logs and returns their ids.

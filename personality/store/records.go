@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // RecordState is where a record stands. The numbers are stored.

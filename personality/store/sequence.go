@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Pending is a record on its way into the records log.

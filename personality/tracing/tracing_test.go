@@ -21,8 +21,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/warg-trillian/warg-trillian/personality"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/tracing"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // received is a collector: it keeps the spans that are sent to it.

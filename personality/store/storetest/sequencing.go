@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/index"
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func testSequencing(t *testing.T, db *store.DB) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/protocol"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Run tests a backend. open returns a new, empty database as that many processes

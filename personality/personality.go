@@ -15,12 +15,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warg-trillian/warg-trillian/personality/admission"
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
@@ -30,7 +32,7 @@ const resignInterval = 5 * time.Minute
 // Server is a registry with everything that it runs on.
 type Server struct {
 	options  Options
-	registry *registry.Registry
+	registry *parts.Registry
 	private  *httpapi.Private // nil: public
 	handler  http.Handler
 	closers  []func() error // in the order of opening
@@ -95,12 +97,12 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if err := s.lockDataDir(); err != nil {
 		return s, nil, err
 	}
-	parts, err := s.openParts(ctx)
+	p, err := s.openParts(ctx)
 	if err != nil {
 		return s, nil, err
 	}
-	parts.Observer = observer
-	s.registry = registry.New(parts)
+	p.Publisher.Observer = observer
+	s.registry = parts.New(p)
 	metrics.Watch(o.Metrics, s.registry, o.Now)
 	return s, observer, nil
 }
@@ -119,41 +121,39 @@ func (s *Server) lockDataDir() error {
 	return nil
 }
 
-func (s *Server) openParts(ctx context.Context) (registry.Options, error) {
+func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	o := s.options
-	parts := registry.Options{
-		Index:              index.NewTree(index.DefaultCacheTiles),
-		OperatorKey:        o.OperatorKey,
-		CheckpointInterval: o.CheckpointInterval,
-		ResignInterval:     resignInterval,
-		UploadTimeout:      o.UploadTimeout,
-		MaxQueue:           o.Limits.MaxQueue,
-		Now:                o.Now,
-		Logger:             o.Logger,
+	p := parts.Options{
+		Index:       index.NewTree(index.DefaultCacheTiles),
+		OperatorKey: o.OperatorKey,
+		Now:         o.Now,
+		Logger:      o.Logger,
+		Admission:   admission.Options{UploadTimeout: o.UploadTimeout, MaxQueue: o.Limits.MaxQueue},
+		Publisher:   publisher.Options{CheckpointInterval: o.CheckpointInterval, ResignInterval: resignInterval},
 	}
 	var err error
 	if o.DatabaseURL == "" {
-		parts.Store, err = store.OpenSQLite(ctx, filepath.Join(o.DataDir, "registry.db"))
+		p.Store, err = store.OpenSQLite(ctx, filepath.Join(o.DataDir, "registry.db"))
 	} else {
-		parts.SharedStore = true
-		parts.Store, err = store.OpenMySQL(ctx, o.DatabaseURL, store.MySQLOptions{Logger: o.Logger})
+		p.Publisher.SharedStore = true
+		p.Store, err = store.OpenMySQL(ctx, o.DatabaseURL, store.MySQLOptions{Logger: o.Logger})
 	}
 	if err != nil {
-		return parts, err
+		return p, err
 	}
-	s.closers = append(s.closers, parts.Store.Close)
-	if err := s.openTrillian(ctx, &parts); err != nil {
-		return parts, err
+	s.closers = append(s.closers, p.Store.Close)
+	if err := s.openTrillian(ctx, &p); err != nil {
+		return p, err
 	}
-	return parts, s.openContent(ctx, &parts)
+	return p, s.openContent(ctx, &p)
 }
 
-func (s *Server) openContent(ctx context.Context, parts *registry.Options) error {
+func (s *Server) openContent(ctx context.Context, p *parts.Options) error {
 	folder, err := content.OpenFolder(s.options.ContentDir, s.options.MaxContentSize)
 	if err != nil {
 		return err
 	}
-	parts.Contents = folder
+	p.Contents = folder
 	if s.options.ContentPolicy == "none" {
 		return nil
 	}
@@ -162,14 +162,14 @@ func (s *Server) openContent(ctx context.Context, parts *registry.Options) error
 		return fmt.Errorf("start the WebAssembly content policy: %w", err)
 	}
 	s.closers = append(s.closers, func() error { return wasm.Close(context.Background()) })
-	parts.CheckContent = wasm.Check
+	p.Admission.CheckContent = wasm.Check
 	return nil
 }
 
-func namespaces(o Options) registry.Namespaces {
-	n := registry.Namespaces{Defined: o.Namespaces}
+func namespaces(o Options) admission.Namespaces {
+	n := admission.Namespaces{Defined: o.Namespaces}
 	for _, i := range o.ImportedNamespaces {
-		n.Imported = append(n.Imported, registry.ImportedNamespace{Namespace: i.Name, Registry: i.Registry})
+		n.Imported = append(n.Imported, admission.ImportedNamespace{Namespace: i.Name, Registry: i.Registry})
 	}
 	return n
 }

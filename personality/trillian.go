@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
@@ -30,9 +30,9 @@ const (
 )
 
 // openTrillian opens the two logs, embedded or remote.
-func (s *Server) openTrillian(ctx context.Context, parts *registry.Options) error {
+func (s *Server) openTrillian(ctx context.Context, p *parts.Options) error {
 	if s.options.Trillian.Target == "" {
-		return s.openEmbeddedTrillian(ctx, parts)
+		return s.openEmbeddedTrillian(ctx, p)
 	}
 	o := s.options.Trillian
 	o.Logger, o.DialOptions = s.options.Logger, s.options.Tracing.DialOptions()
@@ -41,27 +41,27 @@ func (s *Server) openTrillian(ctx context.Context, parts *registry.Options) erro
 		return err
 	}
 	s.closers = append(s.closers, service.Close)
-	parts.InFlightPerLog = remoteInFlightPerLog
-	records, err := s.openRemoteLog(ctx, service, parts.Store, recordsLogName, recordsTreeKey, s.options.RecordsTree)
+	p.Publisher.InFlightPerLog = remoteInFlightPerLog
+	records, err := s.openRemoteLog(ctx, service, p.Store, recordsLogName, recordsTreeKey, s.options.RecordsTree)
 	if err != nil {
 		return err
 	}
-	checkpoints, err := s.openRemoteLog(ctx, service, parts.Store, checkpointsLogName, checkpointsTreeKey, s.options.CheckpointsTree)
+	checkpoints, err := s.openRemoteLog(ctx, service, p.Store, checkpointsLogName, checkpointsTreeKey, s.options.CheckpointsTree)
 	if err != nil {
 		return err
 	}
 	s.options.Logger.Info("using Trillian trees; keep their ids", "records_tree", records.ID(), "checkpoints_tree", checkpoints.ID())
-	parts.Records, parts.Checkpoints = records, checkpoints
+	p.Records, p.Checkpoints = records, checkpoints
 	return nil
 }
 
-func (s *Server) openEmbeddedTrillian(ctx context.Context, parts *registry.Options) error {
+func (s *Server) openEmbeddedTrillian(ctx context.Context, p *parts.Options) error {
 	service, err := trilliansvc.Embedded(ctx, s.options.DataDir, s.options.Logger, s.options.Tracing.DialOptions()...)
 	if err != nil {
 		return fmt.Errorf("start the embedded Trillian: %w", err)
 	}
 	s.closers = append(s.closers, service.Close)
-	parts.InFlightPerLog = embeddedInFlightPerLog
+	p.Publisher.InFlightPerLog = embeddedInFlightPerLog
 	records, err := service.OpenLog(ctx, 0, recordsLogName)
 	if err != nil {
 		return fmt.Errorf("open the records log: %w", err)
@@ -70,7 +70,7 @@ func (s *Server) openEmbeddedTrillian(ctx context.Context, parts *registry.Optio
 	if err != nil {
 		return fmt.Errorf("open the checkpoints log: %w", err)
 	}
-	parts.Records, parts.Checkpoints = records, checkpoints
+	p.Records, p.Checkpoints = records, checkpoints
 	return nil
 }
 

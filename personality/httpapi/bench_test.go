@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 )
 
 // discard is a ResponseWriter that costs nothing.
@@ -30,12 +30,12 @@ func benchmark(b *testing.B, f *fake, path, body string) {
 }
 
 func BenchmarkFetchLogs(b *testing.B) {
-	records := make([]registry.PublishedRecord, 10)
+	records := make([]reader.PublishedRecord, 10)
 	for i := range records {
-		records[i] = registry.PublishedRecord{RecordID: recordID, Envelope: envelope, RegistryIndex: uint64(i)}
+		records[i] = reader.PublishedRecord{RecordID: recordID, Envelope: envelope, RegistryIndex: uint64(i)}
 		records[i].Envelope.Content = make([]byte, 200)
 	}
-	f := &fake{logs: registry.FetchLogsResponse{Packages: []registry.PackageRecords{{LogID: logID, Records: records}}}}
+	f := &fake{logs: reader.FetchLogsResponse{Packages: []reader.PackageRecords{{LogID: logID, Records: records}}}}
 	benchmark(b, f, "/v1/fetch/logs", fmt.Sprintf(`{"logLength":9,"operator":"%s","packages":{"%s":null}}`, recordID, logID))
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -23,13 +24,13 @@ type fake struct {
 	panicWith  any   // if set, everything panics
 	checkpoint protocol.SignedCheckpoint
 	status     registry.RecordStatus
-	logs       registry.FetchLogsResponse
-	names      []registry.NamedLog
+	logs       reader.FetchLogsResponse
+	names      []reader.NamedLog
 	leaves     []protocol.LogLeaf
 	bundle     []byte
 	mapBundle  []byte
 	content    []byte
-	verdicts   [2]registry.Verdict
+	verdicts   [2]reader.Verdict
 
 	asked []any // arguments of the last call
 }
@@ -46,7 +47,7 @@ func (f *fake) LatestCheckpoint(context.Context) (protocol.SignedCheckpoint, err
 	return f.checkpoint, f.ask()
 }
 
-func (f *fake) VerifyCheckpoint(_ context.Context, c protocol.ReceivedCheckpoint) (registry.Verdict, registry.Verdict, error) {
+func (f *fake) VerifyCheckpoint(_ context.Context, c protocol.ReceivedCheckpoint) (reader.Verdict, reader.Verdict, error) {
 	return f.verdicts[0], f.verdicts[1], f.ask(c)
 }
 
@@ -66,11 +67,11 @@ func (f *fake) UploadContent(_ context.Context, logID, recordID, digest protocol
 	return f.ask(logID, recordID, digest, string(uploaded))
 }
 
-func (f *fake) FetchLogs(_ context.Context, q registry.FetchLogsRequest) (registry.FetchLogsResponse, error) {
+func (f *fake) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error) {
 	return f.logs, f.ask(q)
 }
 
-func (f *fake) Names(_ context.Context, logIDs []protocol.Hash) ([]registry.NamedLog, error) {
+func (f *fake) Names(_ context.Context, logIDs []protocol.Hash) ([]reader.NamedLog, error) {
 	return f.names, f.ask(logIDs)
 }
 

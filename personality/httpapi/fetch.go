@@ -3,7 +3,7 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -52,8 +52,8 @@ func (h *handler) fetchLogs(w http.ResponseWriter, r *http.Request) error {
 	return h.writeBody(w, http.StatusOK, response)
 }
 
-func (h *handler) logsQuery(request api.FetchLogsRequest) (q registry.FetchLogsRequest, err error) {
-	q = registry.FetchLogsRequest{LogLength: request.LogLength, Limit: defaultRecordsLimit}
+func (h *handler) logsQuery(request api.FetchLogsRequest) (q reader.FetchLogsRequest, err error) {
+	q = reader.FetchLogsRequest{LogLength: request.LogLength, Limit: defaultRecordsLimit}
 	if request.Limit != nil {
 		q.Limit = int(*request.Limit)
 	}
@@ -66,7 +66,7 @@ func (h *handler) logsQuery(request api.FetchLogsRequest) (q registry.FetchLogsR
 	if q.Operator, err = fetchToken(request.Operator); err != nil {
 		return q, err
 	}
-	q.Packages = make([]registry.PackageLogCursor, len(request.Packages))
+	q.Packages = make([]reader.PackageLogCursor, len(request.Packages))
 	for i, p := range request.Packages {
 		cursor := &q.Packages[i]
 		if cursor.FetchToken, err = fetchToken(p.Value); err != nil {
@@ -91,7 +91,7 @@ func fetchToken(token *string) (string, error) {
 	return *token, nil
 }
 
-func publishedRecords(records []registry.PublishedRecord) []api.PublishedRecord {
+func publishedRecords(records []reader.PublishedRecord) []api.PublishedRecord {
 	list := make([]api.PublishedRecord, len(records))
 	for i, r := range records {
 		list[i] = api.PublishedRecord{Envelope: r.Envelope, RegistryIndex: r.RegistryIndex, FetchToken: r.RecordID.String()}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -37,11 +38,11 @@ func publishBody() string {
 }
 
 func TestFetchLogs(t *testing.T) {
-	s := newServer(t, &fake{logs: registry.FetchLogsResponse{
+	s := newServer(t, &fake{logs: reader.FetchLogsResponse{
 		More:     true,
-		Operator: []registry.PublishedRecord{{RecordID: recordID, Envelope: envelope, RegistryIndex: 0}},
-		Packages: []registry.PackageRecords{
-			{LogID: logID, Records: []registry.PublishedRecord{{RecordID: digest, Envelope: envelope, RegistryIndex: 7}}},
+		Operator: []reader.PublishedRecord{{RecordID: recordID, Envelope: envelope, RegistryIndex: 0}},
+		Packages: []reader.PackageRecords{
+			{LogID: logID, Records: []reader.PublishedRecord{{RecordID: digest, Envelope: envelope, RegistryIndex: 7}}},
 			{LogID: recordID},
 		},
 	}}, httpapi.Options{})
@@ -49,8 +50,8 @@ func TestFetchLogs(t *testing.T) {
 	expect(t, w, 200, fmt.Sprintf(`{"more":true,"operator":[{%s,"registryIndex":0,"fetchToken":"%s"}],`+
 		`"packages":{"%s":[{%s,"registryIndex":7,"fetchToken":"%s"}],"%s":[]}}`,
 		envelopeMembers, recordID, logID, envelopeMembers, digest, recordID))
-	want := registry.FetchLogsRequest{LogLength: 9, Limit: 1, Operator: "tok",
-		Packages: []registry.PackageLogCursor{{LogID: logID, FetchToken: "t"}, {LogID: recordID}}}
+	want := reader.FetchLogsRequest{LogLength: 9, Limit: 1, Operator: "tok",
+		Packages: []reader.PackageLogCursor{{LogID: logID, FetchToken: "t"}, {LogID: recordID}}}
 	if !reflect.DeepEqual(s.fake.asked, []any{want}) {
 		t.Errorf("asked %+v, want %+v", s.fake.asked, want)
 	}
@@ -59,7 +60,7 @@ func TestFetchLogs(t *testing.T) {
 func TestFetchLogsLimits(t *testing.T) {
 	s := newServer(t, &fake{}, httpapi.Options{})
 	expect(t, s.do("POST", "/v1/fetch/logs", `{"logLength":1}`), 200, `{"more":false}`)
-	equal(t, "default limit", s.fake.asked[0].(registry.FetchLogsRequest).Limit, 100)
+	equal(t, "default limit", s.fake.asked[0].(reader.FetchLogsRequest).Limit, 100)
 	expect(t, s.do("POST", "/v1/fetch/logs", `{"logLength":1,"limit":1000}`), 200, `{"more":false}`)
 	for _, limit := range []string{"0", "1001", "65535"} {
 		expect(t, s.do("POST", "/v1/fetch/logs", `{"logLength":1,"limit":`+limit+`}`), 400,
@@ -71,14 +72,14 @@ func TestFetchCheckpoint(t *testing.T) {
 	checkpoint := protocol.SignedCheckpoint{KeyID: "sha256:key", Signature: envelope.Signature}
 	checkpoint.Contents.Checkpoint = protocol.Checkpoint{LogRoot: logID, LogLength: 3, MapRoot: recordID}
 	checkpoint.Contents.Timestamp = 1689946293
-	s := newServer(t, &fake{checkpoint: checkpoint, verdicts: [2]registry.Verdict{registry.Verified, registry.Invalid}}, httpapi.Options{})
+	s := newServer(t, &fake{checkpoint: checkpoint, verdicts: [2]reader.Verdict{reader.Verified, reader.Invalid}}, httpapi.Options{})
 	text := fmt.Sprintf(`{"contents":{"logRoot":"%s","logLength":3,"mapRoot":"%s","timestamp":1689946293},"keyId":"sha256:key","signature":"%s"}`,
 		logID, recordID, envelope.Signature)
 	expect(t, s.do("GET", "/v1/fetch/checkpoint", ""), 200, text)
 
 	expect(t, s.do("POST", "/v1/verify/checkpoint", text), 200, `{"checkpoint":"verified","signature":"invalid"}`)
 	equal(t, "verified", s.fake.asked[0].(protocol.ReceivedCheckpoint), checkpoint.Received())
-	s.fake.verdicts = [2]registry.Verdict{registry.Unverified, registry.Verified}
+	s.fake.verdicts = [2]reader.Verdict{reader.Unverified, reader.Verified}
 	expect(t, s.do("POST", "/v1/verify/checkpoint", text), 200, `{"checkpoint":"unverified","signature":"verified"}`)
 
 	// The protocol lets roots of any length come as far as the registry.
@@ -88,7 +89,7 @@ func TestFetchCheckpoint(t *testing.T) {
 }
 
 func TestFetchNames(t *testing.T) {
-	s := newServer(t, &fake{names: []registry.NamedLog{{LogID: recordID}, {LogID: logID, Name: "foo:bar"}}}, httpapi.Options{})
+	s := newServer(t, &fake{names: []reader.NamedLog{{LogID: recordID}, {LogID: logID, Name: "foo:bar"}}}, httpapi.Options{})
 	body := fmt.Sprintf(`{"packages":["%s","sha256:ab","%s","%[1]s"]}`, logID, recordID)
 	expect(t, s.do("POST", "/v1/fetch/names", body), 200,
 		fmt.Sprintf(`{"packages":{"%s":"foo:bar","sha256:ab":null,"%s":null}}`, logID, recordID))

@@ -3,7 +3,7 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -25,11 +25,11 @@ func (h *handler) verifyCheckpoint(w http.ResponseWriter, r *http.Request) error
 	})
 }
 
-func verificationState(v registry.Verdict) api.VerificationState {
+func verificationState(v reader.Verdict) api.VerificationState {
 	switch v {
-	case registry.Verified:
+	case reader.Verified:
 		return api.Verified
-	case registry.Invalid:
+	case reader.Invalid:
 		return api.Invalid
 	}
 	return api.Unverified

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -15,7 +16,7 @@ type Registry interface {
 	// LatestCheckpoint returns the newest signed checkpoint.
 	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
 	// VerifyCheckpoint judges a checkpoint and its signature separately.
-	VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature registry.Verdict, err error)
+	VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature reader.Verdict, err error)
 
 	// Publish accepts a record of the package log logID, which belongs to name.
 	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
@@ -23,9 +24,9 @@ type Registry interface {
 	// UploadContent takes content that a record waits for, and bounds its size.
 	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
 
-	FetchLogs(ctx context.Context, q registry.FetchLogsRequest) (registry.FetchLogsResponse, error)
+	FetchLogs(ctx context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error)
 	// Names returns one entry for each log, in any order.
-	Names(ctx context.Context, logIDs []protocol.Hash) ([]registry.NamedLog, error)
+	Names(ctx context.Context, logIDs []protocol.Hash) ([]reader.NamedLog, error)
 	// Leaves returns up to count leaves from start on, none beyond the newest
 	// checkpoint.
 	Leaves(ctx context.Context, start uint64, count int) ([]protocol.LogLeaf, error)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 )
 
 const page = "../../docs/metrics.md"
@@ -48,10 +48,10 @@ func (r *recorder) MustRegister(all ...prometheus.Collector) {
 }
 
 // still is a registry where nothing happens.
-type still struct{ stats registry.Stats }
+type still struct{ stats reader.Stats }
 
-func (s still) Stats(context.Context) (registry.Stats, error) { return s.stats, nil }
-func (s still) Troubles() (fault, stall error)                { return nil, nil }
+func (s still) Stats(context.Context) (reader.Stats, error) { return s.stats, nil }
+func (s still) Troubles() (fault, stall error)              { return nil, nil }
 
 // registered returns the metrics of a registry, and beside them the names of
 // those of the process.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
 )
 
 // NewRegistry returns a Prometheus registry with what is true of every Go
@@ -64,8 +64,8 @@ type Metrics struct {
 }
 
 var (
-	_ registry.Observer = (*Metrics)(nil)
-	_ httpapi.Observer  = (*Metrics)(nil)
+	_ publisher.Observer = (*Metrics)(nil)
+	_ httpapi.Observer   = (*Metrics)(nil)
 )
 
 // Upper bounds of histograms, in seconds.
@@ -122,7 +122,7 @@ func (m *Metrics) ContentReceived(bytes int64) { m.received.Add(float64(bytes)) 
 // ContentServed implements [httpapi.Observer].
 func (m *Metrics) ContentServed(bytes int64) { m.served.Add(float64(bytes)) }
 
-// Leading implements [registry.Observer]. A process that does not lead has no
+// Leading implements [publisher.Observer]. A process that does not lead has no
 // lag: it does not know it.
 func (m *Metrics) Leading(leading bool) {
 	m.leader.Set(truth(leading))
@@ -131,11 +131,11 @@ func (m *Metrics) Leading(leading bool) {
 	}
 }
 
-// Waiting implements [registry.Observer].
+// Waiting implements [publisher.Observer].
 func (m *Metrics) Waiting(records int) { m.lag.Set(float64(records)) }
 
-// Integrated implements [registry.Observer].
-func (m *Metrics) Integrated(i registry.Integration) {
+// Integrated implements [publisher.Observer].
+func (m *Metrics) Integrated(i publisher.Integration) {
 	m.integration.Observe(i.Took.Seconds())
 	m.published.Add(float64(i.Records))
 	m.tiles.Add(float64(i.Tiles))

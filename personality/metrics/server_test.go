@@ -16,7 +16,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -200,8 +200,8 @@ func TestScrape(t *testing.T) {
 // failing is a registry whose database is away and that signs nothing any more.
 type failing struct{}
 
-func (failing) Stats(context.Context) (registry.Stats, error) {
-	return registry.Stats{}, errors.New("the database is away")
+func (failing) Stats(context.Context) (reader.Stats, error) {
+	return reader.Stats{}, errors.New("the database is away")
 }
 func (failing) Troubles() (fault, stall error) { return errors.New("forked"), errors.New("away") }
 

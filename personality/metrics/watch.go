@@ -6,16 +6,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 )
 
 // scrapeTimeout bounds how long a scrape waits for the database.
 const scrapeTimeout = 5 * time.Second
 
-// Source is what is asked at each scrape. [registry.Registry] is one.
+// Source is what is asked at each scrape. [parts.Registry] is one.
 type Source interface {
-	Stats(ctx context.Context) (registry.Stats, error)
+	Stats(ctx context.Context) (reader.Stats, error)
 	Troubles() (fault, stall error)
 }
 

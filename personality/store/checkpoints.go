@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/warg-trillian/warg-trillian/personality/index"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -13,6 +14,11 @@ import (
 type Checkpoint struct {
 	Signed protocol.SignedCheckpoint
 	Roots  []protocol.Hash
+}
+
+// Snapshot is the package index as of the checkpoint.
+func (c *Checkpoint) Snapshot() index.Snapshot {
+	return index.Snapshot{Revision: c.Signed.Contents.LogLength, Root: c.Signed.Contents.MapRoot}
 }
 
 const checkpointColumns = `SELECT log_length, log_root, map_root, timestamp, key_id, signature, roots FROM checkpoints `

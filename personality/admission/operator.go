@@ -1,0 +1,187 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// Namespaces are the namespaces that the operator's configuration names.
+type Namespaces struct {
+	Defined  []string
+	Imported []ImportedNamespace
+}
+
+// ImportedNamespace is a namespace whose packages another registry keeps.
+type ImportedNamespace struct{ Namespace, Registry string }
+
+// operatorCache holds the operator log as accepted, so that a publish need not
+// parse it again.
+type operatorCache struct {
+	mu     sync.Mutex
+	length uint64                // guarded by mu
+	log    *protocol.OperatorLog // guarded by mu; the log itself is not changed once it is here
+}
+
+// defines tells whether the log is known to define a namespace as this
+// registry's. If so it will for ever: no record takes a namespace back.
+func (c *operatorCache) defines(namespace string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.log == nil {
+		return false
+	}
+	definition, ok := c.log.Namespace(namespace)
+	return ok && !definition.Imported
+}
+
+// operatorLog returns the operator log as accepted so far. The caller must not
+// change it.
+func (r *Admission) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
+	row, err := tx.Log(protocol.OperatorLogID())
+	if err != nil {
+		return nil, fmt.Errorf("read the operator log: %w", err)
+	}
+	c := &r.operator
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.log != nil && c.length == row.Length {
+		return c.log, nil
+	}
+	log := new(protocol.OperatorLog)
+	if err := log.UnmarshalJSON(row.State); err != nil {
+		return nil, fmt.Errorf("read the operator log's state: %w", err)
+	}
+	c.log, c.length = log, row.Length
+	return log, nil
+}
+
+// checkNamespace refuses a namespace that the operator log does not define, or
+// that belongs to another registry.
+func (r *Admission) checkNamespace(tx *store.Tx, namespace string) error {
+	log, err := r.operatorLog(tx)
+	if err != nil {
+		return err
+	}
+	switch definition, ok := log.Namespace(namespace); {
+	case !ok:
+		return &registry.NamespaceNotDefinedError{Namespace: namespace}
+	case definition.Imported:
+		return &registry.NamespaceImportedError{Namespace: namespace}
+	}
+	return nil
+}
+
+// InitOperatorLog makes sure that the operator log exists, that the operator
+// key may sign checkpoints, and that the given namespaces are defined: at the
+// first start with the log's first record, later with a record more. Records
+// that are made here are accepted; [Admission.Run] publishes them.
+//
+// It refuses to begin a log where Trillian has one: then the database is lost,
+// not new.
+func (r *Admission) InitOperatorLog(ctx context.Context, want Namespaces) error {
+	size, err := r.RecordsLogSize(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Store.Update(ctx, func(tx *store.Tx) error {
+		row, log, err := r.loadOperatorLog(tx)
+		if err != nil {
+			return err
+		}
+		var entries []protocol.OperatorEntry
+		if row.Length == 0 && size > 0 {
+			return fmt.Errorf("Trillian's log has %d records and the registry's database is empty: run `warg-personality rebuild`", size)
+		}
+		if row.Length == 0 {
+			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryInit, Key: r.OperatorKey.Public()})
+		} else if !log.HasPermission(r.operatorKeyID, protocol.PermissionCommit) {
+			return notTheOperatorsKey(r.operatorKeyID)
+		}
+		entries, err = addNamespaces(entries, log, want)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		return r.acceptOperatorRecord(tx, row, log, entries)
+	})
+}
+
+func notTheOperatorsKey(id protocol.KeyID) error {
+	return fmt.Errorf("operator key %s may not sign checkpoints of the registry in this database: use the key that it was made with", id)
+}
+
+func (r *Admission) loadOperatorLog(tx *store.Tx) (store.Log, *protocol.OperatorLog, error) {
+	log := new(protocol.OperatorLog)
+	row, err := tx.Log(protocol.OperatorLogID())
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Log{LogID: protocol.OperatorLogID()}, log, nil
+	}
+	if err == nil {
+		err = log.UnmarshalJSON(row.State)
+	}
+	if err != nil {
+		return row, nil, fmt.Errorf("read the operator log: %w", err)
+	}
+	return row, log, nil
+}
+
+// addNamespaces appends an entry for each namespace that the log does not have
+// yet. A namespace once defined cannot change hands.
+func addNamespaces(entries []protocol.OperatorEntry, log *protocol.OperatorLog, want Namespaces) ([]protocol.OperatorEntry, error) {
+	for _, namespace := range want.Defined {
+		switch definition, ok := log.Namespace(namespace); {
+		case !ok:
+			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryDefineNamespace, Namespace: namespace})
+		case definition.Imported:
+			return nil, fmt.Errorf("namespace %q is imported from %s in the operator log and cannot be defined here", namespace, definition.Registry)
+		}
+	}
+	for _, n := range want.Imported {
+		switch definition, ok := log.Namespace(n.Namespace); {
+		case !ok:
+			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryImportNamespace, Namespace: n.Namespace, Registry: n.Registry})
+		case !definition.Imported:
+			return nil, fmt.Errorf("namespace %q is defined by this registry and cannot be imported", n.Namespace)
+		case definition.Registry != n.Registry:
+			return nil, fmt.Errorf("namespace %q is imported from %s in the operator log, which cannot be changed to %s", n.Namespace, definition.Registry, n.Registry)
+		}
+	}
+	return entries, nil
+}
+
+func (r *Admission) acceptOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, entries []protocol.OperatorEntry) error {
+	record := &protocol.OperatorRecord{Time: protocol.TimeOf(r.Now()), Entries: entries}
+	if head, at, ok := log.Head(); ok {
+		record.Prev = head.Any()
+		if record.Time.Compare(at) < 0 {
+			record.Time = at // a clock that stepped back
+		}
+	}
+	signed, err := protocol.ParseOperatorEnvelope(record.Sign(r.OperatorKey))
+	if err != nil {
+		return fmt.Errorf("make an operator record: %w", err)
+	}
+	if err := r.insertOperatorRecord(tx, row, log, signed); err != nil {
+		return fmt.Errorf("make an operator record: %w", err)
+	}
+	return nil
+}
+
+// insertOperatorRecord validates an operator record against its log and stores
+// it.
+func (r *Admission) insertOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, record *protocol.SignedOperatorRecord) error {
+	if err := log.Validate(record); err != nil {
+		return err
+	}
+	state, err := log.MarshalJSON() // with its namespaces: there are few
+	if err != nil {
+		return err
+	}
+	_, err = r.insertRecord(tx, row, state, acceptance{id: record.ID, envelope: record.Envelope})
+	return err
+}

@@ -1,0 +1,105 @@
+// Package parts makes a registry of its three parts: admission accepts, the
+// publisher publishes, the reader answers.
+package parts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// Contents is a content store.
+type Contents interface {
+	admission.Contents
+	reader.Contents
+}
+
+// Options are what several parts need, and the parts' own options. What stands
+// here wins over what stands there.
+type Options struct {
+	Store       *store.DB
+	Records     publisher.TrillianLog // the records log
+	Checkpoints publisher.TrillianLog // the checkpoints log
+	Index       *index.Tree           // the package index, over the tiles in Store
+	Contents    Contents
+	OperatorKey protocol.PrivateKey
+	Now         func() time.Time
+	Logger      *slog.Logger
+
+	Admission admission.Options
+	Publisher publisher.Options
+}
+
+// Registry is a registry. Safe for concurrent use.
+type Registry struct {
+	*admission.Admission
+	*publisher.Publisher
+	*reader.Reader
+}
+
+// New makes a registry. Nothing is published until [Registry.Run].
+func New(o Options) *Registry {
+	r := new(Registry)
+	a := o.Admission
+	a.Store, a.Contents, a.OperatorKey, a.Now, a.Logger = o.Store, o.Contents, o.OperatorKey, o.Now, o.Logger
+	a.RecordsLogSize = func(ctx context.Context) (uint64, error) {
+		root, err := o.Records.Root(ctx)
+		return root.Size, err
+	}
+	a.Accepted = func() { r.Publisher.Wake() }
+	r.Admission = admission.New(a)
+
+	p := o.Publisher
+	p.Store, p.Records, p.Checkpoints, p.Index = o.Store, o.Records, o.Checkpoints, o.Index
+	p.OperatorKey, p.Now, p.Logger = o.OperatorKey, o.Now, o.Logger
+	p.Restorer, p.Published = r.Admission, r.Admission.Published
+	r.Publisher = publisher.New(p)
+
+	r.Reader = reader.New(reader.Options{
+		Store: o.Store, Records: o.Records, Index: o.Index, Contents: o.Contents,
+		NextCheckpoint: r.Publisher.NextCheckpoint,
+		PingRecords: func(ctx context.Context) error {
+			_, err := o.Records.Root(ctx)
+			return err
+		},
+	})
+	return r
+}
+
+// Run publishes what is accepted until ctx ends, and then returns nil.
+func (r *Registry) Run(ctx context.Context) error {
+	var admitting sync.WaitGroup
+	admitting.Go(func() { r.Admission.Run(ctx) })
+	err := r.Publisher.Run(ctx)
+	admitting.Wait()
+	return err
+}
+
+// readyTimeout bounds how long a part may take to answer [Registry.Ready].
+const readyTimeout = 2 * time.Second
+
+// Ready returns nil if the registry accepts, publishes and serves, and else an
+// error with a line for each part that does not: which one, and why.
+func (r *Registry) Ready(ctx context.Context) error {
+	checks := []func(context.Context) error{r.Publisher.Ready, r.Reader.Ready, r.Admission.Ready}
+	found := make([]error, len(checks))
+	var asking sync.WaitGroup
+	for i, check := range checks {
+		asking.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+			defer cancel()
+			found[i] = check(ctx)
+		})
+	}
+	asking.Wait()
+	return errors.Join(found...)
+}

@@ -1,0 +1,88 @@
+package publisher
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/store"
+)
+
+// How the processes that share a database agree on one that sequences and
+// integrates. A leader that dies is succeeded after patience and at most one
+// campaign more.
+const (
+	beatEach     = time.Second            // the leader says that it lives
+	campaignEach = 500 * time.Millisecond // the others look whether it does
+	patience     = 3 * time.Second        // without a beat, before another takes over
+)
+
+// election decides whether this process sequences and integrates. It only saves
+// work: two that believe to lead do no harm, since the transaction that
+// integrates compares and sets. It belongs to the goroutine of [Publisher.Run].
+type election struct {
+	store *store.DB
+	self  string // another one each time the process starts
+	now   func() time.Time
+
+	leading bool
+	renewed time.Time    // leading: when the last beat was stored
+	seen    store.Leader // not leading: the leader as last seen,
+	since   time.Time    // when it was first seen so,
+	looked  time.Time    // and when it was last looked at
+}
+
+func newElection(db *store.DB, now func() time.Time) *election {
+	return &election{store: db, self: rand.Text(), now: now}
+}
+
+// campaign returns whether this process leads.
+func (e *election) campaign(ctx context.Context) (bool, error) {
+	started := e.now()
+	if e.leading && started.Sub(e.renewed) < beatEach {
+		return true, nil
+	}
+	if !e.leading && started.Sub(e.looked) < campaignEach {
+		return false, nil
+	}
+	e.looked = started
+	var won bool
+	var current store.Leader
+	err := e.store.Update(ctx, func(tx *store.Tx) (err error) {
+		won = false
+		if current, err = tx.Leader(); err == nil && e.mayLead(current) {
+			won, err = tx.Lead(current, e.self)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return false, err
+	case won:
+		e.renewed = started
+	case current != e.seen || e.leading:
+		e.seen, e.since = current, e.now()
+	}
+	e.leading = won
+	return won, nil
+}
+
+func (e *election) mayLead(current store.Leader) bool {
+	return current.Holder == "" || current.Holder == e.self ||
+		!e.leading && current == e.seen && e.now().Sub(e.since) >= patience
+}
+
+// resign lets another process lead at once.
+func (e *election) resign(ctx context.Context) error {
+	if !e.leading {
+		return nil
+	}
+	e.leading = false
+	return e.store.Update(ctx, func(tx *store.Tx) error {
+		current, err := tx.Leader()
+		if err == nil && current.Holder == e.self {
+			_, err = tx.Lead(current, "")
+		}
+		return err
+	})
+}

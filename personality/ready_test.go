@@ -1,0 +1,127 @@
+package personality_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
+	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// away stands before a part that does not answer while it is told so.
+type away struct {
+	publisher.TrillianLog
+	parts.Contents
+	trillian, contents atomic.Bool
+}
+
+var errAway = errors.New("it is away")
+
+func (a *away) Root(ctx context.Context) (trilliansvc.Root, error) {
+	if a.trillian.Load() {
+		return trilliansvc.Root{}, errAway
+	}
+	return a.TrillianLog.Root(ctx)
+}
+
+func (a *away) Has(ctx context.Context, digest protocol.Hash) (bool, error) {
+	if a.contents.Load() {
+		return false, errAway
+	}
+	return a.Contents.Has(ctx, digest)
+}
+
+// Readiness names each part that is not ready, and no other.
+func TestReadyNamesParts(t *testing.T) {
+	s := registrytest.New(t)
+	a := &away{TrillianLog: s.Options.Records, Contents: s.Options.Contents}
+	s.Options.Records, s.Options.Contents = a, a
+	s.Renew()
+	says := func(when string, want ...string) {
+		t.Helper()
+		err := s.Ready(context.Background())
+		if err == nil {
+			t.Fatalf("%s: ready", when)
+		}
+		lines := strings.Split(err.Error(), "\n")
+		for i, line := range lines {
+			if len(lines) != len(want) || !strings.HasPrefix(line, want[i]+": ") {
+				t.Fatalf("%s: says %q, want lines that begin with %q", when, lines, want)
+			}
+		}
+	}
+	says("before it ran", "no checkpoint yet")
+	s.Start()
+	s.Eventually("it is ready", func() bool { return s.Ready(context.Background()) == nil })
+	a.trillian.Store(true)
+	s.Eventually("it notices", func() bool { _, stall := s.Troubles(); return stall != nil })
+	says("without Trillian", "publishing is delayed", "Trillian does not answer")
+	a.trillian.Store(false)
+	s.Eventually("it is ready again", func() bool { return s.Ready(context.Background()) == nil })
+	a.contents.Store(true)
+	says("without contents", "the content store does not answer")
+}
+
+// witness keeps what an observer is told.
+type witness struct {
+	mu             sync.Mutex
+	leading        []bool
+	waiting, most  int
+	records, tiles int
+	integrations   int
+}
+
+func (w *witness) Leading(leading bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.leading); n == 0 || w.leading[n-1] != leading {
+		w.leading = append(w.leading, leading)
+	}
+}
+
+func (w *witness) Waiting(records int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting, w.most = records, max(w.most, records)
+}
+
+func (w *witness) Integrated(i publisher.Integration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.integrations++
+	w.records += i.Records
+	w.tiles += i.Tiles
+}
+
+// An observer learns what is published, and who leads.
+func TestObserver(t *testing.T) {
+	s := registrytest.New(t)
+	w := &witness{}
+	s.Options.Publisher.Observer = w
+	s.Renew()
+	a := s.Author("example:one")
+	last := a.Post(registrytest.Init(a.Key))
+	s.Start()
+	a.Wait(last.RecordID)
+	stats, err := s.Stats(context.Background())
+	s.Must(err)
+	s.Stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.records != 2 || w.tiles == 0 || w.integrations == 0 || w.waiting != 0 || w.most == 0 {
+		t.Errorf("observed %+v", w)
+	}
+	if len(w.leading) != 2 || !w.leading[0] || w.leading[1] {
+		t.Errorf("led %v", w.leading)
+	}
+	if stats.Checkpoint.LogLength != 2 || stats.Queue.Complete != 0 {
+		t.Errorf("stats %+v", stats)
+	}
+}

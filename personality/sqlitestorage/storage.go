@@ -81,7 +81,7 @@ func Open(dir string) (*Storage, error) {
 }
 
 func (s *Storage) open() (err error) {
-	s.queue = &queue{commit: s.commitQueued}
+	s.queue = newQueue(s.commitQueued)
 	if err := migrate(s.path); err != nil {
 		return err
 	}

@@ -118,8 +118,8 @@ func (s *Storage) commitQueued(calls []*queueCall) error {
 				return s.failed("queueing leaves", err)
 			}
 		}
-		if call.result, call.err = snap.queueAll(call.leaves, call.at); call.err != nil && call.err != storage.ErrTreeNeedsInit {
-			return s.failed("queueing leaves", call.err)
+		if call.result, call.refused = snap.queueAll(call.leaves, call.at); call.refused != nil && call.refused != storage.ErrTreeNeedsInit {
+			return s.failed("queueing leaves", call.refused)
 		}
 	}
 	return s.failed("queueing leaves", tx.commit())

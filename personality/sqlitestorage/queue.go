@@ -24,7 +24,9 @@ type queueCall struct {
 	leaves []*trillian.LogLeaf
 	at     time.Time
 
-	result []*trillian.QueuedLogLeaf // set by the commit
+	// Set by the commit: what is queued, or why this call's tree takes nothing.
+	result  []*trillian.QueuedLogLeaf
+	refused error
 }
 
 func (c *queueCall) bytes() (n int) {
@@ -54,7 +56,7 @@ func (q *queue) do(ctx context.Context, call *queueCall) ([]*trillian.QueuedLogL
 	err := q.group.Do(ctx, call)
 	switch {
 	case err == nil:
-		return call.result, nil
+		return call.result, call.refused
 	case errors.Is(err, groupcommit.ErrClosed):
 		return nil, errClosed
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):

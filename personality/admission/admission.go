@@ -1,6 +1,11 @@
 // Package admission decides what may enter the registry: package records, their
 // content, and the operator's own records. What it accepts is in the store, in
 // the order of each log; the publisher takes it from there.
+//
+// A record enters its log when it is complete, and is never taken out of it. One
+// whose content is missing, or that follows such a one, waits beside the log.
+// Several may wait to follow the same record: the first that is complete and valid
+// enters, and the others are rejected.
 package admission
 
 import (
@@ -11,15 +16,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/warg-trillian/warg-trillian/personality/content"
-	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/personality/internal/groupcommit"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // Contents is what is asked of a content store.
 type Contents interface {
+	// Has tells whether a content is there.
 	Has(ctx context.Context, digest protocol.Hash) (bool, error)
+	// Put keeps what r gives, if it has the digest and check allows it.
 	Put(ctx context.Context, digest protocol.Hash, r io.Reader, check content.Check) (int64, error)
 }
 
@@ -39,12 +48,17 @@ type Options struct {
 	OperatorKey protocol.PrivateKey
 	// RecordsLogSize returns how many leaves Trillian's records log has.
 	RecordsLogSize func(context.Context) (uint64, error)
-	// UploadTimeout is how long an accepted record may wait for content before
-	// it is rejected.
+	// UploadTimeout is how long a record may wait without anything of its
+	// content coming before it is rejected.
 	UploadTimeout time.Duration
-	// MaxQueue is how many complete records may wait to be published before
-	// more are refused with [registry.ErrOverloaded]; zero: any number.
+	// MaxClockSkew is how far ahead of this process's clock the time of a record
+	// may be; zero: any time is taken.
+	MaxClockSkew time.Duration
+	// MaxQueue is how many records that entered their logs may be unpublished
+	// before more are refused with [registry.ErrOverloaded]; zero: any number.
 	MaxQueue int
+	// Waiting bounds what waits beside the logs.
+	Waiting WaitingLimits
 	// Accepted is told that there is something to sequence; nil for nobody.
 	Accepted func()
 
@@ -52,67 +66,63 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// WaitingLimits bound what waits beside the logs: records, and bytes of their
+// envelopes. Zero is no limit.
+type WaitingLimits struct {
+	Records, Bytes             int64 // in all
+	LogRecords, LogBytes       int64 // beside one log
+	SignerRecords, SignerBytes int64 // signed by one key
+}
+
 // Admission accepts records and content. Safe for concurrent use.
 type Admission struct {
-	Options
+	options       Options
 	operatorKeyID protocol.KeyID
 	recordPolicy  atomic.Pointer[RecordPolicy]
 	operator      operatorCache
-	queue         queueLength
+	totals        totals
+	group         groupcommit.Group[*task]
+	decoded       *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
+	arrived       chan struct{}                                            // content came that others wait for, too
 }
+
+// decodedRecords is how many decoded records are remembered, of at most
+// maxDecoded bytes each: a chain of records that wait is validated once more for
+// each that is posted behind it.
+const (
+	decodedRecords = 1024
+	maxDecoded     = 4 << 10
+)
 
 // New returns an admission.
 func New(o Options) *Admission {
 	if o.Accepted == nil {
 		o.Accepted = func() {}
 	}
-	return &Admission{Options: o, operatorKeyID: o.OperatorKey.Public().ID()}
+	a := &Admission{options: o, operatorKeyID: o.OperatorKey.Public().ID(), arrived: make(chan struct{}, 1)}
+	a.group.Commit = a.commit
+	a.group.Size = func(t *task) (int, int) { return 1, t.bytes() }
+	a.group.MaxItems, a.group.MaxBytes = maxBatchTasks, maxBatchBytes
+	var err error
+	if a.decoded, err = lru.New[protocol.Hash, *protocol.SignedPackageRecord](decodedRecords); err != nil {
+		panic(err) // the size is not positive
+	}
+	return a
 }
 
 // SetRecordPolicy replaces the policy that new records must satisfy; nil allows
 // all.
-func (r *Admission) SetRecordPolicy(p RecordPolicy) {
+func (a *Admission) SetRecordPolicy(p RecordPolicy) {
 	if p == nil {
-		r.recordPolicy.Store(nil)
+		a.recordPolicy.Store(nil)
 		return
 	}
-	r.recordPolicy.Store(&p)
-}
-
-// Published notes that records were published, so that there is room for more.
-func (r *Admission) Published(records int) { r.queue.add(-records) }
-
-const (
-	expireEach = time.Minute
-	retryAfter = 500 * time.Millisecond
-)
-
-// Run does what has to be done between requests, until ctx ends.
-func (r *Admission) Run(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.repeat(ctx, "rejecting records whose content did not come", r.expireUploads)
-	}()
-	r.repeat(ctx, "counting the queue", r.countQueue)
-	<-done
-}
-
-// repeat takes steps until ctx ends. A step returns how long to wait for the next.
-func (r *Admission) repeat(ctx context.Context, what string, step func(context.Context) (time.Duration, error)) {
-	for ctx.Err() == nil {
-		wait, err := step(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
-			wait = retryAfter
-		}
-		wake.Sleep(ctx, wait, nil)
-	}
+	a.recordPolicy.Store(&p)
 }
 
 // Ready returns why nothing can be accepted; nil where all is well.
-func (r *Admission) Ready(ctx context.Context) error {
-	if _, err := r.Contents.Has(ctx, protocol.Hash{}); err != nil { // only whether it can be asked
+func (a *Admission) Ready(ctx context.Context) error {
+	if _, err := a.options.Contents.Has(ctx, protocol.Hash{}); err != nil { // only whether it can be asked
 		return fmt.Errorf("the content store does not answer: %w", err)
 	}
 	return nil

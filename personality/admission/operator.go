@@ -42,12 +42,12 @@ func (c *operatorCache) defines(namespace string) bool {
 
 // operatorLog returns the operator log as accepted so far. The caller must not
 // change it.
-func (r *Admission) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
+func (a *Admission) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
 	row, err := tx.Log(protocol.OperatorLogID())
 	if err != nil {
 		return nil, fmt.Errorf("read the operator log: %w", err)
 	}
-	c := &r.operator
+	c := &a.operator
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.log != nil && c.length == row.Length {
@@ -63,8 +63,8 @@ func (r *Admission) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
 
 // checkNamespace refuses a namespace that the operator log does not define, or
 // that belongs to another registry.
-func (r *Admission) checkNamespace(tx *store.Tx, namespace string) error {
-	log, err := r.operatorLog(tx)
+func (a *Admission) checkNamespace(tx *store.Tx, namespace string) error {
+	log, err := a.operatorLog(tx)
 	if err != nil {
 		return err
 	}
@@ -84,13 +84,13 @@ func (r *Admission) checkNamespace(tx *store.Tx, namespace string) error {
 //
 // It refuses to begin a log where Trillian has one: then the database is lost,
 // not new.
-func (r *Admission) InitOperatorLog(ctx context.Context, want Namespaces) error {
-	size, err := r.RecordsLogSize(ctx)
+func (a *Admission) InitOperatorLog(ctx context.Context, want Namespaces) error {
+	size, err := a.options.RecordsLogSize(ctx)
 	if err != nil {
 		return err
 	}
-	return r.Store.Update(ctx, func(tx *store.Tx) error {
-		row, log, err := r.loadOperatorLog(tx)
+	return a.options.Store.Update(ctx, func(tx *store.Tx) error {
+		row, log, err := a.loadOperatorLog(tx)
 		if err != nil {
 			return err
 		}
@@ -99,15 +99,15 @@ func (r *Admission) InitOperatorLog(ctx context.Context, want Namespaces) error 
 			return fmt.Errorf("Trillian's log has %d records and the registry's database is empty: run `warg-personality rebuild`", size)
 		}
 		if row.Length == 0 {
-			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryInit, Key: r.OperatorKey.Public()})
-		} else if !log.HasPermission(r.operatorKeyID, protocol.PermissionCommit) {
-			return notTheOperatorsKey(r.operatorKeyID)
+			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryInit, Key: a.options.OperatorKey.Public()})
+		} else if !log.HasPermission(a.operatorKeyID, protocol.PermissionCommit) {
+			return notTheOperatorsKey(a.operatorKeyID)
 		}
 		entries, err = addNamespaces(entries, log, want)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
-		return r.acceptOperatorRecord(tx, row, log, entries)
+		return a.acceptOperatorRecord(tx, row, log, entries)
 	})
 }
 
@@ -115,7 +115,7 @@ func notTheOperatorsKey(id protocol.KeyID) error {
 	return fmt.Errorf("operator key %s may not sign checkpoints of the registry in this database: use the key that it was made with", id)
 }
 
-func (r *Admission) loadOperatorLog(tx *store.Tx) (store.Log, *protocol.OperatorLog, error) {
+func (a *Admission) loadOperatorLog(tx *store.Tx) (store.Log, *protocol.OperatorLog, error) {
 	log := new(protocol.OperatorLog)
 	row, err := tx.Log(protocol.OperatorLogID())
 	if errors.Is(err, store.ErrNotFound) {
@@ -154,19 +154,19 @@ func addNamespaces(entries []protocol.OperatorEntry, log *protocol.OperatorLog, 
 	return entries, nil
 }
 
-func (r *Admission) acceptOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, entries []protocol.OperatorEntry) error {
-	record := &protocol.OperatorRecord{Time: protocol.TimeOf(r.Now()), Entries: entries}
+func (a *Admission) acceptOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, entries []protocol.OperatorEntry) error {
+	record := &protocol.OperatorRecord{Time: protocol.TimeOf(a.options.Now()), Entries: entries}
 	if head, at, ok := log.Head(); ok {
 		record.Prev = head.Any()
 		if record.Time.Compare(at) < 0 {
 			record.Time = at // a clock that stepped back
 		}
 	}
-	signed, err := protocol.ParseOperatorEnvelope(record.Sign(r.OperatorKey))
+	signed, err := protocol.ParseOperatorEnvelope(record.Sign(a.options.OperatorKey))
 	if err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
 	}
-	if err := r.insertOperatorRecord(tx, row, log, signed); err != nil {
+	if err := a.insertOperatorRecord(tx, row, log, signed); err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
 	}
 	return nil
@@ -174,7 +174,7 @@ func (r *Admission) acceptOperatorRecord(tx *store.Tx, row store.Log, log *proto
 
 // insertOperatorRecord validates an operator record against its log and stores
 // it.
-func (r *Admission) insertOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, record *protocol.SignedOperatorRecord) error {
+func (a *Admission) insertOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, record *protocol.SignedOperatorRecord) error {
 	if err := log.Validate(record); err != nil {
 		return err
 	}
@@ -182,6 +182,19 @@ func (r *Admission) insertOperatorRecord(tx *store.Tx, row store.Log, log *proto
 	if err != nil {
 		return err
 	}
-	_, err = r.insertRecord(tx, row, state, acceptance{id: record.ID, envelope: record.Envelope})
-	return err
+	newest := store.RecordRef{State: store.Published}
+	if row.Length > 0 {
+		refs, err := tx.RecordsAt([]store.Place{{Log: row.ID, Position: row.Length - 1}})
+		if err != nil {
+			return err
+		}
+		newest = refs[0]
+	}
+	change := &store.RecordChange{
+		Log: &row, RecordID: record.ID, State: store.Processing, Position: row.Length, Ready: newest.State == store.Published,
+		At: a.options.Now(), Envelope: record.Envelope.MarshalProto(),
+	}
+	row.Length++
+	row.State = state
+	return tx.Apply(&store.Changes{Logs: []*store.Log{&row}, Records: []*store.RecordChange{change}})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
@@ -11,59 +12,83 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Publish accepts a package record: on return without error it is stored
-// durably, and from there it is published or rejected, once. It is validated
-// against its log as accepted so far, published or not. A record that was
-// accepted before is answered with where it stands now.
-func (r *Admission) Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (registry.RecordStatus, error) {
+// Publish takes a package record: on return without error it is stored durably,
+// and from there it is published or rejected, once. It is validated against its
+// log as accepted so far, published or not, and the waiting records that it
+// follows. A record that was posted before is answered with where it stands now.
+func (a *Admission) Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (registry.RecordStatus, error) {
+	none := registry.RecordStatus{}
 	if want := name.LogID(); want != logID {
-		return registry.RecordStatus{}, &registry.InvalidError{Reason: fmt.Sprintf("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`", want, name, logID)}
+		return none, &registry.InvalidError{Reason: fmt.Sprintf("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`", want, name, logID)}
 	}
-	if err := r.admit(); err != nil {
-		return registry.RecordStatus{}, err
+	if err := a.checkQueue(); err != nil {
+		return none, err
 	}
 	if n := len(name.String()); n > policy.MaxName {
-		return registry.RecordStatus{}, &registry.RejectionError{Reason: fmt.Sprintf("the package name has %d bytes, more than %d", n, policy.MaxName)}
+		return none, &registry.RejectionError{Reason: fmt.Sprintf("the package name has %d bytes, more than %d", n, policy.MaxName)}
 	}
 	record, err := protocol.ParsePackageEnvelope(envelope)
 	if err != nil {
-		return registry.RecordStatus{}, &registry.InvalidError{Reason: err.Error()}
+		return none, &registry.InvalidError{Reason: err.Error()}
 	}
-	if err := r.checkPolicies(ctx, name, record); err != nil {
-		return registry.RecordStatus{}, err
+	if err := a.checkPolicies(ctx, name, record); err != nil {
+		return none, err
 	}
-	missing, err := r.missingContent(ctx, record.Record)
-	if err != nil {
-		return registry.RecordStatus{}, err
+	s := &submission{name: name, record: record, envelope: envelope.MarshalProto()}
+	if s.contents, s.here, err = a.contents(ctx, record.Record); err != nil {
+		return none, err
 	}
-	var status registry.RecordStatus
-	var refusal error
-	err = r.Store.UpdateLogGrouped(ctx, logID, func(tx *store.Tx) error {
-		var err error
-		status, refusal, err = r.accept(tx, logID, name, record, missing)
-		return err
-	})
-	if err == nil && refusal == nil && status.State == registry.Processing {
-		r.queue.add(1)
-		r.Accepted()
+	if err := a.do(ctx, &task{logID: logID, submission: s}); err != nil {
+		return none, err
 	}
-	return status, errors.Join(err, refusal)
+	if s.refusal != nil {
+		return none, s.refusal
+	}
+	return a.arrivedMeanwhile(ctx, logID, s)
+}
+
+// arrivedMeanwhile looks again for contents that a record waits for: one may have
+// come after it was looked for and before the record was stored, when whoever
+// took it did not see the record wait.
+func (a *Admission) arrivedMeanwhile(ctx context.Context, logID protocol.Hash, s *submission) (registry.RecordStatus, error) {
+	status := s.status
+	for _, digest := range status.Missing {
+		has, err := a.options.Contents.Has(ctx, digest)
+		if err != nil || !has {
+			continue // the client uploads it
+		}
+		err = a.do(ctx, &task{logID: logID, run: func(l *openLog) error {
+			w := l.find(func(w *waitingRecord) bool { return w.change.RecordID == s.record.ID })
+			if w == nil {
+				return nil
+			}
+			return l.contentArrived(w.change.ID, digest)
+		}})
+		if err != nil {
+			continue
+		}
+		s.status.Missing = slices.DeleteFunc(slices.Clone(s.status.Missing), func(d protocol.Hash) bool { return d == digest })
+	}
+	if len(status.Missing) > 0 && len(s.status.Missing) == 0 {
+		s.status.State, s.status.Missing = registry.Processing, nil
+	}
+	return s.status, nil
 }
 
 // checkPolicies does what needs no write transaction: the namespace, the record
 // policy, and the signature, whose verdict the record remembers. A key that is
 // not known here may have been granted by the time that the record is accepted;
 // that is for validation to say.
-func (r *Admission) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
+func (a *Admission) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
 	log := new(protocol.PackageLog)
 	// For a record that begins a log the database need not be asked.
-	if record.Record.Prev != "" || !r.operator.defines(name.Namespace()) {
+	if record.Record.Prev != "" || !a.operator.defines(name.Namespace()) {
 		var err error
-		if log, err = r.readPackageLog(ctx, name); err != nil {
+		if log, err = a.readPackageLog(ctx, name); err != nil {
 			return err
 		}
 	}
-	if p := r.recordPolicy.Load(); p != nil {
+	if p := a.recordPolicy.Load(); p != nil {
 		if err := (*p).Check(name, record.Envelope.KeyID, record.Record); err != nil {
 			return policyError(err)
 		}
@@ -77,10 +102,10 @@ func (r *Admission) checkPolicies(ctx context.Context, name protocol.PackageName
 
 // readPackageLog returns the state of a package's log as accepted so far, if the
 // package's namespace is this registry's.
-func (r *Admission) readPackageLog(ctx context.Context, name protocol.PackageName) (*protocol.PackageLog, error) {
+func (a *Admission) readPackageLog(ctx context.Context, name protocol.PackageName) (*protocol.PackageLog, error) {
 	log := new(protocol.PackageLog)
-	err := r.Store.View(ctx, func(tx *store.Tx) error {
-		if err := r.checkNamespace(tx, name.Namespace()); err != nil {
+	err := a.options.Store.View(ctx, func(tx *store.Tx) error {
+		if err := a.checkNamespace(tx, name.Namespace()); err != nil {
 			return err
 		}
 		row, err := tx.Log(name.LogID())
@@ -110,33 +135,21 @@ func signingKey(log *protocol.PackageLog, record *protocol.SignedPackageRecord) 
 	return protocol.PublicKey{}, false
 }
 
-// missingContent returns the digests of a record's contents that are not here.
-func (r *Admission) missingContent(ctx context.Context, record *protocol.PackageRecord) ([]protocol.Hash, error) {
-	var missing []protocol.Hash
+// contents returns the digests that a record names, and those that are here.
+func (a *Admission) contents(ctx context.Context, record *protocol.PackageRecord) (all, here []protocol.Hash, err error) {
 	for _, text := range record.Contents() {
 		digest, err := text.Hash()
 		if err != nil {
-			return nil, &registry.InvalidError{Reason: err.Error()}
+			return nil, nil, &registry.InvalidError{Reason: err.Error()}
 		}
-		switch has, err := r.Contents.Has(ctx, digest); {
-		case err != nil:
-			return nil, err
-		case !has:
-			missing = append(missing, digest)
+		all = append(all, digest)
+		has, err := a.options.Contents.Has(ctx, digest)
+		if err != nil {
+			return nil, nil, err
+		}
+		if has {
+			here = append(here, digest)
 		}
 	}
-	return missing, nil
-}
-
-// policyError turns a verdict of package policy into an error of this package.
-func policyError(err error) error {
-	var unauthorized *policy.UnauthorizedError
-	if errors.As(err, &unauthorized) {
-		return &registry.UnauthorizedError{Reason: unauthorized.Error()}
-	}
-	var rejection *policy.RejectionError
-	if errors.As(err, &rejection) {
-		return &registry.RejectionError{Reason: rejection.Error()}
-	}
-	return err
+	return all, here, nil
 }

@@ -71,7 +71,7 @@ func TestFork(t *testing.T) {
 	a := s.Author("example:one")
 	init := a.Post(registrytest.Init(a.Key))
 	fork := *a
-	pending := a.Post(registrytest.Release("1.0.0", "x"))
+	pending := a.Post(registrytest.Grant(registrytest.NewKey(t)))
 
 	var conflict *registry.ConflictPendingPublishError
 	if _, err := fork.Try(fork.Sign(a.Key, registrytest.Release("2.0.0", "y"))); !errors.As(err, &conflict) || conflict.RecordID != pending.RecordID {
@@ -81,7 +81,6 @@ func TestFork(t *testing.T) {
 	if _, err := stranger.Try(stranger.Sign(stranger.Key, registrytest.Init(stranger.Key))); !errors.As(err, &conflict) {
 		t.Errorf("another init beside records that are not published: %v", err)
 	}
-	s.Must(a.Upload(pending.RecordID, "x"))
 	s.Start()
 	a.Wait(pending.RecordID)
 	registrytest.Refused(t, &fork, fork.Sign(a.Key, registrytest.Release("2.0.0", "y")), &registry.RejectionError{}, "previous record hash does not match")
@@ -96,7 +95,7 @@ func TestRefusals(t *testing.T) {
 	s := registrytest.New(t)
 	s.InitOperator(admission.Namespaces{Defined: []string{"example"}, Imported: []admission.ImportedNamespace{{Namespace: "far", Registry: "far.example"}}})
 	a := s.Author("example:one")
-	a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "x"))
+	first := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "x"))
 	reader, stranger := registrytest.NewKey(t), registrytest.NewKey(t)
 	a.Post(protocol.PackageEntry{Type: protocol.EntryGrantFlat, Key: reader.Public(), Permissions: []protocol.PackagePermission{protocol.PermissionYank}})
 
@@ -125,7 +124,7 @@ func TestRefusals(t *testing.T) {
 	// Nothing of it changed anything.
 	a.Post(registrytest.Yank("1.0.0"))
 	s.Start()
-	s.Must(a.Upload(registrytest.MustHash(t, registrytest.RecordAt(s, a.Name.LogID(), 0).Any()), "x"))
+	s.Must(a.Upload(first.RecordID, "x"))
 	a.Wait(registrytest.MustHash(t, a.Head))
 	s.CheckPublished()
 }

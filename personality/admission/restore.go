@@ -1,65 +1,63 @@
 package admission
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
+	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// CheckOperatorKey refuses to sign with a key that is not the operator's.
-func (r *Admission) CheckOperatorKey(tx *store.Tx) error {
-	log, err := r.operatorLog(tx)
-	if err == nil && !log.HasPermission(r.operatorKeyID, protocol.PermissionCommit) {
-		err = notTheOperatorsKey(r.operatorKeyID)
+// CheckOperatorKey refuses an operator key that the operator log does not allow
+// to sign checkpoints.
+func (a *Admission) CheckOperatorKey(tx *store.Tx) error {
+	log, err := a.operatorLog(tx)
+	if err == nil && !log.HasPermission(a.operatorKeyID, protocol.PermissionCommit) {
+		err = notTheOperatorsKey(a.operatorKeyID)
 	}
 	return err
 }
 
-// Restore stores the record of a leaf as accepted, unless it is here.
-func (r *Admission) Restore(tx *store.Tx, leaf protocol.LogLeaf, name string, encoded []byte) error {
+// Restore stores a record that Trillian's log has as accepted, unless it is here.
+// Only the protocol's rules count: what was published was admitted once.
+func (a *Admission) Restore(tx *store.Tx, leaf protocol.LogLeaf, name string, encoded []byte) error {
 	envelope, err := protocol.UnmarshalEnvelopeProto(encoded)
 	if err != nil {
 		return err
 	}
-	row, err := tx.Log(leaf.LogID)
-	if errors.Is(err, store.ErrNotFound) {
-		row, err = store.Log{LogID: leaf.LogID, Name: name}, nil
-	}
-	if err != nil {
-		return err
-	}
-	if row.ID != 0 {
-		if _, err := tx.Record(row.ID, leaf.RecordID); !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
 	if leaf.LogID == protocol.OperatorLogID() {
-		return r.restoreOperatorRecord(tx, row, leaf.RecordID, envelope)
+		return a.restoreOperatorRecord(tx, leaf.RecordID, envelope)
 	}
-	return r.restorePackageRecord(tx, row, leaf.RecordID, envelope)
+	return a.restorePackageRecord(tx, leaf, name, envelope)
 }
 
-func (r *Admission) restoreOperatorRecord(tx *store.Tx, row store.Log, id protocol.Hash, envelope protocol.Envelope) error {
+func (a *Admission) restoreOperatorRecord(tx *store.Tx, id protocol.Hash, envelope protocol.Envelope) error {
 	record, err := protocol.ParseOperatorEnvelope(envelope)
 	if err != nil {
 		return err
 	}
-	log := new(protocol.OperatorLog)
-	if row.Length > 0 {
-		if err := log.UnmarshalJSON(row.State); err != nil {
-			return err
-		}
-	}
 	if record.ID != id {
 		return fmt.Errorf("its envelope is that of record %s", record.ID)
 	}
-	return r.insertOperatorRecord(tx, row, log, record)
+	row, log, err := a.loadOperatorLog(tx)
+	if err != nil {
+		return err
+	}
+	known, err := tx.RecordsWithIDs([]protocol.Hash{id})
+	if err != nil {
+		return err
+	}
+	for _, ref := range known {
+		if ref.Log == row.ID {
+			return nil
+		}
+	}
+	return a.insertOperatorRecord(tx, row, log, record)
 }
 
-func (r *Admission) restorePackageRecord(tx *store.Tx, row store.Log, id protocol.Hash, envelope protocol.Envelope) error {
-	name, err := protocol.ParsePackageName(row.Name)
+func (a *Admission) restorePackageRecord(tx *store.Tx, leaf protocol.LogLeaf, text string, envelope protocol.Envelope) error {
+	name, err := protocol.ParsePackageName(text)
 	if err != nil {
 		return err
 	}
@@ -67,16 +65,22 @@ func (r *Admission) restorePackageRecord(tx *store.Tx, row store.Log, id protoco
 	if err != nil {
 		return err
 	}
-	if name.LogID() != row.LogID || record.ID != id {
+	if name.LogID() != leaf.LogID || record.ID != leaf.RecordID {
 		return fmt.Errorf("it comes with the package name %s and the envelope of record %s", name, record.ID)
 	}
-	log, err := loadPackageLog(tx, row, record.Record)
+	s := &submission{name: name, record: record, envelope: envelope.MarshalProto(), restored: true}
+	b, err := a.openBatch(tx, []*task{{ctx: context.Background(), logID: leaf.LogID, submission: s}})
 	if err != nil {
 		return err
 	}
-	if err := log.Validate(record); err != nil {
+	if err := b.logs[leaf.LogID].submit(s); err != nil {
 		return err
 	}
-	_, err = r.insertPackageRecord(tx, row, log, record, nil)
-	return err
+	if s.refusal != nil {
+		return s.refusal
+	}
+	if s.status.State == registry.Rejected {
+		return fmt.Errorf("it was rejected here")
+	}
+	return b.write()
 }

@@ -8,26 +8,42 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// UploadContent takes content that a record waits for. Every record that waits
-// for it gets it. Content that the policy refuses rejects the record.
-func (r *Admission) UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
-	if err := r.checkUpload(ctx, logID, recordID, digest); err != nil {
+// UploadContent takes a content that a record names. Every record that waits for
+// it gets it. Content that is here already is not read, whatever the record's
+// state; content that the policy refuses rejects the record if it waits. Of a
+// record that is rejected nothing more is taken.
+func (a *Admission) UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
+	target, err := a.uploadTarget(ctx, logID, recordID, digest)
+	if err != nil {
 		return err
 	}
-	_, err := r.Contents.Put(ctx, digest, body, r.CheckContent)
+	has, err := a.options.Contents.Has(ctx, digest)
+	if err != nil {
+		return err
+	}
+	switch {
+	case has:
+		return a.contentArrived(ctx, logID, target, digest)
+	case target.State == store.Rejected:
+		return registry.ErrRecordNotSourcing
+	case target.refused != "":
+		return a.refuseContent(ctx, logID, target, digest, target.refused)
+	}
+	_, err = a.options.Contents.Put(ctx, digest, a.watched(ctx, target, body), a.options.CheckContent)
 	var refused *content.RejectedError
 	if errors.As(err, &refused) {
-		return r.refuseContent(ctx, logID, recordID, digest, refused.Reason)
+		return a.refuseContent(ctx, logID, target, digest, refused.Reason)
 	}
 	if err != nil {
 		return uploadError(err)
 	}
-	return r.contentArrived(ctx, digest)
+	return a.contentArrived(ctx, logID, target, digest)
 }
 
 // uploadError separates what the client did wrong from what went wrong here.
@@ -43,150 +59,134 @@ func uploadError(err error) error {
 	return err
 }
 
-func (r *Admission) checkUpload(ctx context.Context, logID, recordID, digest protocol.Hash) error {
-	return r.Store.View(ctx, func(tx *store.Tx) error {
-		record, err := registry.FindRecord(tx, logID, recordID)
-		if err != nil {
-			return err
-		}
-		if record.State != store.Sourcing {
-			return registry.ErrRecordNotSourcing
-		}
-		missing, err := tx.Missing(record.ID)
-		if err != nil {
-			return err
-		}
-		for _, d := range missing {
-			if d == digest {
-				return nil
-			}
-		}
-		return &registry.InvalidError{Reason: fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
-	})
+// uploadTarget is a record that content is posted for.
+type uploadTarget struct {
+	store.Record
+	refused string // why the policy is known to refuse the content; empty: it is not
 }
 
-// contentArrived completes the records that waited for nothing else.
-func (r *Admission) contentArrived(ctx context.Context, digest protocol.Hash) error {
-	defer r.Accepted()
-	return r.Store.UpdateGrouped(ctx, func(tx *store.Tx) error {
-		waiting, err := tx.WaitingFor(digest)
+// uploadTarget returns the record if it names the content.
+func (a *Admission) uploadTarget(ctx context.Context, logID, recordID, digest protocol.Hash) (uploadTarget, error) {
+	var target uploadTarget
+	err := a.options.Store.View(ctx, func(tx *store.Tx) error {
+		var err error
+		if target.Record, err = registry.FindRecord(tx, logID, recordID); err != nil {
+			return err
+		}
+		target.refused, err = tx.RefusedContent(digest)
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil {
+		return target, err
+	}
+	named, err := names(logID, target.Envelope, digest)
+	if err == nil && !named {
+		err = &registry.InvalidError{Reason: fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
+	}
+	return target, err
+}
+
+// names tells whether a record names a content.
+func names(logID protocol.Hash, encoded []byte, digest protocol.Hash) (bool, error) {
+	if logID == protocol.OperatorLogID() {
+		return false, nil
+	}
+	envelope, err := protocol.UnmarshalEnvelopeProto(encoded)
+	if err != nil {
+		return false, err
+	}
+	record, err := protocol.DecodePackageRecord(envelope.Content)
+	if err != nil {
+		return false, err
+	}
+	for _, text := range record.Contents() {
+		if d, err := text.Hash(); err == nil && d == digest {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// contentArrived completes the record, and has those that wait for the content
+// too completed behind it.
+func (a *Admission) contentArrived(ctx context.Context, logID protocol.Hash, target uploadTarget, digest protocol.Hash) error {
+	others := false
+	err := a.options.Store.View(ctx, func(tx *store.Tx) error {
+		waiting, err := tx.WaitingFor(digest, 2)
+		others = len(waiting) > 1 || len(waiting) == 1 && waiting[0].Record != target.ID
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if others {
+		err := a.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.AddArrived(digest) })
 		if err != nil {
 			return err
 		}
-		for _, record := range waiting {
-			if err := contentArrivedFor(tx, record, digest); err != nil {
-				return err
-			}
+		defer wake.Nudge(a.arrived)
+	}
+	if target.State != store.Waiting {
+		return nil
+	}
+	return a.do(context.WithoutCancel(ctx), &task{logID: logID, run: func(l *openLog) error { return l.contentArrived(target.ID, digest) }})
+}
+
+// refuseContent rejects the record that a refused content was posted for, if it
+// waits, and returns the answer to that post.
+func (a *Admission) refuseContent(ctx context.Context, logID protocol.Hash, target uploadTarget, digest protocol.Hash, reason string) error {
+	ctx = context.WithoutCancel(ctx)
+	if target.refused == "" {
+		err := a.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.RefuseContent(digest, reason, a.options.Now()) })
+		if err != nil {
+			return err
+		}
+	}
+	err := a.do(ctx, &task{logID: logID, run: func(l *openLog) error {
+		if w := l.findKey(target.ID); w != nil {
+			l.reject(w, fmt.Sprintf("content with digest `%s` was rejected by policy: %s", digest, reason))
 		}
 		return nil
-	})
-}
-
-// contentArrivedFor completes a record if it waits for no other content. Two
-// contents of one record may arrive at the same time at two processes, and it
-// may be rejected meanwhile: so the log is locked before anything is concluded
-// about it.
-func contentArrivedFor(tx *store.Tx, record store.Record, digest protocol.Hash) error {
-	record, err := lockRecord(tx, record)
-	if err != nil || record.State != store.Sourcing {
-		return err
-	}
-	if err := tx.ContentArrived(record.ID, digest); err != nil {
-		return err
-	}
-	missing, err := tx.Missing(record.ID)
-	if err != nil || len(missing) > 0 {
-		return err
-	}
-	record.State = store.Processing
-	if err := tx.SetState(record.ID, record.State); err != nil {
-		return err
-	}
-	return markIfReady(tx, record)
-}
-
-// lockRecord locks the log of a record, so that no other transaction changes
-// it, and reads the record again.
-func lockRecord(tx *store.Tx, record store.Record) (store.Record, error) {
-	if _, err := tx.LogByID(record.Log); err != nil {
-		return record, err
-	}
-	return tx.RecordByID(record.ID)
-}
-
-// refuseContent rejects the record that a refused content was posted for, and
-// returns the answer to that post.
-func (r *Admission) refuseContent(ctx context.Context, logID, recordID, digest protocol.Hash, reason string) error {
-	err := r.Store.Update(ctx, func(tx *store.Tx) error {
-		record, err := registry.FindRecord(tx, logID, recordID)
-		if err != nil || record.State != store.Sourcing {
-			return err
-		}
-		return reject(tx, record, fmt.Sprintf("content with digest `%s` was rejected by policy: %s", digest, reason))
-	})
+	}})
 	if err != nil {
 		return err
 	}
 	return &registry.RejectionError{Reason: reason}
 }
 
-// reject ends an incomplete record and every record accepted behind it in its
-// log, and takes the log's accepted state back to before it. None of them can
-// have been sequenced. The record was read under the lock of its log.
-func reject(tx *store.Tx, record store.Record, reason string) error {
-	row, err := tx.LogByID(record.Log)
-	if err != nil {
-		return err
+// activeShare is how often the store is told that content is coming: so many
+// times within the time that a record may wait without.
+const activeShare = 10
+
+// watched notes, while body is read, that content of the record is coming.
+func (a *Admission) watched(ctx context.Context, target uploadTarget, body io.Reader) io.Reader {
+	if target.State != store.Waiting {
+		return body
 	}
-	position := *record.Position
-	behind, err := tx.RecordsFrom(record.Log, position)
-	if err != nil {
-		return err
-	}
-	for i, b := range behind {
-		why := reason
-		if i > 0 {
-			why = fmt.Sprintf("record `%s` before it was rejected: %s", record.RecordID, reason)
-		}
-		if err := tx.RejectRecord(b.ID, why); err != nil {
-			return err
-		}
-		if err := tx.ForgetMissing(b.ID); err != nil {
-			return err
-		}
-	}
-	if err := tx.UndoReleases(record.Log, position); err != nil {
-		return err
-	}
-	row.Length, row.State = position, record.StateBefore
-	if row.State == nil {
-		row.State = []byte{}
-	}
-	return tx.UpdateLog(row)
+	return &watchedReader{Reader: body, every: a.options.UploadTimeout / activeShare, now: a.options.Now, active: func(at time.Time) error {
+		return a.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.Active(target.ID, at) })
+	}}
 }
 
-// expireUploads rejects records whose content did not come in time.
-func (r *Admission) expireUploads(ctx context.Context) (time.Duration, error) {
-	const batch = 100
-	return expireEach, r.Store.Update(ctx, func(tx *store.Tx) error {
-		late, err := tx.SourcingSince(r.Now().Add(-r.UploadTimeout), batch)
-		if err != nil {
-			return err
+// watchedReader calls active when it is read, at most once in a time.
+type watchedReader struct {
+	io.Reader
+	every  time.Duration
+	now    func() time.Time
+	active func(time.Time) error
+	last   time.Time
+}
+
+func (r *watchedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if now := r.now(); n > 0 && now.Sub(r.last) >= r.every {
+		r.last = now
+		if activeErr := r.active(now); activeErr != nil && err == nil {
+			err = activeErr
 		}
-		for _, record := range late {
-			// One rejected with another before it is not rejected again, nor
-			// one whose content came in the last moment.
-			record, err := lockRecord(tx, record)
-			if err != nil {
-				return err
-			}
-			if record.State != store.Sourcing {
-				continue
-			}
-			if err := reject(tx, record, fmt.Sprintf("its content was not uploaded within %v", r.UploadTimeout.Round(time.Second))); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return n, err
 }

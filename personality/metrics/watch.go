@@ -66,7 +66,7 @@ func (w *watch) Collect(metrics chan<- prometheus.Metric) {
 	}
 	gauge(queueRecords, float64(stats.Queue.Complete))
 	gauge(queueAge, w.since(stats.Queue.Oldest))
-	gauge(incomplete, float64(stats.Queue.Incomplete))
+	gauge(incomplete, float64(stats.Queue.Waiting.Records))
 	gauge(checkpointSize, float64(stats.Checkpoint.LogLength))
 	if stats.Checkpoint.LogLength > 0 {
 		gauge(checkpointAge, w.since(time.Unix(int64(stats.Checkpoint.Timestamp), 0)))

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -24,14 +25,30 @@ func FindRecord(tx *store.Tx, logID, recordID protocol.Hash) (store.Record, erro
 	return record, err
 }
 
+// StatusOf returns where a record stands.
 func StatusOf(tx *store.Tx, record store.Record) (RecordStatus, error) {
-	status := RecordStatus{RecordID: record.RecordID, State: State(record.State), Reason: record.Reason}
-	var err error
+	status := RecordStatus{RecordID: record.RecordID, Reason: record.Reason}
 	switch record.State {
-	case store.Sourcing:
-		status.Missing, err = tx.Missing(record.ID)
+	case store.Waiting:
+		var err error
+		if status.Missing, err = tx.Missing(record.ID); err != nil {
+			return status, err
+		}
+		status.State = Processing // it follows one that waits, perhaps
+		if len(status.Missing) > 0 {
+			status.State = Sourcing
+		}
+	case store.Processing:
+		status.State = Processing
 	case store.Published:
-		status.RegistryIndex = *record.RegistryIndex
+		if record.RegistryIndex == nil {
+			return status, fmt.Errorf("record %s is stored as published and has no leaf index", record.RecordID)
+		}
+		status.State, status.RegistryIndex = Published, *record.RegistryIndex
+	case store.Rejected:
+		status.State = Rejected
+	default:
+		return status, fmt.Errorf("record %s is stored with state %d, which this program does not know", record.RecordID, record.State)
 	}
-	return status, err
+	return status, nil
 }

@@ -16,8 +16,8 @@ type State uint8
 // The states of a record, in the order in which it goes through them.
 // A record ends as published or rejected.
 const (
-	Sourcing   State = iota // accepted; content is missing
-	Processing              // accepted and complete; not in a checkpoint yet
+	Sourcing   State = iota // it waits for content
+	Processing              // nothing of it is missing; not in a checkpoint yet
 	Published               // covered by a signed checkpoint
 	Rejected                // will never be published
 )
@@ -69,6 +69,8 @@ type (
 	UnauthorizedError struct{ Reason string }
 	// TooLargeError: the content is larger than this registry takes.
 	TooLargeError struct{ Reason string }
+	// WaitingError: too many records of a package or a key wait for content.
+	WaitingError struct{ Reason string }
 	// InvalidError: the request or the record breaks a rule.
 	InvalidError struct{ Reason string }
 	// RejectionError: a policy of this registry refuses it.
@@ -103,6 +105,7 @@ func (e *IncorrectProofError) Error() string {
 }
 func (e *BundleError) Error() string       { return "failed to bundle proofs: " + e.Reason }
 func (e *UnauthorizedError) Error() string { return e.Reason }
+func (e *WaitingError) Error() string      { return e.Reason }
 func (e *InvalidError) Error() string      { return e.Reason }
 func (e *TooLargeError) Error() string     { return e.Reason }
 func (e *RejectionError) Error() string    { return e.Reason }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/internal/groupcommit"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -38,24 +39,26 @@ func benchmark(b *testing.B, db *store.DB) {
 	for i := range leaves {
 		leaves[i] = protocol.LogLeaf{LogID: protocol.HashOf(fmt.Append(nil, "log", i)), RecordID: protocol.HashOf(fmt.Append(nil, "record", i))}
 	}
-	accept := func(tx *store.Tx, leaf protocol.LogLeaf) error {
-		if _, err := tx.Log(leaf.LogID); err == nil {
-			return fmt.Errorf("log %s is there", leaf.LogID)
+	accept := func(tx *store.Tx, leaves []protocol.LogLeaf) error {
+		ids := make([]protocol.Hash, len(leaves))
+		for i, leaf := range leaves {
+			ids[i] = leaf.LogID
 		}
-		log := store.Log{LogID: leaf.LogID, Name: "name:space", Length: 1, State: state}
-		if err := tx.InsertLog(&log); err != nil {
-			return err
+		if logs, err := tx.Logs(ids); err != nil || len(logs) > 0 {
+			return fmt.Errorf("%d logs are there, error %v", len(logs), err)
 		}
-		position := uint64(0)
-		r := store.Record{Log: log.ID, RecordID: leaf.RecordID, Position: &position, State: store.Processing, AcceptedAt: time.Unix(1, 0), Envelope: envelope}
-		if err := tx.InsertRecord(&r); err != nil {
-			return err
+		var c store.Changes
+		for _, leaf := range leaves {
+			log := &store.Log{LogID: leaf.LogID, Name: "name:space", Length: 1, State: state}
+			c.Logs = append(c.Logs, log)
+			c.Records = append(c.Records, &store.RecordChange{Log: log, RecordID: leaf.RecordID, State: store.Processing, Ready: true, At: time.Unix(1, 0), Envelope: envelope})
+			c.Releases = append(c.Releases, store.NewRelease{Log: log, Version: "1.0.0", Content: leaf.RecordID.String()})
 		}
-		if err := tx.InsertRelease(log.ID, store.Release{Version: "1.0.0", Content: leaf.RecordID.String()}); err != nil {
-			return err
-		}
-		return tx.MarkReady(r.ID)
+		return tx.Apply(&c)
 	}
+	group := groupcommit.Group[protocol.LogLeaf]{Commit: func(leaves []protocol.LogLeaf) error {
+		return db.Update(ctx, func(tx *store.Tx) error { return accept(tx, leaves) })
+	}}
 	b.ResetTimer()
 	started := time.Now()
 	var wg sync.WaitGroup
@@ -63,7 +66,7 @@ func benchmark(b *testing.B, db *store.DB) {
 	for range posters {
 		wg.Go(func() {
 			for leaf := range next {
-				if err := db.UpdateGrouped(ctx, func(tx *store.Tx) error { return accept(tx, leaf) }); err != nil {
+				if err := group.Do(ctx, leaf); err != nil {
 					b.Error(err)
 				}
 			}

@@ -49,9 +49,10 @@ const (
 )
 
 var mysqlDialect = dialect{
-	forUpdate: " FOR UPDATE",
-	batch:     200,
-	index:     func(name string) string { return ` FORCE INDEX (` + name + `)` },
+	forUpdate:    " FOR UPDATE",
+	insertIgnore: "INSERT IGNORE",
+	batch:        200,
+	index:        func(name string) string { return ` FORCE INDEX (` + name + `)` },
 	deleteKeys: func(table, key string, n int) string { // a DELETE that names its table once takes no advice on indexes
 		return `DELETE t FROM (SELECT ? AS k` + strings.Repeat(` UNION ALL SELECT ?`, n-1) + `) keys_ STRAIGHT_JOIN ` + table + ` t ON t.` + key + ` = keys_.k`
 	},
@@ -109,7 +110,7 @@ func openPools(cfg *mysql.Config, connections int) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect, group: newGroup()}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect}, nil
 }
 
 // parseDSN reads a data source name and sets what this package relies on.
@@ -220,7 +221,7 @@ func migrateMySQL(ctx context.Context, cfg *mysql.Config) error {
 	if locked.V != 1 {
 		return fmt.Errorf("another process has been migrating its schema for more than %v: wait for it, then start this one again", migrationWait)
 	}
-	return migrate(ctx, db, goose.DialectMySQL, "migrations/mysql")
+	return migrate(ctx, db, goose.DialectMySQL, "migrations/mysql", waitingMigrationMySQL())
 }
 
 // driverLogger takes what the driver has to say about connections.

@@ -23,7 +23,7 @@ func twoLogs(t *testing.T, db *store.DB) (a, b protocol.Hash) {
 	t.Helper()
 	a, b = protocol.HashOf([]byte("a")), protocol.HashOf([]byte("b"))
 	err := db.Update(context.Background(), func(tx *store.Tx) error {
-		return errors.Join(tx.InsertLog(&store.Log{LogID: a, State: []byte{1}}), tx.InsertLog(&store.Log{LogID: b, State: []byte{1}}))
+		return tx.Apply(&store.Changes{Logs: []*store.Log{{LogID: a, State: []byte{1}}, {LogID: b, State: []byte{1}}}})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func lengthen(tx *store.Tx, id protocol.Hash) error {
 		return err
 	}
 	l.Length++
-	return tx.UpdateLog(l)
+	return tx.Apply(&store.Changes{Logs: []*store.Log{&l}})
 }
 
 func TestMySQLDeadlock(t *testing.T) {
@@ -145,7 +145,7 @@ func TestMySQLConnectionLost(t *testing.T) {
 	s := mariadb.Start(t)
 	db := openMySQL(t, s.Database(t))
 	a, _ := twoLogs(t, db)
-	for name, run := range map[string]func(context.Context, func(*store.Tx) error) error{"update": db.Update, "view": db.View, "group": db.UpdateGrouped} {
+	for name, run := range map[string]func(context.Context, func(*store.Tx) error) error{"update": db.Update, "view": db.View} {
 		runs := 0
 		err := run(context.Background(), func(tx *store.Tx) error {
 			runs++
@@ -274,7 +274,7 @@ func TestMySQLUnknownOutcome(t *testing.T) {
 	a, _ := twoLogs(t, db)
 	want := uint64(0)
 	for _, after := range []bool{false, true} {
-		for name, run := range map[string]func(context.Context, func(*store.Tx) error) error{"update": db.Update, "group": db.UpdateGrouped} {
+		for name, run := range map[string]func(context.Context, func(*store.Tx) error) error{"update": db.Update} {
 			c.after.Store(after)
 			c.armed.Store(true)
 			runs := 0

@@ -2,9 +2,11 @@ package store
 
 import "database/sql"
 
-// PublishedPage is [Tx.PublishedRecords], but ends when the envelopes have
-// maxBytes or more, after one record at least; full reports whether it did. The
-// rows behind that are passed over one by one, and none of them is kept.
+// PublishedPage returns up to limit records of a log from a position on that are
+// published below a length of the records log, in order. It ends when the
+// envelopes have maxBytes or more, after one record at least; full reports
+// whether it did. The rows behind that are passed over one by one, and none of
+// them is kept.
 func (tx *Tx) PublishedPage(log int64, from, logLength uint64, limit, maxBytes int) (page []Record, full bool, err error) {
 	size := 0
 	err = tx.rows(`SELECT `+recordColumns+` FROM records r WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position LIMIT ?`,

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"database/sql"
-	"slices"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -107,17 +105,8 @@ func (tx *Tx) lockLogs(leaves []protocol.LogLeaf) (map[protocol.Hash]lockedLog, 
 	return logs, err
 }
 
-// sortedLogIDs are ids in the order in which logs are locked, each once.
-func sortedLogIDs(ids []protocol.Hash) []protocol.Hash {
-	ids = slices.SortedFunc(slices.Values(ids), func(a, b protocol.Hash) int { return bytes.Compare(a[:], b[:]) })
-	return slices.Compact(ids)
-}
-
 // Publish gives records their places in the records log.
 func (tx *Tx) Publish(placements []Placement) error {
-	if err := tx.flush(); err != nil {
-		return err
-	}
 	return batches(tx, placements, func(batch []Placement) error {
 		args := []any{Published}
 		records := make([]any, len(batch))
@@ -126,7 +115,7 @@ func (tx *Tx) Publish(placements []Placement) error {
 			records[i] = p.Record
 		}
 		args = append(args, records...)
-		if _, err := tx.exec(`UPDATE records`+tx.dialect.index(`PRIMARY`)+` SET state = ?, state_before = NULL, registry_index = CASE id `+
+		if _, err := tx.exec(`UPDATE records`+tx.dialect.index(`PRIMARY`)+` SET state = ?, registry_index = CASE id `+
 			repeat(len(batch), `WHEN ? THEN ?`, ` `)+` END WHERE id IN (`+repeat(len(batch), `?`, `, `)+`)`, args...); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"database/sql"
-	"fmt"
 	"math"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -22,22 +21,15 @@ type Pending struct {
 const pendingColumns = `r.id, r.log, l.length, r.position, l.log_id, r.record_id, l.name, r.envelope`
 
 func (p *Pending) scan(row scanner) error {
-	var logID, recordID []byte
-	if err := row.Scan(&p.Record, &p.Log, &p.LogLength, &p.Position, &logID, &recordID, &p.Name, &p.Envelope); err != nil {
-		return err
-	}
-	if len(logID) != protocol.HashSize || len(recordID) != protocol.HashSize {
-		return fmt.Errorf("record %d has ids of %d and %d bytes", p.Record, len(logID), len(recordID))
-	}
-	p.Leaf = protocol.LogLeaf{LogID: protocol.Hash(logID), RecordID: protocol.Hash(recordID)}
-	return nil
+	return row.Scan(&p.Record, &p.Log, &p.LogLength, &p.Position, scanHash(&p.Leaf.LogID), scanHash(&p.Leaf.RecordID), &p.Name, &p.Envelope)
 }
 
-// MarkReady notes that records may be sequenced. It is written with others of the
-// transaction; an error comes then.
+// MarkReady notes that records may be sequenced.
 func (tx *Tx) MarkReady(records ...int64) error {
-	tx.later.ready = append(tx.later.ready, records...)
-	return nil
+	return batches(tx, records, func(batch []int64) error {
+		_, err := tx.exec(`INSERT INTO ready (record) VALUES `+repeat(len(batch), `(?)`, `, `), anys(batch)...)
+		return err
+	})
 }
 
 // Ready returns up to limit keys of records that may be sequenced, oldest first.
@@ -108,11 +100,9 @@ func (tx *Tx) Leaves(start uint64, limit int) ([]Leaf, error) {
 	err := tx.rows(`SELECT r.registry_index, l.log_id, r.record_id, r.log, r.position FROM records r JOIN logs l ON l.id = r.log
 		WHERE r.registry_index >= ? ORDER BY r.registry_index LIMIT ?`, []any{start, limit}, func(rows *sql.Rows) error {
 		var l Leaf
-		var logID, recordID []byte
-		if err := rows.Scan(&l.RegistryIndex, &logID, &recordID, &l.Log, &l.Position); err != nil {
+		if err := rows.Scan(&l.RegistryIndex, scanHash(&l.LogID), scanHash(&l.RecordID), &l.Log, &l.Position); err != nil {
 			return err
 		}
-		l.LogID, l.RecordID = protocol.Hash(logID), protocol.Hash(recordID)
 		all = append(all, l)
 		return nil
 	})

@@ -16,8 +16,9 @@ import (
 // sqliteDialect: statements cost no round trip, so they are best when small; one
 // process writes at a time, so nothing fails in passing.
 var sqliteDialect = dialect{
-	batch: 1,
-	index: func(string) string { return "" },
+	insertIgnore: "INSERT OR IGNORE",
+	batch:        1,
+	index:        func(string) string { return "" },
 	deleteKeys: func(table, key string, n int) string {
 		return `DELETE FROM ` + table + ` WHERE ` + key + ` IN (` + repeat(n, `?`, `, `) + `)`
 	},
@@ -34,7 +35,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, writes, goose.DialectSQLite3, "migrations/sqlite"); err != nil {
+	if err := migrate(ctx, writes, goose.DialectSQLite3, "migrations/sqlite", waitingMigrationSQLite()); err != nil {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", file, err)
 	}
@@ -43,7 +44,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, group: newGroup()}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect}, nil
 }
 
 // openSQLite makes a pool of connections whose commits are on disk before they
@@ -68,12 +69,12 @@ func pragma(p string) string { return "_pragma=" + url.QueryEscape(p) }
 
 // migrate brings the schema to the newest version that this program knows, and
 // refuses one that is newer still.
-func migrate(ctx context.Context, db *sql.DB, d goose.Dialect, dir string) error {
+func migrate(ctx context.Context, db *sql.DB, d goose.Dialect, dir string, inGo ...*goose.Migration) error {
 	files, err := fs.Sub(migrations, dir)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(d, db, files)
+	provider, err := goose.NewProvider(d, db, files, goose.WithGoMigrations(inGo...))
 	if err != nil {
 		return err
 	}

@@ -13,29 +13,22 @@ type QueueStats struct {
 	// Oldest is when the oldest of these was accepted, in whole seconds; zero if
 	// there is none.
 	Oldest time.Time
-	// Incomplete counts the records that wait for content.
-	Incomplete uint64
+	// Waiting counts the records that wait beside their logs, for content or for
+	// one that does.
+	Waiting WaitingTotal
 }
 
 // QueueStats counts the queue. Its cost grows with the number of logs that have
-// something to publish and of records that wait for content, not with what is
+// something to publish and of records that wait, not with what is
 // published.
 func (tx *Tx) QueueStats() (QueueStats, error) {
 	var s QueueStats
-	// Of each log with something to publish, the first such record is ready. From
-	// there on its records are complete, or wait for content.
+	// Of each log with something to publish, the first such record is ready.
 	err := tx.row(`SELECT COALESCE(SUM(l.length - h.position), 0) FROM ready q JOIN records h ON h.id = q.record JOIN logs l ON l.id = h.log`, nil, &s.Complete)
 	if err != nil {
 		return s, err
 	}
-	var between uint64
-	err = tx.row(`SELECT COUNT(*) FROM records WHERE id IN (SELECT record FROM missing_content)
-		AND log IN (SELECT h.log FROM ready q JOIN records h ON h.id = q.record)`, nil, &between)
-	if err != nil {
-		return s, err
-	}
-	s.Complete -= between
-	if err := tx.row(`SELECT COUNT(DISTINCT record) FROM missing_content`, nil, &s.Incomplete); err != nil {
+	if s.Waiting, err = tx.WaitingTotal(); err != nil {
 		return s, err
 	}
 	// Keys ascend in the order of acceptance, within each log too.

@@ -6,8 +6,8 @@
 // # Several processes
 //
 // On MySQL several processes work on one database. A log's row is the lock of
-// that log: whoever changes its records, its releases or what they wait for has
-// read the row in the same [DB.Update] before ([Tx.Log], [Tx.LogByID],
+// that log: whoever changes its records, its releases or what waits beside it has
+// read the row in the same [DB.Update] before ([Tx.Log], [Tx.Logs],
 // [Tx.Sequenced]), and with that has the log alone until the transaction ends.
 // Updates run at READ COMMITTED, so what is read of the log behind that is what
 // was committed by whoever had it before; what was read of it earlier may be
@@ -31,13 +31,12 @@ var ErrNotFound = errors.New("not found in the registry's database")
 type DB struct {
 	writes, reads pool
 	dialect       dialect
-	group         group
 	reserved      *DB // nil: there is no other
 }
 
-// Reserved returns the same database over connections of its own, few of them:
-// for the one who serves all the others and is not to stand behind them when
-// there are many. It ends with db and is not to be closed.
+// Reserved returns the same database over a few connections of its own: for work
+// that is not to wait for connections while many readers have them. It ends with
+// db and is not to be closed.
 func (db *DB) Reserved() *DB {
 	if db.reserved == nil {
 		return db
@@ -58,6 +57,8 @@ type dialect struct {
 	// name. Without, MySQL reads a small table from end to end, and waits for
 	// every row in it that somebody else has locked.
 	index func(name string) string
+	// insertIgnore begins an INSERT that does nothing if the row is there.
+	insertIgnore string
 	// deleteKeys is a statement that deletes the rows with n keys from a table,
 	// for the same reason without a look at others.
 	deleteKeys func(table, key string, n int) string
@@ -115,12 +116,8 @@ type Tx struct {
 	dialect dialect
 	text    bool     // statements are sent as text, not prepared
 	unknown []string // statements that were not prepared on the pool yet
-	later   later    // rows to insert before the end
-	// Of a group whose logs are known beforehand; nil otherwise.
-	expected expected
-	keys     map[int64]int64 // of rows inserted later, as said before, to those in the database
-	step     int64           // between the keys of rows that one statement inserts; 0 before it is asked for
-	failed   error           // the first statement's that failed: no more are run, and nothing is committed
+	step    int64    // between the keys of rows that one statement inserts; 0 before it is asked for
+	failed  error    // the first statement's that failed: no more are run, and nothing is committed
 }
 
 // statement is a prepared statement, or one that is sent as text with its
@@ -180,13 +177,6 @@ func (tx *Tx) fail(query string, err error) error {
 
 // exec runs a statement and returns how many rows it changed and the id it gave.
 func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
-	if err := tx.settle(args); err != nil {
-		return nil, err
-	}
-	return tx.execSettled(query, args...)
-}
-
-func (tx *Tx) execSettled(query string, args ...any) (sql.Result, error) {
 	s, err := tx.stmt(query)
 	if err != nil {
 		return nil, err
@@ -200,10 +190,15 @@ func (tx *Tx) execSettled(query string, args ...any) (sql.Result, error) {
 
 // row reads the only row of a query into dest; [ErrNotFound] if there is none.
 func (tx *Tx) row(query string, args []any, dest ...any) error {
+	return tx.rowInto(query, args, func(row scanner) error { return row.Scan(dest...) })
+}
+
+// rowInto calls scan for the only row of a query; [ErrNotFound] if there is none.
+func (tx *Tx) rowInto(query string, args []any, scan func(scanner) error) error {
 	found := false
 	err := tx.rows(query, args, func(rows *sql.Rows) error {
 		found = true
-		return rows.Scan(dest...)
+		return scan(rows)
 	})
 	if err == nil && !found {
 		return ErrNotFound
@@ -213,9 +208,6 @@ func (tx *Tx) row(query string, args []any, dest ...any) error {
 
 // rows calls scan for each row of a query.
 func (tx *Tx) rows(query string, args []any, scan func(*sql.Rows) error) error {
-	if err := tx.settle(args); err != nil {
-		return err
-	}
 	s, err := tx.stmt(query)
 	if err != nil {
 		return err
@@ -245,6 +237,25 @@ func batches[T any](tx *Tx, items []T, f func([]T) error) error {
 		if err := f(batch); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// sizedBatches is [batches] for items of some size: those of a batch have at most
+// maxStatementBytes together, or there is one.
+func sizedBatches[T any](tx *Tx, items []T, size func(T) int, f func([]T) error) error {
+	for len(items) > 0 {
+		n, bytes := 0, 0
+		for n < len(items) && n < tx.dialect.batch {
+			if bytes += size(items[n]); n > 0 && bytes > maxStatementBytes {
+				break
+			}
+			n++
+		}
+		if err := batches(tx, items[:n], f); err != nil {
+			return err
+		}
+		items = items[n:]
 	}
 	return nil
 }

@@ -80,9 +80,7 @@ func (db *DB) try(ctx context.Context, p pool, f func(*Tx) error) (undone, err e
 	}
 	defer sqlTx.Rollback()
 	tx := &Tx{pool: p, tx: sqlTx, dialect: db.dialect}
-	if err = f(tx); err == nil {
-		err = tx.flush()
-	}
+	err = f(tx)
 	if tx.failed != nil && err == nil {
 		err = tx.failed
 	}

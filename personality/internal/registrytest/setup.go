@@ -179,7 +179,12 @@ func Yank(version string) protocol.PackageEntry {
 	return protocol.PackageEntry{Type: protocol.EntryYank, Version: version}
 }
 
-// sign makes a record behind the head as this author knows it.
+// Grant gives a key the permission to yank.
+func Grant(key protocol.PrivateKey) protocol.PackageEntry {
+	return protocol.PackageEntry{Type: protocol.EntryGrantFlat, Key: key.Public(), Permissions: []protocol.PackagePermission{protocol.PermissionYank}}
+}
+
+// Sign makes a record behind the head as this author knows it.
 func (a *Author) Sign(key protocol.PrivateKey, entries ...protocol.PackageEntry) protocol.Envelope {
 	a.Time = a.Time.Add(time.Millisecond)
 	record := protocol.PackageRecord{Prev: a.Head, Time: protocol.TimeOf(a.Time), Entries: entries}

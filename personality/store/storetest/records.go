@@ -3,9 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -13,24 +11,32 @@ import (
 
 func testLogs(t *testing.T, db *store.DB) {
 	log, _ := newLog(t, db, "a:b", 2)
+	other, _ := newLog(t, db, "c:d", 1)
 	update(t, db, func(tx *store.Tx) error {
 		_, err := tx.Log(hash("other"))
 		notFound(t, "unknown log", err)
 		got, err := tx.Log(log.LogID)
 		equal(t, "log", got, log)
-		byID, err2 := tx.LogByID(log.ID)
-		equal(t, "log by key", byID, log)
-		log.Length, log.State = 7, []byte("after")
-		return errors.Join(err, err2, tx.UpdateLog(log))
+		both, err2 := tx.Logs([]protocol.Hash{other.LogID, hash("other"), log.LogID, other.LogID})
+		equal(t, "logs that are there", len(both), 2)
+		equal(t, "one of several", *both[other.LogID], other)
+		log.Length, log.State, log.Waiting = 7, []byte("after"), 3
+		other.Length, other.State = 8, []byte{}
+		return errors.Join(err, err2, tx.Apply(&store.Changes{Logs: []*store.Log{&log, &other}}))
 	})
 	view(t, db, func(tx *store.Tx) error {
-		got, err := tx.Log(log.LogID)
-		equal(t, "updated log", got, log)
+		for _, want := range []store.Log{log, other} {
+			got, err := tx.Log(want.LogID)
+			equal(t, "updated log", got, want)
+			if err != nil {
+				return err
+			}
+		}
 		_, missing := tx.PublishedName(log.LogID)
 		notFound(t, "name of an unpublished log", missing)
 		_, missing = tx.Meta("x")
 		notFound(t, "unset meta", missing)
-		return err
+		return nil
 	})
 	update(t, db, func(tx *store.Tx) error { return tx.SetMeta("x", []byte{1}) })
 	view(t, db, func(tx *store.Tx) error {
@@ -38,45 +44,53 @@ func testLogs(t *testing.T, db *store.DB) {
 		equal(t, "meta", got, []byte{1})
 		return err
 	})
-	if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.InsertLog(&store.Log{LogID: log.LogID, State: []byte{}}) }); err == nil {
+	again := &store.Log{LogID: log.LogID, State: []byte{}}
+	if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.Apply(&store.Changes{Logs: []*store.Log{again}}) }); err == nil {
 		t.Error("a log id was stored twice")
 	}
 }
 
 func testReleases(t *testing.T, db *store.DB) {
 	log, _ := newLog(t, db, "a:b", 4)
+	x, y := hash("x"), hash("y")
 	update(t, db, func(tx *store.Tx) error {
-		return errors.Join(
-			tx.InsertRelease(log.ID, store.Release{Version: "1.0.0", Content: "c1", Released: 0}),
-			tx.InsertRelease(log.ID, store.Release{Version: "1.0.0+B", Content: "c2", Released: 1}),
-			tx.InsertRelease(log.ID, store.Release{Version: "1.0.0+b", Content: "c3", Released: 2}), // versions differ by case
-			tx.Yank(log.ID, "1.0.0", 1), tx.Yank(log.ID, "1.0.0+B", 3))
-	})
-	one, three := uint64(1), uint64(3)
-	expect := func(version string, want store.Release) {
-		t.Helper()
-		view(t, db, func(tx *store.Tx) error {
-			got, err := tx.Release(log.ID, version)
-			if err == nil && ((got.Yanked == nil) != (want.Yanked == nil) || got.Yanked != nil && *got.Yanked != *want.Yanked) {
-				t.Errorf("%s: yanked %v, want %v", version, got.Yanked, want.Yanked)
-			}
-			got.Yanked, want.Yanked = nil, nil
-			equal(t, version, got, want)
-			return err
+		return tx.Apply(&store.Changes{
+			Releases: []store.NewRelease{
+				{Log: &log, Version: "1.0.0", Content: x.String(), Released: 0},
+				{Log: &log, Version: "1.0.0+B", Content: y.String(), Released: 1},
+				{Log: &log, Version: "1.0.0+b", Content: x.String(), Released: 2}, // versions differ by case
+			},
+			Yanks: []store.NewYank{{Log: &log, Version: "1.0.0", Yanked: 1}, {Log: &log, Version: "1.0.0+B", Yanked: 3}},
 		})
-	}
-	expect("1.0.0", store.Release{Version: "1.0.0", Content: "c1", Yanked: &one})
-	expect("1.0.0+B", store.Release{Version: "1.0.0+B", Content: "c2", Released: 1, Yanked: &three})
-	update(t, db, func(tx *store.Tx) error { return tx.UndoReleases(log.ID, 2) })
-	expect("1.0.0", store.Release{Version: "1.0.0", Content: "c1", Yanked: &one})
-	expect("1.0.0+B", store.Release{Version: "1.0.0+B", Content: "c2", Released: 1})
-	view(t, db, func(tx *store.Tx) error {
-		_, err := tx.Release(log.ID, "1.0.0+b")
-		notFound(t, "undone release", err)
-		_, err = tx.Release(log.ID+1, "1.0.0")
-		notFound(t, "release of another log", err)
-		return nil
 	})
+	key := func(version string) store.ReleaseKey { return store.ReleaseKey{Log: log.ID, Version: version} }
+	one, three := uint64(1), uint64(3)
+	view(t, db, func(tx *store.Tx) error {
+		got, err := tx.Releases([]store.ReleaseKey{key("1.0.0"), key("2.0.0"), key("1.0.0+B"), key("1.0.0+b"), {Log: log.ID + 1, Version: "1.0.0"}})
+		byVersion := map[string]store.Release{}
+		for _, r := range got {
+			byVersion[r.Version] = r
+		}
+		equal(t, "releases found", len(got), 3)
+		for _, want := range []store.Release{
+			{ReleaseKey: key("1.0.0"), Content: x.String(), Yanked: &one},
+			{ReleaseKey: key("1.0.0+B"), Content: y.String(), Released: 1, Yanked: &three},
+			{ReleaseKey: key("1.0.0+b"), Content: x.String(), Released: 2},
+		} {
+			r := byVersion[want.Version]
+			if (r.Yanked == nil) != (want.Yanked == nil) || r.Yanked != nil && *r.Yanked != *want.Yanked {
+				t.Errorf("%s: yanked %v, want %v", want.Version, r.Yanked, want.Yanked)
+			}
+			r.Yanked, want.Yanked = nil, nil
+			equal(t, want.Version, r, want)
+		}
+		return err
+	})
+	if err := db.Update(context.Background(), func(tx *store.Tx) error {
+		return tx.Apply(&store.Changes{Releases: []store.NewRelease{{Log: &log, Version: "1.0.0"}}})
+	}); err == nil {
+		t.Error("a version was stored twice")
+	}
 }
 
 func testRecords(t *testing.T, db *store.DB) {
@@ -101,63 +115,57 @@ func testRecords(t *testing.T, db *store.DB) {
 		notFound(t, "position behind the end", err)
 		return nil
 	})
-	update(t, db, func(tx *store.Tx) error {
-		return errors.Join(tx.RejectRecord(records[2].ID, "why"), tx.SetState(records[1].ID, store.Sourcing))
-	})
-	view(t, db, func(tx *store.Tx) error {
-		got, err := tx.RecordByID(records[2].ID)
-		if got.Position != nil || got.StateBefore != nil || got.State != store.Rejected || got.Reason != "why" {
-			t.Errorf("rejected record: %+v", got)
-		}
-		from, err2 := tx.RecordsFrom(log.ID, 1)
-		if len(from) != 1 || from[0].ID != records[1].ID || from[0].State != store.Sourcing {
-			t.Errorf("records from position 1: %+v", from)
-		}
-		return errors.Join(err, err2)
-	})
-	twice := records[0]
-	twice.Position = nil
-	if err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.InsertRecord(&twice) }); err == nil {
+	twice := &store.RecordChange{Log: &log, RecordID: records[0].RecordID, State: store.Processing, Position: 9, At: records[0].AcceptedAt, Envelope: []byte{1}}
+	insert := func(tx *store.Tx) error {
+		twice.ID = 0
+		return tx.Apply(&store.Changes{Records: []*store.RecordChange{twice}})
+	}
+	if err := db.Update(context.Background(), insert); err == nil {
 		t.Error("a record was stored twice in one log")
 	}
 	other, _ := newLog(t, db, "c:d", 0)
-	twice.Log = other.ID
-	update(t, db, func(tx *store.Tx) error { return tx.InsertRecord(&twice) })
+	twice.Log = &other
+	update(t, db, insert)
+	view(t, db, func(tx *store.Tx) error {
+		refs, err := tx.RecordsWithIDs([]protocol.Hash{records[0].RecordID, hash("none")})
+		equal(t, "records with an id", refs, []store.RecordRef{
+			{ID: records[0].ID, Log: log.ID, RecordID: records[0].RecordID, State: store.Processing},
+			{ID: twice.ID, Log: other.ID, RecordID: records[0].RecordID, State: store.Processing},
+		})
+		at, err2 := tx.RecordsAt([]store.Place{{Log: log.ID, Position: 2}, {Log: log.ID, Position: 7}})
+		equal(t, "records at places", at, []store.RecordRef{{ID: records[2].ID, Log: log.ID, RecordID: records[2].RecordID, State: store.Processing}})
+		return errors.Join(err, err2)
+	})
 }
 
-func testContent(t *testing.T, db *store.DB) {
-	_, records := newLog(t, db, "a:b", 3)
-	x, y := hash("x"), hash("y")
+// testChanges writes more of everything than a statement of any backend takes:
+// each row belongs to the right log and record.
+func testChanges(t *testing.T, db *store.DB) {
+	const logs = 430
+	var changes store.Changes
 	update(t, db, func(tx *store.Tx) error {
-		return errors.Join(tx.AddMissing(records[0].ID, x), tx.AddMissing(records[0].ID, y), tx.AddMissing(records[1].ID, x))
+		changes = store.Changes{}
+		for l := range logs {
+			addLog(&changes, l)
+		}
+		return tx.Apply(&changes)
 	})
-	update(t, db, func(tx *store.Tx) error {
-		missing, err := tx.Missing(records[0].ID)
-		if len(missing) != 2 || !slices.Contains(missing, x) || !slices.Contains(missing, y) {
-			t.Errorf("missing: %v", missing)
-		}
-		waiting, err2 := tx.WaitingFor(x)
-		if len(waiting) != 2 || waiting[0].ID != records[0].ID || waiting[1].ID != records[1].ID {
-			t.Errorf("waiting for x: %+v", waiting)
-		}
-		late, err3 := tx.SourcingSince(time.Unix(1001, 0), 10)
-		if len(late) != 1 || late[0].ID != records[0].ID {
-			t.Errorf("waiting since before 1001: %+v", late)
-		}
-		return errors.Join(err, err2, err3, tx.ContentArrived(records[0].ID, x))
-	})
-	update(t, db, func(tx *store.Tx) error {
-		missing, err := tx.Missing(records[0].ID)
-		equal(t, "missing after x arrived", missing, []protocol.Hash{y})
-		waiting, err2 := tx.WaitingFor(x)
-		if len(waiting) != 1 || waiting[0].ID != records[1].ID {
-			t.Errorf("waiting for x after it arrived for one: %+v", waiting)
-		}
-		return errors.Join(err, err2, tx.ForgetMissing(records[0].ID))
-	})
+	for l, log := range changes.Logs {
+		view(t, db, func(tx *store.Tx) error {
+			got, err := tx.Log(log.LogID)
+			equal(t, "log", got, *log)
+			first, err2 := tx.RecordAt(log.ID, 0)
+			equal(t, "first record", first.Envelope, changes.Records[2*l].Envelope)
+			waiting, err3 := tx.WaitingIn([]int64{log.ID})
+			equal(t, "waiting", len(waiting), 1)
+			missing, err4 := tx.Missing(waiting[0].ID)
+			equal(t, "missing", missing, []protocol.Hash{hash(log.Name)})
+			return errors.Join(err, err2, err3, err4)
+		})
+	}
 	view(t, db, func(tx *store.Tx) error {
-		waiting, err := tx.WaitingFor(y)
-		equal(t, "waiting for y", len(waiting), 0)
+		ready, err := tx.Ready(2 * logs)
+		equal(t, "ready", len(ready), logs)
 		return err
 	})
 }

@@ -21,6 +21,8 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		"logs":         testLogs,
 		"releases":     testReleases,
 		"records":      testRecords,
+		"waiting":      testWaiting,
+		"rejected":     testRejected,
 		"content":      testContent,
 		"sequencing":   testSequencing,
 		"queue":        testQueue,
@@ -30,7 +32,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		"tiles":        testTiles,
 		"transactions": testTransactions,
 		"failures":     testFailures,
-		"grouping":     testGrouping,
+		"changes":      testChanges,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, 1)[0]) })
 	}
@@ -42,8 +44,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 		"waits for accepting":           testWaitsForAccepting,
 		"publishing waits for no other": testPublishingWaitsForNoOther,
 		"publishing beside":             testPublishingBeside,
-		"grouping in processes":         testGroupingInProcesses,
-		"grouping by log":               testGroupingByLog,
+		"many logs at once":             testManyLogs,
 		"two integrations":              testTwoIntegrations,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, 3)) })
@@ -81,26 +82,60 @@ func notFound(t *testing.T, what string, err error) {
 	}
 }
 
-// newLog stores a log with some accepted, complete records.
+// newLog stores a log with some accepted, complete records, none of them ready.
 func newLog(t *testing.T, db *store.DB, name string, length int) (store.Log, []store.Record) {
 	t.Helper()
-	log := store.Log{LogID: hash(name), Name: name, Length: uint64(length), State: []byte("state")}
+	log := &store.Log{LogID: hash(name), Name: name, Length: uint64(length), State: []byte("state")}
 	records := make([]store.Record, length)
 	update(t, db, func(tx *store.Tx) error {
-		if err := tx.InsertLog(&log); err != nil {
+		fresh := *log
+		log = &fresh
+		changes := store.Changes{Logs: []*store.Log{log}}
+		for i := range length {
+			changes.Records = append(changes.Records, &store.RecordChange{
+				Log: log, RecordID: hash(fmt.Sprint(name, i)), State: store.Processing, Position: uint64(i),
+				At: time.Unix(1000+int64(i), 0), Envelope: []byte(fmt.Sprint("envelope ", name, i)),
+			})
+		}
+		if err := tx.Apply(&changes); err != nil {
 			return err
 		}
-		for i := range records {
-			position := uint64(i)
-			records[i] = store.Record{
-				Log: log.ID, RecordID: hash(fmt.Sprint(name, i)), Position: &position, State: store.Processing,
-				AcceptedAt: time.Unix(1000+int64(i), 0), Envelope: []byte(fmt.Sprint("envelope ", name, i)), StateBefore: []byte{byte(i)},
-			}
-			if err := tx.InsertRecord(&records[i]); err != nil {
-				return err
-			}
+		for i, c := range changes.Records {
+			records[i] = store.Record{ID: c.ID, Log: log.ID, RecordID: c.RecordID, Position: &c.Position, State: c.State, AcceptedAt: c.At, Envelope: c.Envelope}
 		}
 		return nil
 	})
-	return log, records
+	return *log, records
+}
+
+// accept stores one more complete record of a log, and makes it ready if the one
+// before it is published.
+func accept(tx *store.Tx, name string) error {
+	log, err := lockLog(tx, name)
+	if err != nil {
+		return err
+	}
+	ready := log.Length == 0
+	if !ready {
+		before, err := tx.RecordsAt([]store.Place{{Log: log.ID, Position: log.Length - 1}})
+		if err != nil {
+			return err
+		}
+		ready = before[0].State == store.Published
+	}
+	record := &store.RecordChange{
+		Log: log, RecordID: hash(fmt.Sprint(name, log.Length)), State: store.Processing, Position: log.Length, Ready: ready,
+		At: time.Unix(1, 0), Envelope: []byte{1},
+	}
+	log.Length++
+	return tx.Apply(&store.Changes{Logs: []*store.Log{log}, Records: []*store.RecordChange{record}})
+}
+
+// lockLog returns a log, or a new one if it is not there.
+func lockLog(tx *store.Tx, name string) (*store.Log, error) {
+	logs, err := tx.Logs([]protocol.Hash{hash(name)})
+	if log := logs[hash(name)]; log != nil {
+		return log, err
+	}
+	return &store.Log{LogID: hash(name), Name: name, State: []byte{1}}, err
 }

@@ -3,8 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -56,54 +54,6 @@ func testFailures(t *testing.T, db *store.DB) {
 		for _, name := range []string{"before", "after"} {
 			_, err := tx.Meta(name)
 			notFound(t, name, err)
-		}
-		return nil
-	})
-}
-
-func testGrouping(t *testing.T, db *store.DB) {
-	const callers = 64
-	boom := errors.New("boom")
-	var wg sync.WaitGroup
-	errs := make([]error, callers)
-	for i := range callers {
-		wg.Go(func() {
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			if i%16 == 2 {
-				cancel()
-			}
-			errs[i] = db.UpdateGrouped(ctx, func(tx *store.Tx) error {
-				if err := tx.SetMeta(fmt.Sprint("caller ", i), []byte{1}); err != nil {
-					return err
-				}
-				if i%16 == 1 {
-					return boom
-				}
-				return nil
-			})
-		})
-	}
-	wg.Wait()
-	view(t, db, func(tx *store.Tx) error {
-		for i, err := range errs {
-			_, missing := tx.Meta(fmt.Sprint("caller ", i))
-			switch i % 16 {
-			case 1:
-				if !errors.Is(err, boom) {
-					t.Errorf("caller %d: %v, want its own error", i, err)
-				}
-				notFound(t, "what a failing caller wrote", missing)
-			case 2:
-				if !errors.Is(err, context.Canceled) {
-					t.Errorf("caller %d: %v, want that it was cancelled", i, err)
-				}
-				notFound(t, "what a cancelled caller wrote", missing)
-			default:
-				if err = errors.Join(err, missing); err != nil {
-					t.Errorf("caller %d: %v", i, err)
-				}
-			}
 		}
 		return nil
 	})

@@ -1,0 +1,151 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+const (
+	endEach    = time.Minute // look for records whose content does not come
+	arriveEach = time.Second // look for content that another process has taken
+	retryAfter = 500 * time.Millisecond
+	// forgetAfter is how long a rejected record can be asked for.
+	forgetAfter = 24 * time.Hour
+	// endedAtOnce is how many waiting records are dealt with at a time, so that
+	// others get their turns between.
+	endedAtOnce = 256
+)
+
+// Run does what has to be done between requests, until ctx ends. Every process
+// may do it.
+func (a *Admission) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { a.repeat(ctx, "rejecting records whose content did not come", nil, a.endInactive) })
+	work.Go(func() { a.repeat(ctx, "completing records whose content has come", a.arrived, a.completeArrived) })
+	work.Go(func() { a.repeat(ctx, "forgetting rejected records", nil, a.forgetRejected) })
+	work.Go(func() { a.repeat(ctx, "counting the queue", nil, a.count) })
+	work.Wait()
+}
+
+// repeat takes steps until ctx ends. A step returns how long to wait for the next
+// unless somebody nudges.
+func (a *Admission) repeat(ctx context.Context, what string, nudged <-chan struct{}, step func(context.Context) (time.Duration, error)) {
+	for ctx.Err() == nil {
+		wait, err := step(ctx)
+		if err != nil && ctx.Err() == nil {
+			a.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
+			wait = retryAfter
+		}
+		if wait > 0 {
+			wake.Sleep(ctx, wait, nudged)
+		}
+	}
+}
+
+// endInactive rejects records of whose content nothing came for a while.
+func (a *Admission) endInactive(ctx context.Context) (time.Duration, error) {
+	before := a.options.Now().Add(-a.options.UploadTimeout)
+	var late []store.WaitingPlace
+	err := a.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+		late, err = tx.InactiveSince(before, endedAtOnce)
+		return err
+	})
+	if err != nil || len(late) == 0 {
+		return endEach, err
+	}
+	reason := fmt.Sprintf("its content was not uploaded within %v", a.options.UploadTimeout.Round(time.Second))
+	return 0, a.doEach(ctx, late, func(l *openLog, record int64) error {
+		// One whose content comes in the last moment is left alone.
+		if w := l.findKey(record); w != nil && w.change.Missing > 0 && w.activeAt.Before(before) {
+			l.reject(w, reason)
+		}
+		return nil
+	})
+}
+
+// completeArrived completes records that waited for a content that came for
+// another one.
+func (a *Admission) completeArrived(ctx context.Context) (time.Duration, error) {
+	var digest protocol.Hash
+	var waiting []store.WaitingPlace
+	err := a.options.Store.View(ctx, func(tx *store.Tx) error {
+		digests, err := tx.Arrived(1)
+		if err != nil || len(digests) == 0 {
+			waiting = nil
+			return err
+		}
+		digest = digests[0]
+		waiting, err = tx.WaitingFor(digest, endedAtOnce)
+		return err
+	})
+	if err != nil || digest == (protocol.Hash{}) {
+		return arriveEach, err
+	}
+	if len(waiting) == 0 {
+		return 0, a.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ForgetArrived(digest) })
+	}
+	return 0, a.doEach(ctx, waiting, func(l *openLog, record int64) error { return l.contentArrived(record, digest) })
+}
+
+// doEach does something to each of some waiting records.
+func (a *Admission) doEach(ctx context.Context, places []store.WaitingPlace, f func(l *openLog, record int64) error) error {
+	errs := make([]error, len(places))
+	var all sync.WaitGroup
+	for i, p := range places {
+		all.Go(func() {
+			errs[i] = a.do(ctx, &task{logID: p.LogID, run: func(l *openLog) error { return f(l, p.Record) }})
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetRejected deletes records that were rejected long ago: what nobody
+// published must not fill the database.
+func (a *Admission) forgetRejected(ctx context.Context) (time.Duration, error) {
+	before := a.options.Now().Add(-forgetAfter)
+	var old []store.RejectedPlace
+	err := a.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+		old, err = tx.RejectedBefore(before, endedAtOnce)
+		return err
+	})
+	if err != nil {
+		return endEach, err
+	}
+	err = a.options.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.ForgetRefused(before); err != nil {
+			return err
+		}
+		ids := make([]protocol.Hash, len(old))
+		for i, p := range old {
+			ids[i] = p.LogID
+		}
+		logs, err := tx.Logs(ids)
+		if err != nil {
+			return err
+		}
+		for _, p := range old {
+			if log := logs[p.LogID]; log != nil {
+				if err := tx.ForgetRejected(p.Record, *log); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if len(old) == endedAtOnce {
+		return 0, err
+	}
+	return endEach, err
+}

@@ -1,0 +1,16 @@
+package store
+
+// Meta returns a small fact about this database; [ErrNotFound] if it is not set.
+func (tx *Tx) Meta(name string) ([]byte, error) {
+	var value []byte
+	err := tx.row(`SELECT value FROM meta WHERE name = ?`, []any{name}, &value)
+	return value, err
+}
+
+// SetMeta stores a fact that was not stored before. If two processes do so at
+// the same time, the second one's transaction is undone and, being run again,
+// finds it.
+func (tx *Tx) SetMeta(name string, value []byte) error {
+	_, err := tx.exec(`INSERT INTO meta (name, value) VALUES (?, ?)`, name, value)
+	return err
+}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/protoread"
 )
 
 // A log's stored state is a protobuf message of our own, because it is read and
@@ -98,28 +100,28 @@ func appendUint(b []byte, field protowire.Number, v uint64) []byte {
 }
 
 func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
-	r := newProtoReader(state)
-	for !r.done() {
-		f, err := r.next()
+	r := protoread.New(state)
+	for !r.Done() {
+		f, err := r.Next()
 		if err != nil {
 			return err
 		}
-		switch f.number {
+		switch f.Number {
 		case stateHead:
-			if len(f.bytes) != HashSize {
-				return fmt.Errorf("head has %d bytes, want %d", len(f.bytes), HashSize)
+			if len(f.Bytes) != HashSize {
+				return fmt.Errorf("head has %d bytes, want %d", len(f.Bytes), HashSize)
 			}
-			k.head, k.hasHead = Hash(f.bytes), true
+			k.head, k.hasHead = Hash(f.Bytes), true
 		case stateSeconds:
-			k.headTime.Seconds = int64(f.varint)
+			k.headTime.Seconds = int64(f.Varint)
 		case stateNanos:
-			k.headTime.Nanos = int32(f.varint)
+			k.headTime.Nanos = int32(f.Varint)
 		case stateInitialized:
-			k.initialized = protowire.DecodeBool(f.varint)
+			k.initialized = protowire.DecodeBool(f.Varint)
 		case stateHolders:
-			err = k.readHolder(f.bytes, all)
+			err = k.readHolder(f.Bytes, all)
 		case stateKeys:
-			err = k.readKey(f.bytes)
+			err = k.readKey(f.Bytes)
 		}
 		if err != nil {
 			return err
@@ -130,7 +132,7 @@ func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
 
 func (k *keyring[P]) readHolder(message []byte, all []P) error {
 	var e wireEntry
-	if err := e.mergeMember(newProtoReader(message), permissionsSecond); err != nil {
+	if err := e.mergeMember(protoread.New(message), permissionsSecond); err != nil {
 		return err
 	}
 	permissions, err := permissionsOf(all, e.permissions)
@@ -151,20 +153,20 @@ func (k *keyring[P]) readHolder(message []byte, all []P) error {
 func (k *keyring[P]) readKey(message []byte) error {
 	var id KeyID
 	var key PublicKey
-	r := newProtoReader(message)
-	for !r.done() {
-		f, err := r.next()
+	r := protoread.New(message)
+	for !r.Done() {
+		f, err := r.Next()
 		if err != nil {
 			return err
 		}
-		switch f.number {
+		switch f.Number {
 		case 1:
-			id = KeyID(f.bytes)
+			id = KeyID(f.Bytes)
 		case 2:
-			if len(f.bytes) != compressedSize || !slices.Contains([]byte{tagEven, tagOdd}, f.bytes[0]) {
+			if len(f.Bytes) != compressedSize || !slices.Contains([]byte{tagEven, tagOdd}, f.Bytes[0]) {
 				return errors.New("a key is not a compressed point")
 			}
-			key.point = [compressedSize]byte(f.bytes)
+			key.point = [compressedSize]byte(f.Bytes)
 		}
 	}
 	if key.IsZero() {

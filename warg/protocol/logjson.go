@@ -41,6 +41,7 @@ func (l *OperatorLog) MarshalJSON() ([]byte, error) {
 }
 
 func (k *keyring[P]) appendHeadAndPermissions(b []byte) ([]byte, error) {
+	k.decode()
 	if k.initialized {
 		b = appendMember(b, "algorithm", hashAlgorithm)
 	}

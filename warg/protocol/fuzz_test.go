@@ -48,6 +48,8 @@ func FuzzDecodePackageRecord(f *testing.F) {
 	addHex(f, "envelopes.json", "decode_content", "content_hex")
 	addHex(f, "envelopes.json", "package_record", "content_hex")
 	f.Fuzz(func(t *testing.T, content []byte) {
+		signed, err := ParsePackageEnvelope(Envelope{Content: content})
+		checkOpened(t, Envelope{Content: content}, signed, err)
 		r, err := DecodePackageRecord(content)
 		if err != nil {
 			return

@@ -76,7 +76,7 @@ func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
 	var last uint32
 	r := protoread.New(state)
 	for !r.Done() {
-		encoded := r.Rest()
+		before := len(r.Rest())
 		f, err := r.Next()
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
 		}
 		last = f.Number
 		if isList {
-			err = stored.add(f, encoded[:len(encoded)-len(r.Rest())])
+			err = stored.add(f, before-len(r.Rest()))
 		} else {
 			err = k.setStateField(f)
 		}
@@ -96,6 +96,7 @@ func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
 		}
 	}
 	if stored.holders.n+stored.keys.n > 0 {
+		stored.from(state)
 		k.stored = &stored
 	}
 	return nil

@@ -19,7 +19,10 @@ type wireRecord struct {
 	hasTime bool
 	seconds int64
 	nanos   int32
-	entries []wireEntry
+	keep    int         // how many entries to keep; those behind are read all the same
+	entries []wireEntry // those that are kept
+	count   int         // of all entries
+	passing wireEntry   // the newest that is not kept
 }
 
 // wireEntry is an entry's oneof: field says which member is set, 0 none.
@@ -56,9 +59,10 @@ const (
 
 // decodeWireRecord reads the whole message before anything in it is looked at,
 // as the reference does: damage anywhere is reported before bad values. Fields
-// that stand twice follow proto3: scalars are replaced, messages merged.
-func decodeWireRecord(content []byte, shapes *entryShapes) (wireRecord, error) {
-	var rec wireRecord
+// that stand twice follow proto3: scalars are replaced, messages merged. All
+// entries are read and counted, the first keep of them are kept.
+func decodeWireRecord(content []byte, shapes *entryShapes, keep int) (wireRecord, error) {
+	rec := wireRecord{keep: keep}
 	r := protoread.New(content)
 	for !r.Done() {
 		f, err := r.Next()
@@ -87,11 +91,21 @@ func (rec *wireRecord) setField(r *protoread.Reader, f protoread.Field, shapes *
 		}
 	case recordEntries:
 		if err = f.Want(protowire.BytesType); err == nil {
-			rec.entries = append(rec.entries, wireEntry{})
-			err = rec.entries[len(rec.entries)-1].merge(r.Nested(f.Bytes), shapes)
+			err = rec.nextEntry().merge(r.Nested(f.Bytes), shapes)
 		}
 	}
 	return err
+}
+
+// nextEntry returns where to read the next entry.
+func (rec *wireRecord) nextEntry() *wireEntry {
+	rec.count++
+	if rec.count > rec.keep {
+		rec.passing = wireEntry{permissions: rec.passing.permissions[:0]}
+		return &rec.passing
+	}
+	rec.entries = append(rec.entries, wireEntry{})
+	return &rec.entries[rec.count-1]
 }
 
 func (rec *wireRecord) mergeTime(r protoread.Reader) error {
@@ -126,7 +140,7 @@ func (e *wireEntry) merge(r protoread.Reader, shapes *entryShapes) error {
 			return fmt.Errorf("entry: %w", err)
 		}
 		if e.field != f.Number { // another member of the oneof replaces this one
-			*e = wireEntry{field: f.Number}
+			*e = wireEntry{field: f.Number, permissions: e.permissions[:0]}
 		}
 		if err := e.mergeMember(r.Nested(f.Bytes), shapes[f.Number]); err != nil {
 			return fmt.Errorf("entry: %w", err)

@@ -41,5 +41,14 @@ func BenchmarkStateOfManyKeys(b *testing.B) {
 				}
 			}
 		})
+		last := log.keys.keys[n-1]
+		b.Run(fmt.Sprintf("find one of %d keys", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok, err := StateKey(state, last); !ok || err != nil {
+					b.Fatal(ok, err)
+				}
+			}
+		})
 	}
 }

@@ -18,41 +18,44 @@ type storedKeys[P ~string] struct {
 	lookups       int // searches so far
 }
 
-// add adds a field of either list, whose tag and all are in encoded.
-func (s *storedKeys[P]) add(f protoread.Field, encoded []byte) error {
+// add counts a field of either list, which takes size bytes with its tag.
+func (s *storedKeys[P]) add(f protoread.Field, size int) error {
 	member, err := f.Message()
 	if err != nil {
 		return err
 	}
 	if f.Number == stateHolders {
-		s.holders = s.holders.with(encoded)
+		s.holders.n++
+		s.holders.size += size
 		_, _, err = parseHolder(member, s.all)
 	} else {
-		s.keys = s.keys.with(encoded)
+		s.keys.n++
+		s.keys.size += size
 		_, _, err = parseKey(member)
 	}
 	return err
 }
 
-// storedList is the fields of one list, back to back, n of them. All have been
-// parsed once without error.
+// from takes the lists, both of which are counted, off the end of the state.
+func (s *storedKeys[P]) from(state []byte) {
+	state, s.keys.fields = cutEnd(state, s.keys.size)
+	_, s.holders.fields = cutEnd(state, s.holders.size)
+}
+
+func cutEnd(b []byte, n int) (rest, end []byte) {
+	return b[:len(b)-n], b[len(b)-n:]
+}
+
+// storedList is the fields of one list, back to back, n of them in size bytes.
+// All have been parsed once without error.
 type storedList struct {
-	fields []byte
-	n      int
+	fields  []byte
+	n, size int
 }
 
 // maxLookups is how often lists are searched before they are decoded. Decoding,
 // mostly the making of the indexes, costs about as much as that many searches.
 const maxLookups = 16
-
-// with returns the list with one field more, which must be the one that follows
-// in the state: the bytes stay where they are.
-func (l storedList) with(field []byte) storedList {
-	if l.n == 0 {
-		return storedList{field, 1}
-	}
-	return storedList{l.fields[:len(l.fields)+len(field)], l.n + 1}
-}
 
 // find returns the member with that id.
 func (l storedList) find(id KeyID) (member []byte, ok bool) {

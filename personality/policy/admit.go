@@ -17,6 +17,9 @@ const (
 	MaxVersion = 255
 	// MaxName is the longest package name in bytes.
 	MaxName = 255
+	// MaxKeys is the largest number of keys that the log of a package may know,
+	// those without permissions included: no log ever forgets a key.
+	MaxKeys = 1000
 )
 
 // lastSecond is 9999-12-31T23:59:59Z, the last that a protobuf Timestamp is
@@ -37,8 +40,10 @@ const lastSecond = 253402300799
 //   - Releases whose digest is not 32 bytes long: no content can ever match.
 //   - Times before 1970, which the official client fails to keep, so that it can
 //     no longer read the package, and beyond the year 9999.
-//   - Records that are huge, or have very many entries or very long versions: the
-//     state of a log is read and written for each record.
+//   - Records that are huge, or have very many entries or very long versions, or
+//     bring the log's keys beyond [MaxKeys]: the state of a log is read and written
+//     for each record. A log that has more keys already takes everything but new
+//     keys.
 //
 // The error is an [UnauthorizedError] for the first of these, else a
 // [RejectionError].
@@ -46,22 +51,41 @@ func Admit(log *protocol.PackageLog, rec *protocol.SignedPackageRecord) error {
 	if _, _, begun := log.Head(); begun && !holdsAny(log, rec.Envelope.KeyID) {
 		return &UnauthorizedError{fmt.Sprintf("key id `%s` holds no permission for this package", rec.Envelope.KeyID)}
 	}
-	if size := len(rec.Envelope.Content); size > MaxRecordSize {
-		return rejection("the record has %d bytes, more than %d", size, MaxRecordSize)
+	if err := checkSize(len(rec.Envelope.Content)); err != nil {
+		return err
 	}
-	switch n := len(rec.Record.Entries); {
-	case n == 0:
+	if err := checkEntryCount(len(rec.Record.Entries)); err != nil {
+		return err
+	}
+	if len(rec.Record.Entries) == 0 {
 		return rejection("the record has no entries")
-	case n > MaxEntries:
-		return rejection("the record has %d entries, more than %d", n, MaxEntries)
 	}
 	if s := rec.Record.Time.Seconds; s < 0 || s > lastSecond {
-		return rejection("the time of the record is not between the years 1970 and 9999")
+		return rejectYear()
 	}
 	for i := range rec.Record.Entries {
 		if err := admitEntry(&rec.Record.Entries[i]); err != nil {
 			return err
 		}
+	}
+	return admitKeys(log, rec.Record)
+}
+
+// admitKeys bounds the keys of a log.
+func admitKeys(log *protocol.PackageLog, rec *protocol.PackageRecord) error {
+	added := map[protocol.KeyID]bool{}
+	for i := range rec.Entries {
+		e := &rec.Entries[i]
+		if e.Type != protocol.EntryInit && e.Type != protocol.EntryGrantFlat {
+			continue
+		}
+		id := e.Key.ID()
+		if _, known := log.PublicKey(id); !known {
+			added[id] = true
+		}
+	}
+	if n := log.KeyCount() + len(added); len(added) > 0 && n > MaxKeys {
+		return rejection("the package would have %d keys, more than %d; no key is ever forgotten, not even one without permissions", n, MaxKeys)
 	}
 	return nil
 }
@@ -85,8 +109,4 @@ func admitEntry(e *protocol.PackageEntry) error {
 
 func holdsAny(log *protocol.PackageLog, id protocol.KeyID) bool {
 	return log.HasPermission(id, protocol.PermissionRelease) || log.HasPermission(id, protocol.PermissionYank)
-}
-
-func rejection(format string, args ...any) error {
-	return &RejectionError{fmt.Sprintf(format, args...)}
 }

@@ -153,3 +153,62 @@ func TestAdmitSize(t *testing.T) {
 	long := release("1.0.0+"+strings.Repeat("a", MaxRecordSize), digest)
 	(&history{t: t}).refuse((&history{t: t}).next(alice, initEntry(alice), long), &RejectionError{}, "bytes")
 }
+
+func TestAdmitKeys(t *testing.T) {
+	alice, bob := newAuthor(t), newAuthor(t)
+	h := &history{t: t}
+	h.accept(alice, initEntry(alice), grant(bob, mayYank))
+	const half = (MaxKeys - 2) / 2
+	for range 2 {
+		var grants []protocol.PackageEntry
+		for range half {
+			grants = append(grants, grant(newAuthor(t), mayYank))
+		}
+		h.accept(alice, grants...)
+	}
+	if n := h.log.KeyCount(); n != MaxKeys {
+		t.Fatalf("%d keys", n)
+	}
+	// refuse adds the record to the log all the same: one with too many keys, as
+	// there were before the limit.
+	rejected := &RejectionError{}
+	h.refuse(h.next(alice, grant(newAuthor(t), mayYank)), rejected, "the package would have 1001 keys, more than 1000")
+	h.accept(alice, grant(bob, mayRelease), revoke(bob, mayYank))
+	h.accept(bob, release("1.0.0", digest))
+	h.accept(alice, revoke(bob, mayRelease)) // which makes no room: bob's key stays
+	h.refuse(h.next(alice, release("1.1.0", digest), grant(newAuthor(t), mayYank), grant(newAuthor(t), mayYank)),
+		rejected, "the package would have 1003 keys, more than 1000")
+
+	// A key counts once, however often a record names it.
+	h = &history{t: t}
+	h.accept(alice, initEntry(alice), grant(alice, mayYank))
+	many := []protocol.PackageEntry{}
+	for range MaxEntries {
+		many = append(many, grant(bob, mayYank))
+	}
+	h.accept(alice, many...)
+}
+
+// The keys of an init and of the grants behind it count together.
+func TestAdmitKeysOfFirstRecord(t *testing.T) {
+	alice := newAuthor(t)
+	entries := []protocol.PackageEntry{initEntry(alice)}
+	for range MaxEntries - 1 {
+		entries = append(entries, grant(newAuthor(t), mayYank))
+	}
+	h := &history{t: t}
+	h.accept(alice, entries...)
+	if n := h.log.KeyCount(); n != MaxKeys {
+		t.Errorf("%d keys", n)
+	}
+}
+
+// What a version may have in bytes, to the byte.
+func TestAdmitVersion(t *testing.T) {
+	alice := newAuthor(t)
+	h := &history{t: t}
+	h.accept(alice, initEntry(alice))
+	longest := "1.0.0+" + strings.Repeat("a", MaxVersion-len("1.0.0+"))
+	h.refuse(h.next(alice, release(longest+"a", digest)), &RejectionError{}, "a version has 256 bytes, more than 255")
+	h.accept(alice, release(longest, digest))
+}

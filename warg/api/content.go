@@ -1,6 +1,6 @@
 package api
 
-import "fmt"
+import "github.com/warg-trillian/warg-trillian/warg/internal/serde"
 
 // ContentSource is a place to get content from, with HTTP GET.
 type ContentSource struct {
@@ -15,7 +15,7 @@ type ContentSourcesResponse struct{ ContentSources HashMap[[]ContentSource] }
 
 func appendContentSources(b []byte, sources []ContentSource) []byte {
 	return appendList(b, sources, func(b []byte, s ContentSource) []byte {
-		b = appendText(append(b, `{"type":"httpGet","url":`...), s.URL)
+		b = serde.AppendText(append(b, `{"type":"httpGet","url":`...), s.URL)
 		if s.AcceptRanges {
 			b = append(b, `,"acceptRanges":true`...)
 		}
@@ -26,27 +26,16 @@ func appendContentSources(b []byte, sources []ContentSource) []byte {
 	})
 }
 
-func (v value) contentSource() (s ContentSource, err error) {
-	ranges := defaulted("acceptRanges", &s.AcceptRanges, value.boolean)
-	ranges.alias = "accept_ranges"
-	err = v.fields(
+func readContentSource(v serde.Value) (s ContentSource, err error) {
+	ranges := serde.Defaulted("acceptRanges", &s.AcceptRanges, serde.Value.Bool)
+	ranges.Alias = "accept_ranges"
+	err = v.Fields(
 		constant("type", "httpGet"),
-		required("url", &s.URL, value.text),
+		serde.Required("url", &s.URL, serde.Value.Text),
 		ranges,
-		optional("size", &s.Size, value.uint64),
+		serde.Optional("size", &s.Size, serde.Value.Uint64),
 	)
 	return s, err
-}
-
-// constant is a member that must be there and have one value.
-func constant(name, want string) field {
-	return field{name: name, read: func(v value) error {
-		got, err := v.text()
-		if err == nil && got != want {
-			err = fmt.Errorf("unknown variant `%s`, expected `%s`", got, want)
-		}
-		return err
-	}}
 }
 
 // AppendJSON implements [Body].
@@ -61,7 +50,7 @@ func (r ContentSourcesResponse) MarshalJSON() ([]byte, error) { return r.AppendJ
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *ContentSourcesResponse) UnmarshalJSON(data []byte) error {
 	*r = ContentSourcesResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(required("contentSources", &r.ContentSources, hashMapOf(listOf(value.contentSource))))
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(serde.Required("contentSources", &r.ContentSources, hashMapOf(serde.ListOf(readContentSource))))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -14,13 +15,13 @@ import (
 type errorBody struct {
 	api     string // for messages
 	text    string
-	members map[string][]value
+	members map[string][]serde.Value
 }
 
 func readErrorBody(data []byte, api string) (errorBody, error) {
-	body := errorBody{api: api, text: string(data), members: map[string][]value{}}
-	err := unmarshal(data, func(v value) error {
-		return v.object(func(name string, v value) error {
+	body := errorBody{api: api, text: string(data), members: map[string][]serde.Value{}}
+	err := unmarshal(data, func(v serde.Value) error {
+		return v.Object(func(name string, v serde.Value) error {
 			body.members[name] = append(body.members[name], v)
 			return nil
 		})
@@ -31,7 +32,7 @@ func readErrorBody(data []byte, api string) (errorBody, error) {
 	return body, nil
 }
 
-func member[T any](b errorBody, name string, read func(value) (T, error)) (t T, ok bool) {
+func member[T any](b errorBody, name string, read func(serde.Value) (T, error)) (t T, ok bool) {
 	values := b.members[name]
 	if len(values) != 1 {
 		return t, false
@@ -40,14 +41,14 @@ func member[T any](b errorBody, name string, read func(value) (T, error)) (t T, 
 	return t, err == nil
 }
 
-func (b errorBody) string(name string) (string, bool) { return member(b, name, value.text) }
-func (b errorBody) number(name string) (uint64, bool) { return member(b, name, value.uint64) }
+func (b errorBody) string(name string) (string, bool) { return member(b, name, serde.Value.Text) }
+func (b errorBody) number(name string) (uint64, bool) { return member(b, name, serde.Value.Uint64) }
 func (b errorBody) hash(name string) (protocol.AnyHash, bool) {
-	return member(b, name, value.anyHash)
+	return member(b, name, readAnyHash)
 }
 
 func (b errorBody) hasStatus(want uint16) bool {
-	status, ok := member(b, "status", value.uint16)
+	status, ok := member(b, "status", serde.Value.Uint16)
 	return ok && status == want
 }
 
@@ -59,7 +60,7 @@ func (b errorBody) entity(known ...string) (string, bool) {
 
 // message reads the form that has only a text, the last one that is tried.
 func (b errorBody) message() (status uint16, message string, err error) {
-	status, ok := member(b, "status", value.uint16)
+	status, ok := member(b, "status", serde.Value.Uint16)
 	message, alsoOK := b.string("message")
 	if !ok || !alsoOK {
 		return 0, "", fmt.Errorf("%s is not an error body of the %s API", b.text, b.api)

@@ -1,6 +1,9 @@
 package api
 
-import "github.com/warg-trillian/warg-trillian/warg/protocol"
+import (
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
 
 // Error is an error body of one of the APIs.
 type Error interface {
@@ -54,20 +57,20 @@ func (e *MessageError) UnmarshalJSON(data []byte) error {
 // appendMessage appends an error body that has only a text.
 func appendMessage(b []byte, status uint16, message string) []byte {
 	b = appendUint(append(b, `{"status":`...), uint64(status))
-	b = appendText(append(b, `,"message":`...), message)
+	b = serde.AppendText(append(b, `,"message":`...), message)
 	return append(b, '}')
 }
 
 // appendEntity appends an error body about an entity of the given type.
 func appendEntity(b []byte, status int, entity string, id func([]byte) []byte) []byte {
 	b = appendUint(append(b, `{"status":`...), uint64(status))
-	b = appendText(append(b, `,"type":`...), entity)
+	b = serde.AppendText(append(b, `,"type":`...), entity)
 	b = id(append(b, `,"id":`...))
 	return append(b, '}')
 }
 
 func textID(s string) func([]byte) []byte {
-	return func(b []byte) []byte { return appendText(b, s) }
+	return func(b []byte) []byte { return serde.AppendText(b, s) }
 }
 
 func hashID(h protocol.AnyHash) func([]byte) []byte { return textID(string(h)) }

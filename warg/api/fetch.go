@@ -1,6 +1,9 @@
 package api
 
-import "github.com/warg-trillian/warg-trillian/warg/protocol"
+import (
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
 
 // PublishedRecord is a published record inside a [FetchLogsResponse].
 type PublishedRecord struct {
@@ -41,29 +44,29 @@ type FetchPackageNamesResponse struct {
 func (r PublishedRecord) AppendJSON(b []byte) []byte {
 	b = appendEnvelopeMembers(append(b, '{'), r.Envelope)
 	b = appendUint(append(b, `,"registryIndex":`...), r.RegistryIndex)
-	b = appendText(append(b, `,"fetchToken":`...), r.FetchToken)
+	b = serde.AppendText(append(b, `,"fetchToken":`...), r.FetchToken)
 	return append(b, '}')
 }
 
 // MarshalJSON implements [Body].
 func (r PublishedRecord) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), nil }
 
-func (v value) publishedRecord() (r PublishedRecord, err error) {
-	err = v.fields(
-		required("registryIndex", &r.RegistryIndex, value.uint64),
-		required("fetchToken", &r.FetchToken, value.text),
+func readPublishedRecord(v serde.Value) (r PublishedRecord, err error) {
+	err = v.Fields(
+		serde.Required("registryIndex", &r.RegistryIndex, serde.Value.Uint64),
+		serde.Required("fetchToken", &r.FetchToken, serde.Value.Text),
 	)
 	if err != nil {
 		return r, err
 	}
-	r.Envelope, err = v.envelope()
+	r.Envelope, err = readEnvelope(v)
 	return r, err
 }
 
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *PublishedRecord) UnmarshalJSON(data []byte) error {
-	return unmarshal(data, func(v value) (err error) {
-		*r, err = v.publishedRecord()
+	return unmarshal(data, func(v serde.Value) (err error) {
+		*r, err = readPublishedRecord(v)
 		return err
 	})
 }
@@ -75,7 +78,7 @@ func (r FetchLogsRequest) AppendJSON(b []byte) []byte {
 		b = appendUint(append(b, `,"limit":`...), uint64(*r.Limit))
 	}
 	if r.Operator != nil {
-		b = appendText(append(b, `,"operator":`...), *r.Operator)
+		b = serde.AppendText(append(b, `,"operator":`...), *r.Operator)
 	}
 	if len(r.Packages) > 0 {
 		b = appendHashMap(append(b, `,"packages":`...), r.Packages, appendTextOrNull)
@@ -89,12 +92,12 @@ func (r FetchLogsRequest) MarshalJSON() ([]byte, error) { return r.AppendJSON(ni
 // UnmarshalJSON reads what AppendJSON writes. Unknown members are refused.
 func (r *FetchLogsRequest) UnmarshalJSON(data []byte) error {
 	*r = FetchLogsRequest{}
-	return unmarshal(data, func(v value) error {
-		return v.onlyFields(
-			required("logLength", &r.LogLength, value.uint64),
-			optional("limit", &r.Limit, value.uint16),
-			optional("operator", &r.Operator, value.text),
-			defaulted("packages", &r.Packages, hashMapOf(nullable(value.text))),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.OnlyFields(
+			serde.Required("logLength", &r.LogLength, serde.Value.Uint64),
+			serde.Optional("limit", &r.Limit, serde.Value.Uint16),
+			serde.Optional("operator", &r.Operator, serde.Value.Text),
+			serde.Defaulted("packages", &r.Packages, hashMapOf(serde.Nullable(serde.Value.Text))),
 		)
 	})
 }
@@ -113,7 +116,7 @@ func (r FetchLogsResponse) AppendJSON(b []byte) []byte {
 	}
 	if len(r.Warnings) > 0 {
 		b = appendList(append(b, `,"warnings":`...), r.Warnings, func(b []byte, w FetchWarning) []byte {
-			return append(appendText(append(b, `{"message":`...), w.Message), '}')
+			return append(serde.AppendText(append(b, `{"message":`...), w.Message), '}')
 		})
 	}
 	return append(b, '}')
@@ -125,18 +128,18 @@ func (r FetchLogsResponse) MarshalJSON() ([]byte, error) { return r.AppendJSON(n
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *FetchLogsResponse) UnmarshalJSON(data []byte) error {
 	*r = FetchLogsResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			defaulted("more", &r.More, value.boolean),
-			defaulted("operator", &r.Operator, listOf(value.publishedRecord)),
-			defaulted("packages", &r.Packages, hashMapOf(listOf(value.publishedRecord))),
-			defaulted("warnings", &r.Warnings, listOf(value.fetchWarning)),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Defaulted("more", &r.More, serde.Value.Bool),
+			serde.Defaulted("operator", &r.Operator, serde.ListOf(readPublishedRecord)),
+			serde.Defaulted("packages", &r.Packages, hashMapOf(serde.ListOf(readPublishedRecord))),
+			serde.Defaulted("warnings", &r.Warnings, serde.ListOf(readFetchWarning)),
 		)
 	})
 }
 
-func (v value) fetchWarning() (w FetchWarning, err error) {
-	err = v.fields(required("message", &w.Message, value.text))
+func readFetchWarning(v serde.Value) (w FetchWarning, err error) {
+	err = v.Fields(serde.Required("message", &w.Message, serde.Value.Text))
 	return w, err
 }
 
@@ -152,8 +155,8 @@ func (r FetchPackageNamesRequest) MarshalJSON() ([]byte, error) { return r.Appen
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *FetchPackageNamesRequest) UnmarshalJSON(data []byte) error {
 	*r = FetchPackageNamesRequest{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(required("packages", &r.Packages, listOf(value.anyHash)))
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(serde.Required("packages", &r.Packages, serde.ListOf(readAnyHash)))
 	})
 }
 
@@ -163,7 +166,7 @@ func (r FetchPackageNamesResponse) AppendJSON(b []byte) []byte {
 		if name == nil {
 			return append(b, "null"...)
 		}
-		return appendText(b, name.String())
+		return serde.AppendText(b, name.String())
 	})
 	return append(b, '}')
 }
@@ -174,7 +177,7 @@ func (r FetchPackageNamesResponse) MarshalJSON() ([]byte, error) { return r.Appe
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *FetchPackageNamesResponse) UnmarshalJSON(data []byte) error {
 	*r = FetchPackageNamesResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(required("packages", &r.Packages, hashMapOf(nullable(value.packageName))))
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(serde.Required("packages", &r.Packages, hashMapOf(serde.Nullable(readPackageName))))
 	})
 }

@@ -1,6 +1,9 @@
 package api
 
-import "github.com/warg-trillian/warg-trillian/warg/protocol"
+import (
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
 
 // PackedContentType is the content type of packed ledger records: for each
 // record, in the order of the registry's log, the 32 bytes of its log id and the
@@ -35,7 +38,7 @@ func (r LedgerSourcesResponse) AppendJSON(b []byte) []byte {
 	b = appendList(b, r.Sources, func(b []byte, s LedgerSource) []byte {
 		b = appendUint(append(b, `{"firstRegistryIndex":`...), s.First)
 		b = appendUint(append(b, `,"lastRegistryIndex":`...), s.Last)
-		b = appendText(append(b, `,"url":`...), s.URL)
+		b = serde.AppendText(append(b, `,"url":`...), s.URL)
 		b = append(b, `,"contentType":"`+PackedContentType+`"`...)
 		if s.AcceptRanges {
 			b = append(b, `,"acceptRanges":true`...)
@@ -51,21 +54,21 @@ func (r LedgerSourcesResponse) MarshalJSON() ([]byte, error) { return r.AppendJS
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *LedgerSourcesResponse) UnmarshalJSON(data []byte) error {
 	*r = LedgerSourcesResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
 			constant("hashAlgorithm", hashAlgorithm),
-			required("sources", &r.Sources, listOf(value.ledgerSource)),
+			serde.Required("sources", &r.Sources, serde.ListOf(readLedgerSource)),
 		)
 	})
 }
 
-func (v value) ledgerSource() (s LedgerSource, err error) {
-	err = v.fields(
-		required("firstRegistryIndex", &s.First, value.uint64),
-		required("lastRegistryIndex", &s.Last, value.uint64),
-		required("url", &s.URL, value.text),
+func readLedgerSource(v serde.Value) (s LedgerSource, err error) {
+	err = v.Fields(
+		serde.Required("firstRegistryIndex", &s.First, serde.Value.Uint64),
+		serde.Required("lastRegistryIndex", &s.Last, serde.Value.Uint64),
+		serde.Required("url", &s.URL, serde.Value.Text),
 		constant("contentType", PackedContentType),
-		defaulted("acceptRanges", &s.AcceptRanges, value.boolean),
+		serde.Defaulted("acceptRanges", &s.AcceptRanges, serde.Value.Bool),
 	)
 	return s, err
 }

@@ -1,6 +1,10 @@
 package api
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
+)
 
 // VerificationState is a verdict on a part of a checkpoint.
 type VerificationState string
@@ -21,8 +25,8 @@ type CheckpointVerificationResponse struct {
 
 // AppendJSON implements [Body].
 func (r CheckpointVerificationResponse) AppendJSON(b []byte) []byte {
-	b = appendText(append(b, `{"checkpoint":`...), string(r.Checkpoint))
-	b = appendText(append(b, `,"signature":`...), string(r.Signature))
+	b = serde.AppendText(append(b, `{"checkpoint":`...), string(r.Checkpoint))
+	b = serde.AppendText(append(b, `,"signature":`...), string(r.Signature))
 	if r.RetryAfter != nil {
 		b = appendUint(append(b, `,"retryAfter":`...), uint64(*r.RetryAfter))
 	}
@@ -35,17 +39,17 @@ func (r CheckpointVerificationResponse) MarshalJSON() ([]byte, error) { return r
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *CheckpointVerificationResponse) UnmarshalJSON(data []byte) error {
 	*r = CheckpointVerificationResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			required("checkpoint", &r.Checkpoint, value.verificationState),
-			required("signature", &r.Signature, value.verificationState),
-			optional("retryAfter", &r.RetryAfter, value.uint16),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Required("checkpoint", &r.Checkpoint, readVerificationState),
+			serde.Required("signature", &r.Signature, readVerificationState),
+			serde.Optional("retryAfter", &r.RetryAfter, serde.Value.Uint16),
 		)
 	})
 }
 
-func (v value) verificationState() (VerificationState, error) {
-	text, err := v.text()
+func readVerificationState(v serde.Value) (VerificationState, error) {
+	text, err := v.Text()
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -51,7 +52,7 @@ type PackageRecord struct {
 
 // AppendJSON implements [Body].
 func (r PublishRecordRequest) AppendJSON(b []byte) []byte {
-	b = appendText(append(b, `{"packageName":`...), r.PackageName.String())
+	b = serde.AppendText(append(b, `{"packageName":`...), r.PackageName.String())
 	b = appendEnvelopeMembers(append(b, `,"record":{`...), r.Record)
 	b = append(b, '}')
 	if len(r.ContentSources) > 0 {
@@ -67,11 +68,11 @@ func (r PublishRecordRequest) MarshalJSON() ([]byte, error) { return r.AppendJSO
 // decoded.
 func (r *PublishRecordRequest) UnmarshalJSON(data []byte) error {
 	*r = PublishRecordRequest{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			required("packageName", &r.PackageName, value.packageName),
-			required("record", &r.Record, value.envelope),
-			defaulted("contentSources", &r.ContentSources, hashMapOf(listOf(value.contentSource))),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Required("packageName", &r.PackageName, readPackageName),
+			serde.Required("record", &r.Record, readEnvelope),
+			serde.Defaulted("contentSources", &r.ContentSources, hashMapOf(serde.ListOf(readContentSource))),
 		)
 	})
 }
@@ -79,12 +80,12 @@ func (r *PublishRecordRequest) UnmarshalJSON(data []byte) error {
 // AppendJSON implements [Body].
 func (r PackageRecord) AppendJSON(b []byte) []byte {
 	b = appendHash(append(b, `{"recordId":`...), r.RecordID)
-	b = appendText(append(b, `,"state":`...), string(r.State))
+	b = serde.AppendText(append(b, `,"state":`...), string(r.State))
 	switch r.State {
 	case StateSourcing:
 		b = appendHashMap(append(b, `,"missingContent":`...), r.MissingContent, appendMissingContent)
 	case StateRejected:
-		b = appendText(append(b, `,"reason":`...), r.Reason)
+		b = serde.AppendText(append(b, `,"reason":`...), r.Reason)
 	case StatePublished:
 		b = appendUint(append(b, `,"registryIndex":`...), r.RegistryIndex)
 	}
@@ -96,15 +97,15 @@ func (r PackageRecord) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil),
 
 func appendMissingContent(b []byte, m MissingContent) []byte {
 	b = appendList(append(b, `{"upload":`...), m.Upload, func(b []byte, e UploadEndpoint) []byte {
-		b = appendText(append(b, `{"type":"http","method":`...), e.Method)
-		b = appendText(append(b, `,"url":`...), e.URL)
+		b = serde.AppendText(append(b, `{"type":"http","method":`...), e.Method)
+		b = serde.AppendText(append(b, `,"url":`...), e.URL)
 		if len(e.Headers) > 0 {
 			b = append(b, `,"headers":{`...)
 			for i, h := range e.Headers {
 				if i > 0 {
 					b = append(b, ',')
 				}
-				b = appendText(append(appendText(b, h.Name), ':'), h.Value)
+				b = serde.AppendText(append(serde.AppendText(b, h.Name), ':'), h.Value)
 			}
 			b = append(b, '}')
 		}
@@ -117,49 +118,49 @@ func appendMissingContent(b []byte, m MissingContent) []byte {
 // state are looked at.
 func (r *PackageRecord) UnmarshalJSON(data []byte) error {
 	*r = PackageRecord{}
-	return unmarshal(data, func(v value) error {
+	return unmarshal(data, func(v serde.Value) error {
 		var state string
-		if err := v.fields(
-			required("recordId", &r.RecordID, value.anyHash),
-			required("state", &state, value.text),
+		if err := v.Fields(
+			serde.Required("recordId", &r.RecordID, readAnyHash),
+			serde.Required("state", &state, serde.Value.Text),
 		); err != nil {
 			return err
 		}
 		r.State = RecordState(state)
 		switch r.State {
 		case StateSourcing:
-			return v.fields(required("missingContent", &r.MissingContent, hashMapOf(value.missingContent)))
+			return v.Fields(serde.Required("missingContent", &r.MissingContent, hashMapOf(readMissingContent)))
 		case StateProcessing:
 			return nil
 		case StateRejected:
-			return v.fields(required("reason", &r.Reason, value.text))
+			return v.Fields(serde.Required("reason", &r.Reason, serde.Value.Text))
 		case StatePublished:
-			return v.fields(required("registryIndex", &r.RegistryIndex, value.uint64))
+			return v.Fields(serde.Required("registryIndex", &r.RegistryIndex, serde.Value.Uint64))
 		}
 		return fmt.Errorf("unknown variant `%s`, expected one of `sourcing`, `processing`, `rejected`, `published`", state)
 	})
 }
 
-func (v value) missingContent() (m MissingContent, err error) {
-	err = v.fields(required("upload", &m.Upload, listOf(value.uploadEndpoint)))
+func readMissingContent(v serde.Value) (m MissingContent, err error) {
+	err = v.Fields(serde.Required("upload", &m.Upload, serde.ListOf(readUploadEndpoint)))
 	return m, err
 }
 
-func (v value) uploadEndpoint() (e UploadEndpoint, err error) {
-	err = v.fields(
+func readUploadEndpoint(v serde.Value) (e UploadEndpoint, err error) {
+	err = v.Fields(
 		constant("type", "http"),
-		required("method", &e.Method, value.text),
-		required("url", &e.URL, value.text),
-		defaulted("headers", &e.Headers, value.headers),
+		serde.Required("method", &e.Method, serde.Value.Text),
+		serde.Required("url", &e.URL, serde.Value.Text),
+		serde.Defaulted("headers", &e.Headers, readHeaders),
 	)
 	return e, err
 }
 
 // headers reads an object of texts; a name that comes twice keeps its first
 // place and its last value.
-func (v value) headers() (list []Header, err error) {
-	err = v.object(func(name string, v value) error {
-		text, err := v.text()
+func readHeaders(v serde.Value) (list []Header, err error) {
+	err = v.Object(func(name string, v serde.Value) error {
+		text, err := v.Text()
 		for i := range list {
 			if list[i].Name == name {
 				list[i].Value = text

@@ -1,5 +1,7 @@
 package api
 
+import "github.com/warg-trillian/warg-trillian/warg/internal/serde"
+
 // ConsistencyRequest asks for a proof that the log of length To begins with the
 // log of length From.
 type ConsistencyRequest struct{ From, To uint64 }
@@ -31,10 +33,10 @@ func (r ConsistencyRequest) MarshalJSON() ([]byte, error) { return r.AppendJSON(
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *ConsistencyRequest) UnmarshalJSON(data []byte) error {
 	*r = ConsistencyRequest{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			required("from", &r.From, value.uint64),
-			required("to", &r.To, value.uint64),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Required("from", &r.From, serde.Value.Uint64),
+			serde.Required("to", &r.To, serde.Value.Uint64),
 		)
 	})
 }
@@ -50,8 +52,8 @@ func (r ConsistencyResponse) MarshalJSON() ([]byte, error) { return r.AppendJSON
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *ConsistencyResponse) UnmarshalJSON(data []byte) error {
 	*r = ConsistencyResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(required("proof", &r.Proof, value.base64))
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(serde.Required("proof", &r.Proof, readBase64))
 	})
 }
 
@@ -68,10 +70,10 @@ func (r InclusionRequest) MarshalJSON() ([]byte, error) { return r.AppendJSON(ni
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *InclusionRequest) UnmarshalJSON(data []byte) error {
 	*r = InclusionRequest{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			required("logLength", &r.LogLength, value.uint64),
-			required("leafs", &r.Leafs, listOf(value.uint64)),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Required("logLength", &r.LogLength, serde.Value.Uint64),
+			serde.Required("leafs", &r.Leafs, serde.ListOf(serde.Value.Uint64)),
 		)
 	})
 }
@@ -89,10 +91,10 @@ func (r InclusionResponse) MarshalJSON() ([]byte, error) { return r.AppendJSON(n
 // UnmarshalJSON reads what AppendJSON writes.
 func (r *InclusionResponse) UnmarshalJSON(data []byte) error {
 	*r = InclusionResponse{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			required("log", &r.Log, value.base64),
-			required("map", &r.Map, value.base64),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Required("log", &r.Log, readBase64),
+			serde.Required("map", &r.Map, readBase64),
 		)
 	})
 }

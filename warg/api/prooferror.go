@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -68,7 +69,7 @@ func (e *ProofError) AppendJSON(b []byte) []byte {
 		b = appendHash(append(b, `,"found":`...), e.Found)
 		return append(b, '}')
 	case BundleFailure:
-		b = appendText(append(b, `{"status":422,"reason":"failure","message":`...), e.Message)
+		b = serde.AppendText(append(b, `{"status":422,"reason":"failure","message":`...), e.Message)
 		return append(b, '}')
 	}
 	return appendMessage(b, e.Code, e.Message)

@@ -1,5 +1,7 @@
 package api
 
+import "github.com/warg-trillian/warg-trillian/warg/internal/serde"
+
 // WellKnownConfig tells a client that knows only a domain where the registry
 // is. A member that does not apply is nil and written as null.
 type WellKnownConfig struct {
@@ -22,11 +24,11 @@ func (c WellKnownConfig) MarshalJSON() ([]byte, error) { return c.AppendJSON(nil
 // UnmarshalJSON reads what AppendJSON writes.
 func (c *WellKnownConfig) UnmarshalJSON(data []byte) error {
 	*c = WellKnownConfig{}
-	return unmarshal(data, func(v value) error {
-		return v.fields(
-			optional("ociRegistry", &c.OCIRegistry, value.text),
-			optional("ociNamespacePrefix", &c.OCINamespacePrefix, value.text),
-			optional("wargUrl", &c.WargURL, value.text),
+	return unmarshal(data, func(v serde.Value) error {
+		return v.Fields(
+			serde.Optional("ociRegistry", &c.OCIRegistry, serde.Value.Text),
+			serde.Optional("ociNamespacePrefix", &c.OCINamespacePrefix, serde.Value.Text),
+			serde.Optional("wargUrl", &c.WargURL, serde.Value.Text),
 		)
 	})
 }

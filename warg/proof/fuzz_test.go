@@ -37,8 +37,10 @@ func FuzzDecodeLogBundle(f *testing.F) {
 			t.Fatalf("%+v reads back as %+v, error %v", b, again, err)
 		}
 		length := uint64(b.LogLength)
+		alone := b
+		alone.IncludedNodes = nil
 		for _, from := range b.ConsistentLengths {
-			if b.VerifyConsistency(uint64(from), length, protocol.Hash{}, protocol.Hash{1}) == nil {
+			if alone.VerifyConsistency(uint64(from), length, protocol.Hash{}, protocol.Hash{1}) == nil {
 				t.Fatal("made-up roots verify")
 			}
 		}

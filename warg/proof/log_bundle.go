@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/warg-trillian/warg-trillian/warg/internal/protoread"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -25,13 +26,13 @@ type NodeHash struct {
 
 // Field numbers of LogProofBundle and HashEntry.
 const (
-	logLengthField         protowire.Number = 1
-	consistentLengthsField protowire.Number = 2
-	includedIndicesField   protowire.Number = 3
-	logHashesField         protowire.Number = 4
+	logLengthField         = 1
+	consistentLengthsField = 2
+	includedIndicesField   = 3
+	logHashesField         = 4
 
-	entryIndexField protowire.Number = 1
-	entryHashField  protowire.Number = 2
+	entryIndexField = 1
+	entryHashField  = 2
 )
 
 // Encode returns the protobuf encoding, byte for byte as the reference writes
@@ -53,24 +54,27 @@ func (b LogBundle) Encode() []byte {
 }
 
 // DecodeLogBundle reads what [LogBundle.Encode] writes. It accepts what the
-// reference accepts: unknown fields, numbers packed or not, the last of
-// repeated scalars, hashes in any order. It refuses, with [ErrMalformed], broken
-// encodings and hashes that are not 32 bytes long.
+// reference accepts: unknown fields numbered below 2^29 (groups too, at most 100
+// deep), numbers packed or not, the last of repeated scalars, hashes in any
+// order. It refuses, with [ErrMalformed], broken encodings and hashes that are
+// not 32 bytes long.
 func DecodeLogBundle(data []byte) (LogBundle, error) {
 	var b LogBundle
-	err := eachField(data, func(num protowire.Number, f field) (err error) {
-		switch num {
+	r := protoread.New(data)
+	err := eachField(r, func(f protoread.Field) (err error) {
+		switch f.Number {
 		case logLengthField:
-			b.LogLength, err = f.uint32()
+			b.LogLength, err = f.Uint32()
 		case consistentLengthsField:
-			b.ConsistentLengths, err = f.appendUint32s(b.ConsistentLengths)
+			b.ConsistentLengths, err = protoread.AppendNumbers(b.ConsistentLengths, f)
 		case includedIndicesField:
-			b.IncludedNodes, err = f.appendUint32s(b.IncludedNodes)
+			b.IncludedNodes, err = protoread.AppendNumbers(b.IncludedNodes, f)
 		case logHashesField:
-			var entry NodeHash
-			if entry, err = decodeEntry(f); err == nil {
-				b.Hashes = append(b.Hashes, entry)
+			entry, err := decodeEntry(r, f)
+			if err != nil {
+				return fmt.Errorf("hash %d: %w", len(b.Hashes), err)
 			}
+			b.Hashes = append(b.Hashes, entry)
 		}
 		return err
 	})
@@ -80,19 +84,19 @@ func DecodeLogBundle(data []byte) (LogBundle, error) {
 	return b, nil
 }
 
-func decodeEntry(f field) (NodeHash, error) {
+func decodeEntry(r protoread.Reader, f protoread.Field) (NodeHash, error) {
 	var entry NodeHash
 	var hash []byte
-	data, err := f.bytes()
+	message, err := f.Message()
 	if err != nil {
 		return entry, err
 	}
-	err = eachField(data, func(num protowire.Number, f field) (err error) {
-		switch num {
+	err = eachField(r.Nested(message), func(f protoread.Field) (err error) {
+		switch f.Number {
 		case entryIndexField:
-			entry.Node, err = f.uint32()
+			entry.Node, err = f.Uint32()
 		case entryHashField:
-			hash, err = f.bytes()
+			hash, err = f.Message()
 		}
 		return err
 	})

@@ -129,8 +129,13 @@ func TestVerifyCounts(t *testing.T) {
 	if err := both.VerifyInclusion(11, root, l.leaves(3, 10)); err != nil {
 		t.Errorf("inclusion beside consistency: %v", err)
 	}
+	// Other than the other way round, the official client refuses this.
+	if err := both.VerifyConsistency(5, 11, from, root); !errors.Is(err, ErrProofCount) {
+		t.Errorf("consistency beside inclusion: %v, want %v", err, ErrProofCount)
+	}
+	both.IncludedNodes = nil
 	if err := both.VerifyConsistency(5, 11, from, root); err != nil {
-		t.Errorf("consistency beside inclusion: %v", err)
+		t.Errorf("consistency with hashes that are not needed: %v", err)
 	}
 	twice := con
 	twice.ConsistentLengths = []uint32{5, 5}

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/warg-trillian/warg-trillian/warg/internal/protoread"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -28,9 +29,9 @@ type MapProof []*protocol.Hash
 // Field numbers of MapProofBundle, MapInclusionProof and OptionalHash: each
 // message has one field.
 const (
-	mapProofsField    protowire.Number = 1
-	mapHashesField    protowire.Number = 1
-	optionalHashField protowire.Number = 1
+	mapProofsField    = 1
+	mapHashesField    = 1
+	optionalHashField = 1
 )
 
 // Encode returns the protobuf encoding, byte for byte as the reference writes it.
@@ -71,11 +72,12 @@ func (b MapBundle) Encode() []byte {
 // reference, and are refused when verified.
 func DecodeMapBundle(data []byte) (MapBundle, error) {
 	var b MapBundle
-	err := eachField(data, func(num protowire.Number, f field) error {
-		if num != mapProofsField {
+	r := protoread.New(data)
+	err := eachField(r, func(f protoread.Field) error {
+		if f.Number != mapProofsField {
 			return nil
 		}
-		p, err := decodeMapProof(f)
+		p, err := decodeMapProof(r, f)
 		if err != nil {
 			return fmt.Errorf("proof %d: %w", len(b.Proofs), err)
 		}
@@ -88,17 +90,18 @@ func DecodeMapBundle(data []byte) (MapBundle, error) {
 	return b, nil
 }
 
-func decodeMapProof(f field) (MapProof, error) {
-	data, err := f.bytes()
+func decodeMapProof(r protoread.Reader, f protoread.Field) (MapProof, error) {
+	message, err := f.Message()
 	if err != nil {
 		return nil, err
 	}
 	var p MapProof
-	err = eachField(data, func(num protowire.Number, f field) error {
-		if num != mapHashesField {
+	r = r.Nested(message)
+	err = eachField(r, func(f protoread.Field) error {
+		if f.Number != mapHashesField {
 			return nil
 		}
-		hash, err := decodeOptionalHash(f)
+		hash, err := decodeOptionalHash(r, f)
 		if err != nil {
 			return fmt.Errorf("hash %d: %w", len(p), err)
 		}
@@ -108,16 +111,16 @@ func decodeMapProof(f field) (MapProof, error) {
 	return p, err
 }
 
-func decodeOptionalHash(f field) (*protocol.Hash, error) {
-	data, err := f.bytes()
+func decodeOptionalHash(r protoread.Reader, f protoread.Field) (*protocol.Hash, error) {
+	message, err := f.Message()
 	if err != nil {
 		return nil, err
 	}
 	var raw []byte
 	present := false
-	err = eachField(data, func(num protowire.Number, f field) (err error) {
-		if num == optionalHashField {
-			raw, err = f.bytes()
+	err = eachField(r.Nested(message), func(f protoread.Field) (err error) {
+		if f.Number == optionalHashField {
+			raw, err = f.Message()
 			present = true
 		}
 		return err

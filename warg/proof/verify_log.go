@@ -55,8 +55,9 @@ func (b LogBundle) VerifyInclusion(length uint64, root protocol.Hash, leaves []L
 
 // VerifyConsistency checks that the bundle proves exactly one consistency, that
 // of the log of from leaves with root fromRoot being a prefix of the log of to
-// leaves with root toRoot. Hashes that the proof does not need, and inclusion
-// proofs beside, do no harm and are not looked at.
+// leaves with root toRoot. Hashes that the proof does not need do no harm and are
+// not looked at. Inclusion proofs beside it are refused, as by the official client
+// (warg-client, prove_log_consistency).
 //
 // Errors as for [LogBundle.VerifyInclusion]; [ErrRange] when from is 0 or from > to.
 func (b LogBundle) VerifyConsistency(from, to uint64, fromRoot, toRoot protocol.Hash) error {
@@ -68,6 +69,9 @@ func (b LogBundle) VerifyConsistency(from, to uint64, fromRoot, toRoot protocol.
 	}
 	if len(b.ConsistentLengths) != 1 || uint64(b.ConsistentLengths[0]) != from {
 		return fmt.Errorf("%w: consistency proofs from lengths %d, want one from %d", ErrProofCount, b.ConsistentLengths, from)
+	}
+	if n := len(b.IncludedNodes); n != 0 {
+		return fmt.Errorf("%w: %d inclusion proofs beside a consistency proof, want none", ErrProofCount, n)
 	}
 	gotFrom, gotTo, err := b.evaluateConsistency(from)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 )
 
 // Checkpoint commits to everything published so far: the records log's root and
@@ -52,7 +54,7 @@ func (c Checkpoint) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. All members must be there.
 func (c *Checkpoint) UnmarshalJSON(data []byte) error {
 	var parsed ReceivedCheckpoint
-	if err := parsed.parseContents(data, false); err != nil {
+	if err := serde.Unmarshal(data, func(v serde.Value) error { return parsed.readContents(v) }); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	strict, err := parsed.Checked()
@@ -84,7 +86,11 @@ func (c TimestampedCheckpoint) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. All members must be there.
 func (c *TimestampedCheckpoint) UnmarshalJSON(data []byte) error {
 	var parsed ReceivedCheckpoint
-	if err := parsed.parseContents(data, true); err != nil {
+	err := serde.Unmarshal(data, func(v serde.Value) (err error) {
+		parsed, err = readTimestamped(v)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	strict, err := parsed.Checked()

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -82,60 +81,6 @@ func TestTime(t *testing.T) {
 	for _, bad := range []string{"", "7", "7.", ".5", "-7.5", "7.1000000000", "7.5.5", "7,5", "9223372036854775808.0"} {
 		if got, err := parseTimeText(bad); err == nil {
 			t.Errorf("%q is accepted as %v", bad, got)
-		}
-	}
-}
-
-func TestJSONStrings(t *testing.T) {
-	for text, want := range map[string]string{
-		"a<b>&\u2028é\x7f":     `"a<b>&` + "\u2028é\x7f" + `"`,
-		"\b\t\n\v\f\r\x00\x1f": `"\b\t\n\u000b\f\r\u0000\u001f"`,
-		`"\/`:                  `"\"\\/"`,
-	} {
-		got := appendJSONString(nil, text)
-		equal(t, "JSON", string(got), want)
-		back, err := jsonText(got)
-		if err != nil || back != text {
-			t.Errorf("read again: %q, %v", back, err)
-		}
-	}
-	for _, value := range []string{"\"\xff\"", `"\ud800"`, `"\udc00"`, `"\ud800x"`, `"\ud800\u0041"`, `"\udc00\ud800"`, `"\ud800\ud800"`, `5`, `null`} {
-		if !json.Valid([]byte(value)) {
-			t.Fatal(value)
-		}
-		if got, err := jsonText([]byte(value)); err == nil {
-			t.Errorf("%s is accepted as %q", value, got)
-		}
-	}
-	if got, err := jsonText([]byte(`"\ud83d\ude00\u00e9\\ud800"`)); err != nil || got != `😀é\ud800` {
-		t.Errorf("got %q, %v", got, err)
-	}
-}
-
-func TestJSONMembersAreCaseSensitiveAndSingle(t *testing.T) {
-	names := []string{"a", "b"}
-	for text, ok := range map[string]bool{
-		`{"a":1,"b":2}`:                        true,
-		` { "b" : [1,{"a":"}"}] , "a":"\"]"} `: true,
-		`[1,2]`:                                true,
-		`{"a":1,"b":2,"c":{"a":1}}`:            true,
-		`{"\u0061":1,"b":2}`:                   true,
-		`{"A":1,"b":2}`:                        false,
-		`{"a":1,"b":2,"a":1}`:                  false,
-		`{"a":1,"\u0061":1,"b":2}`:             false,
-		`{"a":1}`:                              false,
-		`[1]`:                                  false,
-		`[1,2,3]`:                              false,
-		`[]`:                                   false,
-		`{}`:                                   false,
-		``:                                     false,
-		`null`:                                 false,
-		"{\"a\":1,\"b\":2,\"c\":\"\xff\"}":     true, // ignored, as by the reference
-		"{\"a\":1,\"b\":2,\"\xff\":1}":         false,
-	} {
-		err := decodeJSONStruct([]byte(text), names, func(int, []byte) error { return nil })
-		if (err == nil) != ok {
-			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

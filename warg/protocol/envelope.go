@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/protoread"
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 )
 
 // Envelope is a signed record as it travels. Content is the record's protobuf
@@ -43,19 +46,19 @@ func (e Envelope) MarshalProto() []byte {
 func UnmarshalEnvelopeProto(b []byte) (Envelope, error) {
 	var e Envelope
 	var signature []byte
-	r := newProtoReader(b)
-	for !r.done() {
-		f, err := r.next()
+	r := protoread.New(b)
+	for !r.Done() {
+		f, err := r.Next()
 		if err == nil {
-			switch f.number {
+			switch f.Number {
 			case envelopeContents:
-				e.Content, err = f.bytes, f.want(protowire.BytesType)
+				e.Content, err = f.Bytes, f.Want(protowire.BytesType)
 			case envelopeKeyID:
 				var id []byte
-				id, err = f.text()
+				id, err = f.Text()
 				e.KeyID = KeyID(id)
 			case envelopeSignature:
-				signature, err = f.text()
+				signature, err = f.Text()
 			}
 		}
 		if err != nil {
@@ -78,13 +81,11 @@ func (e Envelope) appendJSON(b []byte) []byte {
 	b = append(b, `{"contentBytes":"`...)
 	b = base64.StdEncoding.AppendEncode(b, e.Content)
 	b = append(b, `","keyId":`...)
-	b = appendJSONString(b, string(e.KeyID))
+	b = serde.AppendText(b, string(e.KeyID))
 	b = append(b, `,"signature":`...)
-	b = appendJSONString(b, e.Signature.String())
+	b = serde.AppendText(b, e.Signature.String())
 	return append(b, '}')
 }
-
-var envelopeMembers = []string{"contentBytes", "keyId", "signature"}
 
 // UnmarshalJSON reads what MarshalJSON writes, as strictly as the reference:
 // names are case-sensitive, each member stands there once, none is null. The base64
@@ -92,24 +93,21 @@ var envelopeMembers = []string{"contentBytes", "keyId", "signature"}
 // is accepted too (serde reads structs so).
 func (e *Envelope) UnmarshalJSON(data []byte) error {
 	var parsed Envelope
-	err := decodeJSONStruct(data, envelopeMembers, func(member int, value []byte) error {
-		text, err := jsonText(value)
-		if err != nil {
-			return err
-		}
-		switch envelopeMembers[member] {
-		case "contentBytes":
-			parsed.Content, err = decodeBase64AnyPadding(text)
-		case "keyId":
-			parsed.KeyID = KeyID(text)
-		case "signature":
-			parsed.Signature, err = ParseSignature(text)
-		}
-		return err
+	err := serde.Unmarshal(data, func(v serde.Value) error {
+		return v.Struct(
+			serde.Required("contentBytes", &parsed.Content, serde.Parsed(decodeBase64AnyPadding)),
+			serde.Required("keyId", &parsed.KeyID, readKeyID),
+			serde.Required("signature", &parsed.Signature, serde.Parsed(ParseSignature)),
+		)
 	})
 	if err != nil {
 		return fmt.Errorf("envelope: %w", err)
 	}
 	*e = parsed
 	return nil
+}
+
+func readKeyID(v serde.Value) (KeyID, error) {
+	text, err := v.Text()
+	return KeyID(text), err
 }

@@ -236,6 +236,7 @@ func checkDecodeContent(t *testing.T, c struct {
 	}
 	if c.Type == "package" {
 		signed, err := ParsePackageEnvelope(env)
+		checkOpened(t, env, signed, err)
 		if !accepted(t, err, c.OK, c.Error) {
 			return
 		}

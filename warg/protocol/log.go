@@ -7,6 +7,11 @@ type keyring[P ~string] struct {
 	headTime    Time
 	hasHead     bool
 	initialized bool // an init entry was seen
+
+	// stored has what permissions and keys hold, as long as they are not decoded;
+	// they are empty then. Look keys up with held and PublicKey, and decode before
+	// all else.
+	stored      *storedKeys[P]
 	permissions ordered[KeyID, permissionSet[P]]
 	keys        ordered[KeyID, PublicKey]
 }
@@ -55,13 +60,14 @@ func (k *keyring[P]) init(signer KeyID, key PublicKey, id KeyID, all []P) {
 		set = set.with(p)
 	}
 	k.initialized = true
+	k.decode()
 	k.permissions.set(signer, set)
 	k.keys.set(id, key)
 }
 
 // checkPermissions checks that a key holds all the given permissions.
 func (k *keyring[P]) checkPermissions(id KeyID, needed ...P) *ValidationError {
-	held, _ := k.permissions.get(id)
+	held, _ := k.held(id)
 	for _, p := range needed {
 		if !held.has(p) {
 			return broken(UnauthorizedAction, "the key with ID %s did not have required permission %s", id, p)
@@ -75,6 +81,7 @@ func (k *keyring[P]) grant(signer KeyID, key PublicKey, permissions []P) *Valida
 	if err := k.checkPermissions(signer, permissions...); err != nil {
 		return err
 	}
+	k.decode()
 	id := key.ID()
 	held, _ := k.permissions.get(id)
 	for _, p := range permissions {
@@ -90,6 +97,7 @@ func (k *keyring[P]) revoke(signer, id KeyID, permissions []P) *ValidationError 
 	if err := k.checkPermissions(signer, permissions...); err != nil {
 		return err
 	}
+	k.decode()
 	held, known := k.permissions.get(id)
 	for _, p := range permissions {
 		if !held.has(p) {
@@ -110,7 +118,7 @@ func (k *keyring[P]) signer(id KeyID, logName string) (PublicKey, *ValidationErr
 	if !k.initialized {
 		return PublicKey{}, broken(InitialRecordDoesNotInit, `the initial record is empty and does not "init"`)
 	}
-	key, ok := k.keys.get(id)
+	key, ok := k.PublicKey(id)
 	if !ok {
 		return PublicKey{}, keyNotRecognized(logName)
 	}
@@ -131,14 +139,8 @@ func (k *keyring[P]) Head() (id Hash, t Time, ok bool) {
 	return k.head, k.headTime, k.hasHead
 }
 
-// PublicKey returns a key that the log knows, whether or not it still has
-// permissions.
-func (k *keyring[P]) PublicKey(id KeyID) (PublicKey, bool) {
-	return k.keys.get(id)
-}
-
 // HasPermission reports whether a key holds a permission.
 func (k *keyring[P]) HasPermission(id KeyID, p P) bool {
-	held, _ := k.permissions.get(id)
+	held, _ := k.held(id)
 	return held.has(p)
 }

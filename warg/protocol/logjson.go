@@ -3,6 +3,8 @@ package protocol
 import (
 	"fmt"
 	"slices"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 )
 
 // The reference's own JSON of a log's state, byte for byte: clients keep it on
@@ -39,6 +41,7 @@ func (l *OperatorLog) MarshalJSON() ([]byte, error) {
 }
 
 func (k *keyring[P]) appendHeadAndPermissions(b []byte) ([]byte, error) {
+	k.decode()
 	if k.initialized {
 		b = appendMember(b, "algorithm", hashAlgorithm)
 	}
@@ -56,7 +59,7 @@ func (k *keyring[P]) appendHeadAndPermissions(b []byte) ([]byte, error) {
 
 func (k *keyring[P]) appendKeys(b []byte) []byte {
 	b, _ = appendMap(b, "keys", &k.keys, func(b []byte, key PublicKey) ([]byte, error) {
-		return appendJSONString(b, key.String()), nil
+		return serde.AppendText(b, key.String()), nil
 	})
 	return b
 }
@@ -67,11 +70,11 @@ func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	return append(appendJSONString(b, name), ':')
+	return append(serde.AppendText(b, name), ':')
 }
 
 func appendMember(b []byte, name, text string) []byte {
-	return appendJSONString(appendName(b, name), text)
+	return serde.AppendText(appendName(b, name), text)
 }
 
 // appendMap appends a member that is an object; an empty one is left out.
@@ -96,7 +99,7 @@ func appendPermissionList[P ~string](b []byte, held permissionSet[P]) ([]byte, e
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSONString(b, string(p))
+		b = serde.AppendText(b, string(p))
 	}
 	return append(b, ']'), nil
 }
@@ -130,7 +133,7 @@ func appendRelease(b []byte, r Release) ([]byte, error) {
 func appendNamespace(b []byte, ns Namespace) ([]byte, error) {
 	b = appendName(append(b, '{'), "state")
 	if !ns.Imported {
-		return append(appendJSONString(b, "defined"), '}'), nil
+		return append(serde.AppendText(b, "defined"), '}'), nil
 	}
 	b = append(appendName(append(b, '{'), "imported"), '{')
 	b = appendMember(b, "registry", ns.Registry)
@@ -140,15 +143,15 @@ func appendNamespace(b []byte, ns Namespace) ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (l *PackageLog) UnmarshalJSON(data []byte) error {
 	var parsed PackageLog
-	err := jsonMembers(data, func(name string, value []byte) error {
-		if name == "releases" {
-			return jsonMembers(value, func(_ string, value []byte) error {
-				r, err := parseRelease(value)
-				parsed.SetRelease(r)
-				return err
-			})
+	err := readState(data, func(name string, v serde.Value) error {
+		if name != "releases" {
+			return parsed.setMember(name, v, packagePermissions)
 		}
-		return parsed.setMember(name, value, packagePermissions)
+		return v.Object(func(_ string, v serde.Value) error {
+			r, err := readRelease(v)
+			parsed.SetRelease(r)
+			return err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("state of a package log: %w", err)
@@ -160,15 +163,16 @@ func (l *PackageLog) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (l *OperatorLog) UnmarshalJSON(data []byte) error {
 	var parsed OperatorLog
-	err := jsonMembers(data, func(name string, value []byte) error {
-		if name == "namespaces" {
-			return jsonMembers(value, func(name string, value []byte) error {
-				ns, err := parseNamespace(name, value)
-				parsed.SetNamespace(ns)
-				return err
-			})
+	err := readState(data, func(name string, v serde.Value) error {
+		if name != "namespaces" {
+			return parsed.setMember(name, v, operatorPermissions)
 		}
-		return parsed.setMember(name, value, operatorPermissions)
+		return v.Object(func(name string, v serde.Value) error {
+			ns := Namespace{Name: name}
+			err := ns.readState(v)
+			parsed.namespaces.set(name, ns)
+			return err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("state of an operator log: %w", err)
@@ -177,30 +181,34 @@ func (l *OperatorLog) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (k *keyring[P]) setMember(name string, value []byte, all []P) error {
+func readState(data []byte, member func(name string, v serde.Value) error) error {
+	return serde.Unmarshal(data, func(v serde.Value) error { return v.Object(member) })
+}
+
+func (k *keyring[P]) setMember(name string, v serde.Value, all []P) error {
 	switch name {
 	case "algorithm":
-		text, err := jsonText(value)
 		k.initialized = true
+		text, err := v.Text()
 		if err != nil {
 			return err
 		}
 		return checkHashAlgorithm(text)
 	case "head":
-		return k.parseHead(value)
+		k.hasHead = true
+		return v.Fields(
+			serde.Required("digest", &k.head, serde.Parsed(ParseHash)),
+			serde.Required("timestamp", &k.headTime, serde.Parsed(parseTimeText)),
+		)
 	case "permissions":
-		return jsonMembers(value, func(id string, value []byte) error {
-			held, err := parsePermissionList(value, all)
+		return v.Object(func(id string, v serde.Value) error {
+			held, err := readPermissions(v, all)
 			k.permissions.set(KeyID(id), held)
 			return err
 		})
 	case "keys":
-		return jsonMembers(value, func(id string, value []byte) error {
-			text, err := jsonText(value)
-			if err != nil {
-				return err
-			}
-			key, err := ParsePublicKey(text)
+		return v.Object(func(id string, v serde.Value) error {
+			key, err := serde.Parsed(ParsePublicKey)(v)
 			k.keys.set(KeyID(id), key)
 			return err
 		})
@@ -208,26 +216,9 @@ func (k *keyring[P]) setMember(name string, value []byte, all []P) error {
 	return nil
 }
 
-func (k *keyring[P]) parseHead(data []byte) error {
-	k.hasHead = true
-	members := []string{"digest", "timestamp"}
-	return decodeJSONObject(data, members, func(member int, value []byte) error {
-		text, err := jsonText(value)
-		if err != nil {
-			return err
-		}
-		if members[member] == "digest" {
-			k.head, err = ParseHash(text)
-		} else {
-			k.headTime, err = parseTimeText(text)
-		}
-		return err
-	})
-}
-
-func parsePermissionList[P ~string](data []byte, all []P) (held permissionSet[P], err error) {
-	err = jsonElements(data, func(value []byte) error {
-		text, err := jsonText(value)
+func readPermissions[P ~string](v serde.Value, all []P) (held permissionSet[P], err error) {
+	err = v.List(func(v serde.Value) error {
+		text, err := v.Text()
 		if err != nil {
 			return err
 		}
@@ -240,36 +231,24 @@ func parsePermissionList[P ~string](data []byte, all []P) (held permissionSet[P]
 	return held, err
 }
 
-func parseRelease(data []byte) (r Release, err error) {
-	members := []string{"recordId", "version", "by", "timestamp", "state"}
-	err = decodeJSONObject(data, members, func(member int, value []byte) error {
-		if members[member] == "state" {
-			return r.parseState(value)
-		}
-		text, err := jsonText(value)
-		if err != nil {
-			return err
-		}
-		switch members[member] {
-		case "recordId":
-			r.RecordID, err = ParseHash(text)
-		case "version":
-			r.Version, err = text, CheckVersion(text)
-		case "by":
-			r.By = KeyID(text)
-		case "timestamp":
-			r.Time, err = parseTimeText(text)
-		}
-		return err
-	})
+func readRelease(v serde.Value) (r Release, err error) {
+	err = v.Fields(
+		serde.Required("recordId", &r.RecordID, serde.Parsed(ParseHash)),
+		serde.Required("version", &r.Version, serde.Parsed(func(text string) (string, error) {
+			return text, CheckVersion(text)
+		})),
+		serde.Required("by", &r.By, readKeyID),
+		serde.Required("timestamp", &r.Time, serde.Parsed(parseTimeText)),
+		serde.RequiredBy("state", r.readState),
+	)
 	return r, err
 }
 
-func (r *Release) parseState(data []byte) error {
+func (r *Release) readState(v serde.Value) error {
 	var status string
 	var yank Yank
-	err := jsonMembers(data, func(name string, value []byte) error {
-		text, err := jsonText(value)
+	err := v.Object(func(name string, v serde.Value) error {
+		text, err := v.Text()
 		if err != nil {
 			return err
 		}
@@ -296,22 +275,18 @@ func (r *Release) parseState(data []byte) error {
 	return nil
 }
 
-func parseNamespace(name string, data []byte) (Namespace, error) {
-	ns := Namespace{Name: name}
-	err := decodeJSONObject(data, []string{"state"}, func(_ int, value []byte) error {
-		if text, err := jsonText(value); err == nil {
-			if text != "defined" {
-				return fmt.Errorf("unknown state %q", text)
+func (ns *Namespace) readState(v serde.Value) error {
+	return v.Fields(serde.RequiredBy("state", func(v serde.Value) error {
+		if v.IsText() {
+			text, err := v.Text()
+			if err == nil && text != "defined" {
+				err = fmt.Errorf("unknown state %q", text)
 			}
-			return nil
+			return err
 		}
 		ns.Imported = true
-		return decodeJSONObject(value, []string{"imported"}, func(_ int, value []byte) error {
-			return decodeJSONObject(value, []string{"registry"}, func(_ int, value []byte) (err error) {
-				ns.Registry, err = jsonText(value)
-				return err
-			})
-		})
-	})
-	return ns, err
+		return v.Fields(serde.RequiredBy("imported", func(v serde.Value) error {
+			return v.Fields(serde.Required("registry", &ns.Registry, serde.Value.Text))
+		}))
+	}))
 }

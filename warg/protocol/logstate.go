@@ -1,15 +1,15 @@
 package protocol
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/protoread"
 )
 
-// A log's stored state is a protobuf message of our own, because it is read and
-// written for each record that is published:
+// The stored state of a package log is a protobuf message of our own, because it
+// is read and written for each record that is published:
 //
 //	message State {
 //	  bytes head = 1;           // 32 bytes; absent in an empty log
@@ -22,7 +22,9 @@ import (
 //	message Holder { string key_id = 1; repeated int32 permissions = 2; }
 //	message Key { string key_id = 1; bytes point = 2; } // SEC 1, compressed
 //
-// Both lists are in the order of the log, and so are the permissions.
+// Fields stand in the order of their numbers. Both lists are in the order of the
+// log, and so are the permissions; permissions are packed. What does not have this
+// form is not a state.
 const (
 	stateHead        = 1
 	stateSeconds     = 2
@@ -33,15 +35,25 @@ const (
 )
 
 // MarshalState returns the state without the releases, in a compact form of our
-// own. Its length and cost depend on the number of keys only. Releases are kept
+// own. Its length depends on the number of keys only. Its cost does so too, but is
+// little more than that of copying it if the log came from
+// [PackageLog.UnmarshalState] and its keys have not changed. Releases are kept
 // elsewhere; those that a record names must be put back with
 // [PackageLog.SetRelease] before the record is validated.
 func (l *PackageLog) MarshalState() ([]byte, error) {
-	return l.marshalState(packagePermissions), nil
+	b := make([]byte, 0, 64+l.sizeOfKeys())
+	if l.hasHead {
+		b = appendMessage(b, stateHead, l.head[:])
+		b = appendUint(b, stateSeconds, uint64(l.headTime.Seconds))
+		b = appendUint(b, stateNanos, uint64(l.headTime.Nanos))
+	}
+	b = appendUint(b, stateInitialized, protowire.EncodeBool(l.initialized))
+	return l.appendStateKeys(b, packagePermissions), nil
 }
 
 // UnmarshalState replaces the state by one that MarshalState returned. No
-// releases are known then.
+// releases are known then. The log keeps state, which must not change any more:
+// keys are decoded when they are needed.
 func (l *PackageLog) UnmarshalState(state []byte) error {
 	var parsed PackageLog
 	if err := parsed.unmarshalState(state, packagePermissions); err != nil {
@@ -49,44 +61,6 @@ func (l *PackageLog) UnmarshalState(state []byte) error {
 	}
 	*l = parsed
 	return nil
-}
-
-// MarshalState returns the state without the namespaces, in a compact form of
-// our own. Namespaces are kept elsewhere; those that a record names must be put
-// back with [OperatorLog.SetNamespace] before the record is validated.
-func (l *OperatorLog) MarshalState() ([]byte, error) {
-	return l.marshalState(operatorPermissions), nil
-}
-
-// UnmarshalState replaces the state by one that MarshalState returned. No
-// namespaces are known then.
-func (l *OperatorLog) UnmarshalState(state []byte) error {
-	var parsed OperatorLog
-	if err := parsed.unmarshalState(state, operatorPermissions); err != nil {
-		return fmt.Errorf("state of an operator log: %w", err)
-	}
-	*l = parsed
-	return nil
-}
-
-func (k *keyring[P]) marshalState(all []P) []byte {
-	b := make([]byte, 0, 64+200*k.keys.len())
-	if k.hasHead {
-		b = appendMessage(b, stateHead, k.head[:])
-		b = appendUint(b, stateSeconds, uint64(k.headTime.Seconds))
-		b = appendUint(b, stateNanos, uint64(k.headTime.Nanos))
-	}
-	b = appendUint(b, stateInitialized, protowire.EncodeBool(k.initialized))
-	var member []byte
-	for id, held := range k.permissions.all() {
-		member = appendText(member[:0], 1, string(id))
-		b = appendMessage(b, stateHolders, appendPermissions(member, 2, all, held.list()))
-	}
-	for id, key := range k.keys.all() {
-		member = appendText(member[:0], 1, string(id))
-		b = appendMessage(b, stateKeys, appendMessage(member, 2, key.point[:]))
-	}
-	return b
 }
 
 // appendUint appends a varint field; proto3 leaves zeros out.
@@ -98,78 +72,74 @@ func appendUint(b []byte, field protowire.Number, v uint64) []byte {
 }
 
 func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
-	r := newProtoReader(state)
-	for !r.done() {
-		f, err := r.next()
+	stored := storedKeys[P]{all: all}
+	var last uint32
+	r := protoread.New(state)
+	for !r.Done() {
+		before := len(r.Rest())
+		f, err := r.Next()
 		if err != nil {
 			return err
 		}
-		switch f.number {
-		case stateHead:
-			if len(f.bytes) != HashSize {
-				return fmt.Errorf("head has %d bytes, want %d", len(f.bytes), HashSize)
-			}
-			k.head, k.hasHead = Hash(f.bytes), true
-		case stateSeconds:
-			k.headTime.Seconds = int64(f.varint)
-		case stateNanos:
-			k.headTime.Nanos = int32(f.varint)
-		case stateInitialized:
-			k.initialized = protowire.DecodeBool(f.varint)
-		case stateHolders:
-			err = k.readHolder(f.bytes, all)
-		case stateKeys:
-			err = k.readKey(f.bytes)
+		isList := f.Number == stateHolders || f.Number == stateKeys
+		if f.Number > stateKeys || f.Number < last || f.Number == last && !isList {
+			return fmt.Errorf("field %d is not expected behind field %d", f.Number, last)
+		}
+		last = f.Number
+		if isList {
+			err = stored.add(f, before-len(r.Rest()))
+		} else {
+			err = k.setStateField(f)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if stored.holders.n+stored.keys.n > 0 {
+		stored.from(state)
+		k.stored = &stored
 	}
 	return nil
 }
 
-func (k *keyring[P]) readHolder(message []byte, all []P) error {
-	var e wireEntry
-	if err := e.mergeMember(newProtoReader(message), permissionsSecond); err != nil {
-		return err
+func (k *keyring[P]) setStateField(f protoread.Field) error {
+	if f.Number == stateHead {
+		if len(f.Bytes) != HashSize {
+			return fmt.Errorf("head has %d bytes, want %d", len(f.Bytes), HashSize)
+		}
+		k.head, k.hasHead = Hash(f.Bytes), true
+		return nil
 	}
-	permissions, err := permissionsOf(all, e.permissions)
-	if err != nil {
-		return err
+	switch f.Number {
+	case stateSeconds:
+		k.headTime.Seconds = int64(f.Varint)
+	case stateNanos:
+		k.headTime.Nanos = int32(f.Varint)
+	case stateInitialized:
+		k.initialized = protowire.DecodeBool(f.Varint)
 	}
-	var held permissionSet[P]
-	for _, p := range permissions {
-		held = held.with(p)
-	}
-	k.permissions.set(KeyID(e.text1), held)
-	return nil
+	return f.Want(protowire.VarintType)
 }
 
-// readKey takes the point as it is: it was a key when it was written, and
-// decompressing every key of a log for each record would cost more than the rest
-// of the validation. A damaged point verifies nothing.
-func (k *keyring[P]) readKey(message []byte) error {
-	var id KeyID
-	var key PublicKey
-	r := newProtoReader(message)
-	for !r.done() {
-		f, err := r.next()
+// StateKey returns a key that a state by [PackageLog.MarshalState] holds; ok is
+// false if the log does not know the key. It takes the time of one search through
+// the bytes, far less than decoding the state. The state of an empty log may be
+// nil.
+func StateKey(state []byte, id KeyID) (key PublicKey, ok bool, err error) {
+	prefix := memberPrefix(id)
+	r := protoread.New(state)
+	for !r.Done() {
+		f, err := r.Next()
 		if err != nil {
-			return err
+			return PublicKey{}, false, fmt.Errorf("state of a package log: %w", err)
 		}
-		switch f.number {
-		case 1:
-			id = KeyID(f.bytes)
-		case 2:
-			if len(f.bytes) != compressedSize || !slices.Contains([]byte{tagEven, tagOdd}, f.bytes[0]) {
-				return errors.New("a key is not a compressed point")
-			}
-			key.point = [compressedSize]byte(f.bytes)
+		if f.Number != stateKeys || !isMember(f.Bytes, prefix) {
+			continue
 		}
+		if _, key, err = parseKey(f.Bytes); err != nil {
+			return PublicKey{}, false, fmt.Errorf("state of a package log: %w", err)
+		}
+		return key, true, nil
 	}
-	if key.IsZero() {
-		return errors.New("a key has no point")
-	}
-	k.keys.set(id, key)
-	return nil
+	return PublicKey{}, false, nil
 }

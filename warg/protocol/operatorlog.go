@@ -124,7 +124,3 @@ func (l *OperatorLog) CheckpointSigners() []KeyID {
 	}
 	return signers
 }
-
-// SetNamespace puts back a namespace that was kept outside the state. See
-// [OperatorLog.MarshalState].
-func (l *OperatorLog) SetNamespace(ns Namespace) { l.namespaces.set(ns.Name, ns) }

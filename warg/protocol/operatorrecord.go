@@ -1,5 +1,7 @@
 package protocol
 
+import "math"
+
 // OperatorRecord is what an operator of the registry publishes in one step in
 // the operator log.
 type OperatorRecord struct {
@@ -49,7 +51,7 @@ var operatorShapes = entryShapes{
 // DecodeOperatorRecord decodes the protobuf message OperatorRecord. It accepts
 // exactly what warg-protocol accepts. The record does not alias content.
 func DecodeOperatorRecord(content []byte) (*OperatorRecord, error) {
-	wire, err := decodeWireRecord(content, &operatorShapes)
+	wire, err := decodeWireRecord(content, &operatorShapes, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}

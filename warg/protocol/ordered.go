@@ -67,6 +67,14 @@ func (m *ordered[K, V]) set(key K, value V) {
 	}
 }
 
+// grow makes room for n keys in an empty map.
+func (m *ordered[K, V]) grow(n int) {
+	m.keys, m.values = make([]K, 0, n), make([]V, 0, n)
+	if n >= indexedFrom {
+		m.index = make(map[K]int, n)
+	}
+}
+
 func (m *ordered[K, V]) all() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		for i, k := range m.keys {

@@ -1,5 +1,7 @@
 package protocol
 
+import "math"
+
 // PackageRecord is what the author of a package publishes in one step: entries
 // that take effect together or not at all.
 type PackageRecord struct {
@@ -48,7 +50,13 @@ var packageShapes = entryShapes{
 // DecodePackageRecord decodes the protobuf message PackageRecord. It accepts
 // exactly what warg-protocol accepts. The record does not alias content.
 func DecodePackageRecord(content []byte) (*PackageRecord, error) {
-	wire, err := decodeWireRecord(content, &packageShapes)
+	return decodePackageRecord(content, nil)
+}
+
+// decodePackageRecord does not decode the first entry if it is known already:
+// the key of an init costs much.
+func decodePackageRecord(content []byte, first *PackageEntry) (*PackageRecord, error) {
+	wire, err := decodeWireRecord(content, &packageShapes, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +66,10 @@ func DecodePackageRecord(content []byte) (*PackageRecord, error) {
 	}
 	r.Entries = make([]PackageEntry, len(wire.entries))
 	for i := range wire.entries {
+		if i == 0 && first != nil {
+			r.Entries[0] = *first
+			continue
+		}
 		if r.Entries[i], err = packageEntryOf(&wire.entries[i]); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,8 @@ package protocol
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 )
 
 // PublishedEnvelope is a record that stands in the records log.
@@ -23,9 +25,8 @@ func (p PublishedEnvelope) MarshalJSON() ([]byte, error) {
 // among them, are ignored.
 func (p *PublishedEnvelope) UnmarshalJSON(data []byte) error {
 	var parsed PublishedEnvelope
-	err := decodeJSONObject(data, []string{"registryIndex"}, func(_ int, value []byte) (err error) {
-		parsed.RegistryIndex, err = jsonUint(value)
-		return err
+	err := serde.Unmarshal(data, func(v serde.Value) error {
+		return v.Fields(serde.Required("registryIndex", &parsed.RegistryIndex, serde.Value.Uint64))
 	})
 	if err != nil {
 		return fmt.Errorf("published envelope: %w", err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/serde"
 )
 
 // ReceivedCheckpoint is a signed checkpoint as the protocol accepts it from
@@ -79,66 +81,43 @@ func appendCheckpointJSON(b []byte, logRoot string, length uint64, mapRoot strin
 	return appendMember(b, "mapRoot", mapRoot)
 }
 
-var (
-	signedCheckpointMembers = []string{"contents", "keyId", "signature"}
-	checkpointMembers       = []string{"logRoot", "logLength", "mapRoot", "timestamp"}
-)
-
 // UnmarshalJSON reads what MarshalJSON writes, as strictly as the reference; see
 // [Envelope.UnmarshalJSON].
 func (c *ReceivedCheckpoint) UnmarshalJSON(data []byte) error {
 	var parsed ReceivedCheckpoint
-	err := decodeJSONStruct(data, signedCheckpointMembers, func(member int, value []byte) error {
-		if signedCheckpointMembers[member] == "contents" {
-			return parsed.parseContents(value, true)
-		}
-		text, err := jsonText(value)
-		if err != nil {
-			return err
-		}
-		if signedCheckpointMembers[member] == "keyId" {
-			parsed.KeyID = KeyID(text)
-			return nil
-		}
-		parsed.Signature, err = ParseSignature(text)
-		return err
+	var keyID KeyID
+	var signature Signature
+	err := serde.Unmarshal(data, func(v serde.Value) error {
+		return v.Struct(
+			serde.Required("contents", &parsed, readTimestamped),
+			serde.Required("keyId", &keyID, readKeyID),
+			serde.Required("signature", &signature, serde.Parsed(ParseSignature)),
+		)
 	})
 	if err != nil {
 		return fmt.Errorf("signed checkpoint: %w", err)
 	}
+	parsed.KeyID, parsed.Signature = keyID, signature
 	*c = parsed
 	return nil
 }
 
-func (c *ReceivedCheckpoint) parseContents(data []byte, timestamped bool) error {
-	// Of this object, whose members are flattened from two structs, the reference
-	// reads unknown members too.
-	if !utf8.Valid(data) {
-		return errors.New("not UTF-8")
-	}
-	members := checkpointMembers
-	if !timestamped {
-		members = members[:3]
-	}
-	return decodeJSONObject(data, members, func(member int, value []byte) (err error) {
-		switch members[member] {
-		case "logLength":
-			c.LogLength, err = jsonUint(value)
-		case "timestamp":
-			c.Timestamp, err = jsonUint(value)
-		case "logRoot":
-			c.LogRoot, err = jsonAnyHash(value)
-		case "mapRoot":
-			c.MapRoot, err = jsonAnyHash(value)
-		}
-		return err
-	})
+// readTimestamped reads all but the key id and the signature.
+func readTimestamped(v serde.Value) (c ReceivedCheckpoint, err error) {
+	err = c.readContents(v, serde.Required("timestamp", &c.Timestamp, serde.Value.Uint64))
+	return c, err
 }
 
-func jsonAnyHash(value []byte) (AnyHash, error) {
-	text, err := jsonText(value)
-	if err != nil {
-		return "", err
+// readContents reads a checkpoint and what else is in its object.
+func (c *ReceivedCheckpoint) readContents(v serde.Value, others ...serde.Field) error {
+	// Of this object, whose members are flattened from two structs, the reference
+	// reads unknown members too.
+	if !utf8.Valid(v) {
+		return errors.New("not UTF-8")
 	}
-	return ParseAnyHash(text)
+	return v.Fields(append([]serde.Field{
+		serde.Required("logRoot", &c.LogRoot, serde.Parsed(ParseAnyHash)),
+		serde.Required("logLength", &c.LogLength, serde.Value.Uint64),
+		serde.Required("mapRoot", &c.MapRoot, serde.Parsed(ParseAnyHash)),
+	}, others...)...)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/warg-trillian/warg-trillian/warg/internal/protoread"
 )
 
 // wireRecord is a PackageRecord or OperatorRecord message (warg.proto, package
@@ -17,7 +19,10 @@ type wireRecord struct {
 	hasTime bool
 	seconds int64
 	nanos   int32
-	entries []wireEntry
+	keep    int         // how many entries to keep; those behind are read all the same
+	entries []wireEntry // those that are kept
+	count   int         // of all entries
+	passing wireEntry   // the newest that is not kept
 }
 
 // wireEntry is an entry's oneof: field says which member is set, 0 none.
@@ -54,12 +59,13 @@ const (
 
 // decodeWireRecord reads the whole message before anything in it is looked at,
 // as the reference does: damage anywhere is reported before bad values. Fields
-// that stand twice follow proto3: scalars are replaced, messages merged.
-func decodeWireRecord(content []byte, shapes *entryShapes) (wireRecord, error) {
-	var rec wireRecord
-	r := newProtoReader(content)
-	for !r.done() {
-		f, err := r.next()
+// that stand twice follow proto3: scalars are replaced, messages merged. All
+// entries are read and counted, the first keep of them are kept.
+func decodeWireRecord(content []byte, shapes *entryShapes, keep int) (wireRecord, error) {
+	rec := wireRecord{keep: keep}
+	r := protoread.New(content)
+	for !r.Done() {
+		f, err := r.Next()
 		if err == nil {
 			err = rec.setField(&r, f, shapes)
 		}
@@ -70,39 +76,49 @@ func decodeWireRecord(content []byte, shapes *entryShapes) (wireRecord, error) {
 	return rec, nil
 }
 
-func (rec *wireRecord) setField(r *protoReader, f protoField, shapes *entryShapes) error {
+func (rec *wireRecord) setField(r *protoread.Reader, f protoread.Field, shapes *entryShapes) error {
 	var err error
-	switch f.number {
+	switch f.Number {
 	case recordPrev:
 		rec.hasPrev = true
-		rec.prev, err = f.text()
+		rec.prev, err = f.Text()
 	case recordVersion:
-		rec.version, err = uint32(f.varint), f.want(protowire.VarintType)
+		rec.version, err = uint32(f.Varint), f.Want(protowire.VarintType)
 	case recordTime:
 		rec.hasTime = true
-		if err = f.want(protowire.BytesType); err == nil {
-			err = rec.mergeTime(r.nested(f.bytes))
+		if err = f.Want(protowire.BytesType); err == nil {
+			err = rec.mergeTime(r.Nested(f.Bytes))
 		}
 	case recordEntries:
-		if err = f.want(protowire.BytesType); err == nil {
-			rec.entries = append(rec.entries, wireEntry{})
-			err = rec.entries[len(rec.entries)-1].merge(r.nested(f.bytes), shapes)
+		if err = f.Want(protowire.BytesType); err == nil {
+			err = rec.nextEntry().merge(r.Nested(f.Bytes), shapes)
 		}
 	}
 	return err
 }
 
-func (rec *wireRecord) mergeTime(r protoReader) error {
-	for !r.done() {
-		f, err := r.next()
+// nextEntry returns where to read the next entry.
+func (rec *wireRecord) nextEntry() *wireEntry {
+	rec.count++
+	if rec.count > rec.keep {
+		rec.passing = wireEntry{permissions: rec.passing.permissions[:0]}
+		return &rec.passing
+	}
+	rec.entries = append(rec.entries, wireEntry{})
+	return &rec.entries[rec.count-1]
+}
+
+func (rec *wireRecord) mergeTime(r protoread.Reader) error {
+	for !r.Done() {
+		f, err := r.Next()
 		if err != nil {
 			return err
 		}
-		switch f.number {
+		switch f.Number {
 		case timeSeconds:
-			rec.seconds, err = int64(f.varint), f.want(protowire.VarintType)
+			rec.seconds, err = int64(f.Varint), f.Want(protowire.VarintType)
 		case timeNanos:
-			rec.nanos, err = int32(f.varint), f.want(protowire.VarintType)
+			rec.nanos, err = int32(f.Varint), f.Want(protowire.VarintType)
 		}
 		if err != nil {
 			return fmt.Errorf("time: %w", err)
@@ -111,41 +127,41 @@ func (rec *wireRecord) mergeTime(r protoReader) error {
 	return nil
 }
 
-func (e *wireEntry) merge(r protoReader, shapes *entryShapes) error {
-	for !r.done() {
-		f, err := r.next()
+func (e *wireEntry) merge(r protoread.Reader, shapes *entryShapes) error {
+	for !r.Done() {
+		f, err := r.Next()
 		if err != nil {
 			return err
 		}
-		if f.number >= uint32(len(shapes)) {
+		if f.Number >= uint32(len(shapes)) {
 			continue
 		}
-		if err := f.want(protowire.BytesType); err != nil {
+		if err := f.Want(protowire.BytesType); err != nil {
 			return fmt.Errorf("entry: %w", err)
 		}
-		if e.field != f.number { // another member of the oneof replaces this one
-			*e = wireEntry{field: f.number}
+		if e.field != f.Number { // another member of the oneof replaces this one
+			*e = wireEntry{field: f.Number, permissions: e.permissions[:0]}
 		}
-		if err := e.mergeMember(r.nested(f.bytes), shapes[f.number]); err != nil {
+		if err := e.mergeMember(r.Nested(f.Bytes), shapes[f.Number]); err != nil {
 			return fmt.Errorf("entry: %w", err)
 		}
 	}
 	return nil
 }
 
-func (e *wireEntry) mergeMember(r protoReader, second secondField) error {
-	for !r.done() {
-		f, err := r.next()
+func (e *wireEntry) mergeMember(r protoread.Reader, second secondField) error {
+	for !r.Done() {
+		f, err := r.Next()
 		if err != nil {
 			return err
 		}
 		switch {
-		case f.number == 1:
-			e.text1, err = f.text()
-		case f.number == 2 && second == stringSecond:
-			e.text2, err = f.text()
-		case f.number == 2 && second == permissionsSecond:
-			e.permissions, err = f.appendEnums(e.permissions)
+		case f.Number == 1:
+			e.text1, err = f.Text()
+		case f.Number == 2 && second == stringSecond:
+			e.text2, err = f.Text()
+		case f.Number == 2 && second == permissionsSecond:
+			e.permissions, err = protoread.AppendNumbers(e.permissions, f)
 		}
 		if err != nil {
 			return err

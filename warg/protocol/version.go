@@ -16,23 +16,6 @@ func CheckVersion(text string) error {
 	return err
 }
 
-// CompareVersions orders valid versions by semver precedence and, unlike
-// semver, by build metadata where that is the only difference, as the semver
-// crate does. An invalid version comes before all valid ones.
-func CompareVersions(a, b string) int {
-	va, errA := parseVersion(a)
-	vb, errB := parseVersion(b)
-	switch {
-	case errA != nil && errB != nil:
-		return strings.Compare(a, b)
-	case errA != nil:
-		return -1
-	case errB != nil:
-		return 1
-	}
-	return va.compare(vb)
-}
-
 type version struct {
 	major, minor, patch uint64
 	pre, build          string // dot-separated, empty if absent
@@ -139,6 +122,8 @@ func isNumeric(segment string) bool {
 	return true
 }
 
+// compare orders versions by semver precedence and, unlike semver, by build
+// metadata where that is the only difference, as the semver crate does.
 func (v version) compare(w version) int {
 	return cmp.Or(
 		cmp.Compare(v.major, w.major),

@@ -15,10 +15,19 @@ func TestVersionOrder(t *testing.T) {
 	}
 	got := slices.Clone(want)
 	slices.Reverse(got)
-	slices.SortFunc(got, CompareVersions)
+	slices.SortFunc(got, func(a, b string) int { return mustVersion(t, a).compare(mustVersion(t, b)) })
 	if !slices.Equal(got, want) {
 		t.Errorf("order is\n%v, want\n%v", got, want)
 	}
+}
+
+func mustVersion(t *testing.T, text string) version {
+	t.Helper()
+	v, err := parseVersion(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func TestRequirements(t *testing.T) {

@@ -81,6 +81,7 @@ type batch struct {
 	tx      *store.Tx
 	logs    map[protocol.Hash]*openLog
 	known   map[protocol.Hash][]store.RecordRef // records with the ids of those posted, in whatever logs
+	firsts  map[protocol.Hash]*openLog          // by the id of a first record, where this batch puts it
 	signers map[protocol.KeyID]*store.WaitingTotal
 	changes store.Changes
 	entered int // records that entered their logs
@@ -91,6 +92,7 @@ func (a *Admission) openBatch(tx *store.Tx, tasks []*task) (*batch, error) {
 		a: a, tx: tx,
 		logs:    make(map[protocol.Hash]*openLog, len(tasks)),
 		known:   make(map[protocol.Hash][]store.RecordRef),
+		firsts:  make(map[protocol.Hash]*openLog),
 		signers: make(map[protocol.KeyID]*store.WaitingTotal),
 	}
 	ids := make([]protocol.Hash, len(tasks))

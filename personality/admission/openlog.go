@@ -135,14 +135,16 @@ func (l *openLog) postedBefore(s *submission) (bool, error) {
 		}
 		return true, nil
 	}
+	elsewhere := l.b.firsts[s.record.ID] != nil
 	for _, ref := range l.b.known[s.record.ID] {
 		if ref.Log == l.row.ID {
 			return true, l.answerAgain(s, ref)
 		}
-		if s.record.Record.Prev == "" && ref.State != store.Rejected && !s.restored {
-			s.refusal = &registry.RejectionError{Reason: fmt.Sprintf("record `%s` is the first one of another package: sign one for this package", s.record.ID)}
-			return true, nil
-		}
+		elsewhere = elsewhere || ref.State != store.Rejected
+	}
+	if elsewhere && s.record.Record.Prev == "" && !s.restored {
+		s.refusal = &registry.RejectionError{Reason: fmt.Sprintf("record `%s` is the first one of another package: sign one for this package", s.record.ID)}
+		return true, nil
 	}
 	return false, nil
 }
@@ -193,6 +195,9 @@ func (l *openLog) validate(log *protocol.PackageLog, s *submission) error {
 		return refusal
 	}
 	stricter := policy.Admit(log, s.record)
+	if ahead := l.b.a.options.MaxClockSkew; stricter == nil && ahead > 0 {
+		stricter = policy.NotAhead(l.b.a.options.Now(), ahead, log, s.record.Record)
+	}
 	if stricter != nil {
 		var err error
 		if log, err = copyLog(log, s.record.Record); err != nil { // refused, it must change nothing
@@ -231,12 +236,16 @@ func copyLog(log *protocol.PackageLog, records ...*protocol.PackageRecord) (*pro
 func checkSignature(log *protocol.PackageLog, record *protocol.SignedPackageRecord) error {
 	key, known := signingKey(log, record)
 	if !known {
-		return &registry.UnauthorizedError{Reason: fmt.Sprintf("unknown key id `%s`", record.Envelope.KeyID)}
+		return unknownKey(record.Envelope.KeyID)
 	}
 	if record.VerifySignature(key) != nil {
 		return errWrongSignature
 	}
 	return nil
+}
+
+func unknownKey(id protocol.KeyID) error {
+	return &registry.UnauthorizedError{Reason: fmt.Sprintf("unknown key id `%s`", id)}
 }
 
 var errWrongSignature = &registry.UnauthorizedError{Reason: "record signature verification failed"}
@@ -276,6 +285,9 @@ func (l *openLog) newChange(s *submission) *store.RecordChange {
 		Contents: s.contents, Arrived: s.here, Missing: len(s.contents) - len(s.here),
 	}
 	l.made[s.record.ID] = change
+	if change.Prev == "" {
+		l.b.firsts[change.RecordID] = l
+	}
 	l.b.changes.Records = append(l.b.changes.Records, change)
 	s.status = registry.RecordStatus{RecordID: s.record.ID, State: registry.Processing}
 	return change

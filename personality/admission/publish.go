@@ -27,11 +27,8 @@ func (a *Admission) Publish(ctx context.Context, logID protocol.Hash, name proto
 	if n := len(name.String()); n > policy.MaxName {
 		return none, &registry.RejectionError{Reason: fmt.Sprintf("the package name has %d bytes, more than %d", n, policy.MaxName)}
 	}
-	record, err := protocol.ParsePackageEnvelope(envelope)
+	record, err := a.open(ctx, name, envelope)
 	if err != nil {
-		return none, &registry.InvalidError{Reason: err.Error()}
-	}
-	if err := a.checkPolicies(ctx, name, record); err != nil {
 		return none, err
 	}
 	s := &submission{name: name, record: record, envelope: envelope.MarshalProto()}
@@ -75,50 +72,84 @@ func (a *Admission) arrivedMeanwhile(ctx context.Context, logID protocol.Hash, s
 	return s.status, nil
 }
 
-// checkPolicies does what needs no write transaction: the namespace, the record
-// policy, and the signature, whose verdict the record remembers. A key that is
-// not known here may have been granted by the time that the record is accepted;
-// that is for validation to say.
-func (a *Admission) checkPolicies(ctx context.Context, name protocol.PackageName, record *protocol.SignedPackageRecord) error {
-	log := new(protocol.PackageLog)
+// open decodes a posted record and does what needs no write transaction, the
+// cheap things first: its size, the namespace, whether it is signed by whom it
+// says, and the record policy.
+func (a *Admission) open(ctx context.Context, name protocol.PackageName, envelope protocol.Envelope) (*protocol.SignedPackageRecord, error) {
+	unverified, err := policy.OpenRecord(envelope)
+	if err != nil {
+		return nil, invalidOr(policyError(err))
+	}
+	if err := a.checkSigner(ctx, name, unverified); err != nil {
+		return nil, err
+	}
+	record, err := unverified.Decode()
+	if err != nil {
+		return nil, &registry.InvalidError{Reason: err.Error()}
+	}
+	if p := a.recordPolicy.Load(); p != nil {
+		if err := (*p).Check(name, envelope.KeyID, record.Record); err != nil {
+			return nil, policyError(err)
+		}
+	}
+	return record, nil
+}
+
+// invalidOr makes an error that says what is wrong with a record one of package
+// registry, unless it is one.
+func invalidOr(err error) error {
+	var rejection *registry.RejectionError
+	if errors.As(err, &rejection) {
+		return err
+	}
+	return &registry.InvalidError{Reason: err.Error()}
+}
+
+// checkSigner refuses a record in a namespace that is not this registry's, and
+// one that is not signed by the key that it names, whose verdict the record
+// remembers. A key that the log does not know may be granted by a record that
+// waits; that is for validation to say.
+func (a *Admission) checkSigner(ctx context.Context, name protocol.PackageName, record *protocol.UnverifiedPackageRecord) error {
+	var row store.Log
 	// For a record that begins a log the database need not be asked.
-	if record.Record.Prev != "" || !a.operator.defines(name.Namespace()) {
+	if record.Prev() != "" || !a.operator.defines(name.Namespace()) {
 		var err error
-		if log, err = a.readPackageLog(ctx, name); err != nil {
+		if row, err = a.readLog(ctx, name); err != nil {
 			return err
 		}
 	}
-	if p := a.recordPolicy.Load(); p != nil {
-		if err := (*p).Check(name, record.Envelope.KeyID, record.Record); err != nil {
-			return policyError(err)
-		}
+	key, known, err := protocol.StateKey(row.State, record.KeyID())
+	if err != nil {
+		return fmt.Errorf("read the state of log %s: %w", row.LogID, err)
 	}
-	key, known := signingKey(log, record)
-	if known && record.VerifySignature(key) != nil && key.ID() == record.Envelope.KeyID {
+	if !known {
+		key, known = record.InitKey()
+		known = known && key.ID() == record.KeyID()
+	}
+	switch {
+	case known && record.VerifySignature(key) != nil:
 		return errWrongSignature
+	case !known && record.Prev() != "" && row.Waiting == 0:
+		return unknownKey(record.KeyID())
 	}
 	return nil
 }
 
-// readPackageLog returns the state of a package's log as accepted so far, if the
-// package's namespace is this registry's.
-func (a *Admission) readPackageLog(ctx context.Context, name protocol.PackageName) (*protocol.PackageLog, error) {
-	log := new(protocol.PackageLog)
+// readLog returns a package's log, or none, if the package's namespace is this
+// registry's.
+func (a *Admission) readLog(ctx context.Context, name protocol.PackageName) (store.Log, error) {
+	var row store.Log
 	err := a.options.Store.View(ctx, func(tx *store.Tx) error {
 		if err := a.checkNamespace(tx, name.Namespace()); err != nil {
 			return err
 		}
-		row, err := tx.Log(name.LogID())
-		if errors.Is(err, store.ErrNotFound) || err == nil && row.Length == 0 {
+		var err error
+		if row, err = tx.Log(name.LogID()); errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		log = new(protocol.PackageLog)
-		return log.UnmarshalState(row.State)
+		return err
 	})
-	return log, err
+	return row, err
 }
 
 // signingKey finds the key whose signature a record must have: the one that it

@@ -1,0 +1,212 @@
+package admission
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// nothing is a content store with nothing in it.
+type nothing struct{}
+
+func (nothing) Has(context.Context, protocol.Hash) (bool, error) { return false, nil }
+func (nothing) Put(context.Context, protocol.Hash, io.Reader, content.Check) (int64, error) {
+	return 0, io.ErrUnexpectedEOF
+}
+
+func newAdmission(t *testing.T) *Admission {
+	t.Helper()
+	db, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return New(Options{Store: db, Contents: nothing{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler), UploadTimeout: time.Hour})
+}
+
+// chain signs the records of a package one after the other.
+type chain struct {
+	t    *testing.T
+	name protocol.PackageName
+	key  protocol.PrivateKey
+	head protocol.AnyHash
+	time time.Time
+}
+
+func newChain(t *testing.T, name string) *chain {
+	t.Helper()
+	parsed, err := protocol.ParsePackageName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := protocol.GeneratePrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &chain{t: t, name: parsed, key: key, time: time.Now()}
+}
+
+// submit signs a record behind the head, which it becomes, and returns the task of
+// posting it.
+func (c *chain) submit(entries ...protocol.PackageEntry) *task {
+	c.t.Helper()
+	c.time = c.time.Add(time.Millisecond)
+	record := protocol.PackageRecord{Prev: c.head, Time: protocol.TimeOf(c.time), Entries: entries}
+	envelope := record.Sign(c.key)
+	signed, err := protocol.ParsePackageEnvelope(envelope)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.head = signed.ID.Any()
+	s := &submission{name: c.name, record: signed, envelope: envelope.MarshalProto()}
+	for _, text := range signed.Record.Contents() {
+		digest, err := text.Hash()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		s.contents = append(s.contents, digest)
+	}
+	return &task{ctx: context.Background(), logID: c.name.LogID(), submission: s}
+}
+
+func (c *chain) init() protocol.PackageEntry {
+	return protocol.PackageEntry{Type: protocol.EntryInit, Key: c.key.Public()}
+}
+
+func (c *chain) grant() protocol.PackageEntry {
+	other := newChain(c.t, "any:name")
+	return protocol.PackageEntry{Type: protocol.EntryGrantFlat, Key: other.key.Public(), Permissions: []protocol.PackagePermission{protocol.PermissionYank}}
+}
+
+func releaseOf(version, text string) protocol.PackageEntry {
+	return protocol.PackageEntry{Type: protocol.EntryRelease, Version: version, Content: protocol.HashOf([]byte(text)).Any()}
+}
+
+// arrive is the task of noting that a content has come.
+func (a *Admission) arrive(t *testing.T, s *submission, text string) *task {
+	t.Helper()
+	var key int64
+	err := a.options.Store.View(context.Background(), func(tx *store.Tx) error {
+		record, err := registry.FindRecord(tx, s.name.LogID(), s.record.ID)
+		key = record.ID
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &task{ctx: context.Background(), logID: s.name.LogID(), run: func(l *openLog) error {
+		return l.contentArrived(key, protocol.HashOf([]byte(text)))
+	}}
+}
+
+func commit(t *testing.T, a *Admission, tasks ...*task) {
+	t.Helper()
+	if err := a.commit(tasks); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a *Admission) expect(t *testing.T, what string, s *submission, state registry.State, reason string) {
+	t.Helper()
+	err := a.options.Store.View(context.Background(), func(tx *store.Tx) error {
+		record, err := registry.FindRecord(tx, s.name.LogID(), s.record.ID)
+		if err != nil {
+			return err
+		}
+		got, err := registry.StatusOf(tx, record)
+		if err == nil && (got.State != state || !strings.Contains(got.Reason, reason)) {
+			t.Errorf("%s: %+v, want state %v with %q", what, got, state, reason)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+// What is posted in one batch sees what stands before it in the batch.
+func TestBatchSeesItself(t *testing.T) {
+	a := newAdmission(t)
+	c := newChain(t, "example:one")
+	first := c.submit(c.init())
+	again := &task{ctx: first.ctx, logID: first.logID, submission: &submission{name: c.name, record: first.submission.record, envelope: first.submission.envelope}}
+	second := c.submit(c.grant())
+	beside := *c
+	lost := beside.submit(releaseOf("1.0.0", "a"))
+	behindLost := beside.submit(releaseOf("2.0.0", "b"))
+	third := c.submit(c.grant())
+	clone := newChain(t, "example:two")
+	cloned := &task{ctx: first.ctx, logID: clone.name.LogID(), submission: &submission{name: clone.name, record: first.submission.record, envelope: first.submission.envelope}}
+	commit(t, a, first, again, second, lost, behindLost, third, cloned)
+
+	a.expect(t, "first", first.submission, registry.Processing, "")
+	a.expect(t, "second", second.submission, registry.Processing, "")
+	a.expect(t, "third", third.submission, registry.Processing, "")
+	a.expect(t, "beside the third", lost.submission, registry.Rejected, "superseded by record `"+third.submission.record.ID.String())
+	a.expect(t, "behind that", behindLost.submission, registry.Rejected, lost.submission.record.ID.String())
+	if again.submission.refusal != nil || again.submission.status.State != registry.Processing {
+		t.Errorf("the first posted again: %+v, %v", again.submission.status, again.submission.refusal)
+	}
+	if cloned.submission.refusal == nil || !strings.Contains(cloned.submission.refusal.Error(), "another package") {
+		t.Errorf("the first under another name: %v", cloned.submission.refusal)
+	}
+	if got := a.totals.queue.Load(); got != 3 {
+		t.Errorf("%d records are counted as queued, want 3", got)
+	}
+}
+
+// A content comes in the batch in which a record is posted behind the one that
+// waits for it.
+func TestContentComesInTheSameBatch(t *testing.T) {
+	a := newAdmission(t)
+	c := newChain(t, "example:one")
+	waits := c.submit(c.init(), releaseOf("1.0.0", "a"))
+	commit(t, a, waits)
+	a.expect(t, "waiting", waits.submission, registry.Sourcing, "")
+	behind := c.submit(c.grant())
+	twice := a.arrive(t, waits.submission, "a")
+	commit(t, a, behind, twice, a.arrive(t, waits.submission, "a"))
+	a.expect(t, "complete", waits.submission, registry.Processing, "")
+	a.expect(t, "behind it", behind.submission, registry.Processing, "")
+	err := a.options.Store.View(context.Background(), func(tx *store.Tx) error {
+		log, err := tx.Log(c.name.LogID())
+		if log.Length != 2 || log.Waiting != 0 {
+			t.Errorf("the log has %d records and %d that wait, want 2 and 0", log.Length, log.Waiting)
+		}
+		ready, err2 := tx.Ready(10)
+		if len(ready) != 1 {
+			t.Errorf("%d records are ready, want the first", len(ready))
+		}
+		if err == nil {
+			err = err2
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Of a caller that is gone nothing is done; the others of its batch are.
+func TestCallerIsGone(t *testing.T) {
+	a := newAdmission(t)
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	one, two := newChain(t, "example:one"), newChain(t, "example:two")
+	left, stays := one.submit(one.init()), two.submit(two.init())
+	left.ctx = gone
+	commit(t, a, left, stays)
+	if left.err == nil || stays.err != nil {
+		t.Errorf("the one that left: %v; the other: %v", left.err, stays.err)
+	}
+	a.expect(t, "the other", stays.submission, registry.Processing, "")
+}

@@ -1,0 +1,418 @@
+package admission_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// expectRejected waits for a rejection with some words in its reason.
+func expectRejected(t *testing.T, a *registrytest.Author, record protocol.Hash, words ...string) {
+	t.Helper()
+	got := a.Wait(record)
+	for _, w := range words {
+		if got.State != registry.Rejected || !strings.Contains(got.Reason, w) {
+			t.Errorf("record %s: %+v, want it rejected with %q", record, got, w)
+		}
+	}
+}
+
+func expectPublished(t *testing.T, a *registrytest.Author, records ...protocol.Hash) {
+	t.Helper()
+	for _, id := range records {
+		if got := a.Wait(id); got.State != registry.Published {
+			t.Errorf("record %s: %+v, want it published", id, got)
+		}
+	}
+}
+
+func revoke(key protocol.PrivateKey) protocol.PackageEntry {
+	return protocol.PackageEntry{Type: protocol.EntryRevokeFlat, KeyID: key.Public().ID(), Permissions: []protocol.PackagePermission{protocol.PermissionRelease}}
+}
+
+// A key with permission to release posts a release and does not upload it: its
+// owner's revocation enters the log all the same, and ends the release.
+func TestRevocationBesideWaitingRelease(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	owner := s.Author("example:one")
+	thief := registrytest.NewKey(t)
+	owner.Post(registrytest.Init(owner.Key), protocol.PackageEntry{
+		Type: protocol.EntryGrantFlat, Key: thief.Public(), Permissions: []protocol.PackagePermission{protocol.PermissionRelease}})
+	beside := *owner
+	stolen, err := beside.Try(beside.Sign(thief, registrytest.Release("9.0.0", "never comes")))
+	s.Must(err)
+	behind, err := beside.Try(beside.Sign(thief, registrytest.Release("9.0.1", "neither")))
+	s.Must(err)
+	if stolen.State != registry.Sourcing || behind.State != registry.Sourcing {
+		t.Fatalf("the releases: %+v, %+v", stolen, behind)
+	}
+	revoked := owner.Post(revoke(thief))
+	expectPublished(t, owner, revoked.RecordID)
+	expectRejected(t, owner, stolen.RecordID, "superseded by record `"+revoked.RecordID.String()+"`")
+	expectRejected(t, owner, behind.RecordID, "superseded by record `"+revoked.RecordID.String()+"`", stolen.RecordID.String())
+	registrytest.Refused(t, owner, owner.Sign(thief, registrytest.Release("9.1.0", "x")), &registry.RejectionError{}, "did not have required permission release")
+	s.CheckPublished()
+}
+
+// Each run of a client whose upload fails signs another record: all of them wait,
+// and the first whose content comes wins.
+func TestFirstCompleteWins(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	a := s.Author("example:one")
+	a.Post(registrytest.Init(a.Key))
+	var tries []registry.RecordStatus
+	for i := range 3 {
+		run := *a
+		run.Time = run.Time.Add(time.Duration(i) * time.Second)
+		status, err := run.Try(run.Sign(a.Key, registrytest.Release("1.0.0", fmt.Sprint("content ", i))))
+		s.Must(err)
+		tries = append(tries, status)
+		if i == 0 {
+			next, err := run.Try(run.Sign(a.Key, registrytest.Yank("1.0.0")))
+			s.Must(err)
+			if next.State != registry.Processing {
+				t.Errorf("a record without content behind one that waits: %+v", next)
+			}
+			tries = append(tries, next)
+		}
+	}
+	s.Must(a.Upload(tries[3].RecordID, "content 2"))
+	expectPublished(t, a, tries[3].RecordID)
+	for _, lost := range tries[:3] {
+		expectRejected(t, a, lost.RecordID, "superseded by record `"+tries[3].RecordID.String()+"`")
+	}
+	if err := a.Upload(tries[0].RecordID, "content 0"); !errors.Is(err, registry.ErrRecordNotSourcing) {
+		t.Errorf("content of a record that is rejected: %v", err)
+	}
+	s.CheckPublished()
+}
+
+// A package may have several first records that wait; a complete one wins at
+// once.
+func TestFirstRecordsWait(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	slow, quick := s.Author("example:one"), s.Author("example:one")
+	waits := slow.Post(registrytest.Init(slow.Key), registrytest.Release("1.0.0", "x"))
+	wins := quick.Post(registrytest.Init(quick.Key))
+	expectPublished(t, quick, wins.RecordID)
+	expectRejected(t, slow, waits.RecordID, "superseded")
+	s.CheckPublished()
+}
+
+// A chain of records is posted without waiting for anything, and its contents
+// come last first.
+func TestWaitingChain(t *testing.T) {
+	const length = 30
+	s := registrytest.New(t)
+	a := s.Author("example:one")
+	chain := []registry.RecordStatus{a.Post(registrytest.Init(a.Key), registrytest.Release("0.0.0", "0"))}
+	guest := registrytest.NewKey(t)
+	chain = append(chain, a.Post(registrytest.Grant(guest)))
+	for i := 2; i < length; i++ {
+		chain = append(chain, a.Post(registrytest.Release(fmt.Sprintf("0.%d.0", i), fmt.Sprint(i))))
+	}
+	// The key that a waiting record grants signs behind it, and validation sees
+	// what waits.
+	registrytest.Refused(t, a, a.Sign(guest, registrytest.Release("1.0.0", "x")), &registry.RejectionError{}, "did not have required permission release")
+	registrytest.Refused(t, a, a.Sign(a.Key, registrytest.Release("0.7.0", "x")), &registry.RejectionError{}, "already released")
+	last, err := a.Try(a.Sign(guest, registrytest.Yank("0.5.0")))
+	s.Must(err)
+	chain = append(chain, last)
+	s.Reopen() // what waits is in the store
+	s.Start()
+	for i := length - 1; i >= 2; i-- {
+		s.Must(a.Upload(chain[i].RecordID, fmt.Sprint(i)))
+	}
+	if got := a.Status(chain[length-1].RecordID).State; got != registry.Processing {
+		t.Errorf("a complete record behind one that waits: %v", got)
+	}
+	s.Must(a.Upload(chain[0].RecordID, "0"))
+	for _, status := range chain {
+		expectPublished(t, a, status.RecordID)
+	}
+	s.CheckPublished()
+}
+
+// Uploading what is here already is no error, whatever the record's state.
+func TestContentThatIsHere(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	a, b := s.Author("example:one"), s.Author("example:two")
+	first := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "same"), registrytest.Release("2.0.0", "other"))
+	second := b.Post(registrytest.Init(b.Key), registrytest.Release("1.0.0", "same"))
+	s.Must(a.Upload(first.RecordID, "same"))
+	s.Must(a.Upload(first.RecordID, "same")) // one of its two contents has come
+	s.Must(b.Upload(second.RecordID, "same"))
+	expectPublished(t, b, second.RecordID)
+	s.Must(b.Upload(second.RecordID, "same"))
+	s.Must(a.Upload(first.RecordID, "other"))
+	expectPublished(t, a, first.RecordID)
+	var invalid *registry.InvalidError
+	if err := b.Upload(second.RecordID, "other"); !errors.As(err, &invalid) {
+		t.Errorf("content that is here and that the record does not name: %v", err)
+	}
+	s.CheckPublished()
+}
+
+// One content comes for very many records at once.
+func TestContentForMany(t *testing.T) {
+	const many = 600
+	s := registrytest.New(t)
+	s.Start()
+	authors := make([]*registrytest.Author, many)
+	records := make([]registry.RecordStatus, many)
+	for i := range authors {
+		authors[i] = s.Author(fmt.Sprintf("example:p%d", i))
+		records[i] = authors[i].Post(registrytest.Init(authors[i].Key), registrytest.Release("1.0.0", "shared"))
+	}
+	s.Must(authors[0].Upload(records[0].RecordID, "shared"))
+	for i, a := range authors {
+		expectPublished(t, a, records[i].RecordID)
+	}
+}
+
+// What waits without end is ended, however much it is, but not while its content
+// is coming.
+func TestManyEnd(t *testing.T) {
+	const many = 600
+	s := registrytest.New(t)
+	var ahead atomic.Int64
+	s.Options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	s.Renew()
+	authors := make([]*registrytest.Author, many)
+	records := make([]registry.RecordStatus, many)
+	for i := range authors {
+		authors[i] = s.Author(fmt.Sprintf("example:p%d", i))
+		records[i] = authors[i].Post(registrytest.Init(authors[i].Key), registrytest.Release("1.0.0", fmt.Sprint(i)))
+	}
+	// The first one's content is on its way when the time is over.
+	body, client := io.Pipe()
+	uploaded := make(chan error, 1)
+	go func() {
+		uploaded <- s.UploadContent(context.Background(), authors[0].Name.LogID(), records[0].RecordID, protocol.HashOf([]byte("0")), body)
+	}()
+	ahead.Store(int64(2 * time.Hour))
+	_, err := client.Write([]byte("0")) // read, and noted, before Write returns but for the last read
+	s.Must(err)
+	s.Start()
+	for i := 1; i < many; i++ {
+		expectRejected(t, authors[i], records[i].RecordID, "was not uploaded within 1h")
+	}
+	s.Must(client.Close())
+	s.Must(<-uploaded)
+	expectPublished(t, authors[0], records[0].RecordID)
+	s.CheckPublished()
+}
+
+// Limits of what waits: beside one log, signed by one key, in all. When something
+// of it ends there is room again.
+func TestWaitingLimits(t *testing.T) {
+	var full *registry.WaitingError
+	for name, test := range map[string]struct {
+		limits  admission.WaitingLimits
+		sameLog bool
+		refused func(error) bool
+	}{
+		"records of a log":  {admission.WaitingLimits{LogRecords: 3}, true, func(err error) bool { return errors.As(err, &full) }},
+		"bytes of a log":    {admission.WaitingLimits{LogBytes: 1500}, true, func(err error) bool { return errors.As(err, &full) }},
+		"records of a key":  {admission.WaitingLimits{SignerRecords: 3}, false, func(err error) bool { return errors.As(err, &full) }},
+		"bytes of a key":    {admission.WaitingLimits{SignerBytes: 1500}, false, func(err error) bool { return errors.As(err, &full) }},
+		"records in all":    {admission.WaitingLimits{Records: 3}, false, func(err error) bool { return errors.Is(err, registry.ErrOverloaded) }},
+		"envelopes in all":  {admission.WaitingLimits{Bytes: 1500}, false, func(err error) bool { return errors.Is(err, registry.ErrOverloaded) }},
+		"another log's own": {admission.WaitingLimits{LogRecords: 1}, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := registrytest.New(t)
+			s.Options.Admission.Waiting = test.limits
+			s.Renew()
+			key := registrytest.NewKey(t)
+			post := func(i int) (*registrytest.Author, registry.RecordStatus, error) {
+				a := s.Author("example:one")
+				if !test.sameLog {
+					a = s.Author(fmt.Sprintf("example:p%d", i))
+				}
+				a.Key = key
+				a.Time = a.Time.Add(time.Duration(i) * time.Millisecond)
+				status, err := a.Try(a.Sign(key, registrytest.Init(key), registrytest.Release("1.0.0", fmt.Sprint(i))))
+				return a, status, err
+			}
+			first, status, err := post(0)
+			s.Must(err)
+			refused := 0
+			for i := 1; i < 8; i++ {
+				if _, _, err := post(i); err != nil {
+					refused++
+					if test.refused == nil || !test.refused(err) {
+						t.Fatalf("record %d: %v", i, err)
+					}
+				}
+			}
+			if (test.refused != nil) != (refused >= 4) {
+				t.Fatalf("%d of 8 were refused", refused)
+			}
+			if test.refused == nil {
+				return
+			}
+			s.Start()
+			s.Must(first.Upload(status.RecordID, "0"))
+			expectPublished(t, first, status.RecordID)
+			if test.sameLog {
+				return // that is another package now
+			}
+			s.Eventually("there is room again", func() bool { _, _, err := post(99); return err == nil })
+		})
+	}
+}
+
+// Somebody's first record says nothing of its package's name: nobody else may post
+// it under another one.
+func TestFirstRecordOfAnotherPackage(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	a := s.Author("example:one")
+	envelope := a.Sign(a.Key, registrytest.Init(a.Key))
+	status, err := a.Try(envelope)
+	s.Must(err)
+	clone := s.Author("example:two")
+	registrytest.Refused(t, clone, envelope, &registry.RejectionError{}, "is the first one of another package")
+	expectPublished(t, a, status.RecordID)
+	registrytest.Refused(t, clone, envelope, &registry.RejectionError{}, "is the first one of another package")
+	// At the same time: one of the two is refused.
+	b, c := s.Author("example:three"), s.Author("example:four")
+	envelope = b.Sign(b.Key, registrytest.Init(b.Key))
+	var errs [2]error
+	var both sync.WaitGroup
+	for i, author := range []*registrytest.Author{b, c} {
+		both.Go(func() { _, errs[i] = author.Try(envelope) })
+	}
+	both.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("one record under two names at once: %v, %v", errs[0], errs[1])
+	}
+	s.CheckPublished()
+}
+
+func TestDatesAhead(t *testing.T) {
+	s := registrytest.New(t)
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	s.Options.Now = func() time.Time { return now }
+	s.Options.Admission.MaxClockSkew = 10 * time.Minute
+	s.Renew()
+	a := s.Author("example:one")
+	a.Time = now.Add(9 * time.Minute)
+	a.Post(registrytest.Init(a.Key))
+	a.Time = now.Add(24 * time.Hour)
+	registrytest.Refused(t, a, a.Sign(a.Key, registrytest.Grant(registrytest.NewKey(t))), &registry.RejectionError{}, "2026-03-05T05:06:07Z")
+	registrytest.Refused(t, a, a.Sign(a.Key, registrytest.Release("1.0.0", "waits")), &registry.RejectionError{}, "2026-03-04T05:06:07Z")
+	a.Time = now.Add(10 * time.Minute).Add(-2 * time.Millisecond)
+	if got := a.Post(registrytest.Grant(registrytest.NewKey(t))); got.State != registry.Processing {
+		t.Errorf("a record dated ten minutes ahead: %+v", got)
+	}
+}
+
+// What the policy refused once it need not check again.
+func TestRefusalIsRemembered(t *testing.T) {
+	s := registrytest.New(t)
+	checks := 0
+	s.Options.Admission.CheckContent = func(context.Context, io.ReaderAt, int64) error {
+		checks++
+		return &content.RejectedError{Reason: "it is bad"}
+	}
+	s.Renew()
+	for i := range 3 {
+		a := s.Author(fmt.Sprintf("example:p%d", i))
+		status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "same"))
+		var rejection *registry.RejectionError
+		if err := a.Upload(status.RecordID, "same"); !errors.As(err, &rejection) || rejection.Reason != "it is bad" {
+			t.Errorf("upload %d: %v", i, err)
+		}
+		expectRejected(t, a, status.RecordID, "it is bad")
+	}
+	if checks != 1 {
+		t.Errorf("checked %d times", checks)
+	}
+}
+
+// Content that is lost from its folder may be uploaded again.
+func TestLostContent(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	a := s.Author("example:one")
+	status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "lost"))
+	s.Must(a.Upload(status.RecordID, "lost"))
+	expectPublished(t, a, status.RecordID)
+	folder, err := content.OpenFolder(t.TempDir(), 1<<20)
+	s.Must(err)
+	s.Stop()
+	s.Options.Contents = folder
+	s.Renew()
+	s.Must(a.Upload(status.RecordID, "lost"))
+	if has, err := folder.Has(context.Background(), protocol.HashOf([]byte("lost"))); !has || err != nil {
+		t.Errorf("has it: %v, %v", has, err)
+	}
+}
+
+// Rejected records are forgotten after a day, and what they name is not named any
+// more.
+func TestRejectedIsForgotten(t *testing.T) {
+	s := registrytest.New(t)
+	var ahead atomic.Int64
+	s.Options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	s.Renew()
+	a := s.Author("example:one")
+	status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "x"))
+	ahead.Store(int64(2 * time.Hour))
+	s.Start()
+	expectRejected(t, a, status.RecordID, "was not uploaded")
+	s.Stop()
+	ahead.Store(int64(27 * time.Hour))
+	s.Renew()
+	s.Start()
+	s.Eventually("it is forgotten", func() bool {
+		_, err := s.RecordStatus(context.Background(), a.Name.LogID(), status.RecordID)
+		var gone *registry.LogNotFoundError
+		return errors.As(err, &gone)
+	})
+	a.Head = ""
+	expectPublished(t, a, a.Post(registrytest.Init(a.Key)).RecordID)
+	s.CheckPublished()
+}
+
+// A database that fails takes nothing and says so; what it took before is there.
+func TestStoreFails(t *testing.T) {
+	s := registrytest.New(t)
+	a, b := s.Author("example:one"), s.Author("example:two")
+	status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "x"))
+	s.Must(s.Options.Store.Close())
+	if _, err := b.Try(b.Sign(b.Key, registrytest.Init(b.Key))); err == nil {
+		t.Error("a record was taken by a closed database")
+	}
+	if err := a.Upload(status.RecordID, "x"); err == nil {
+		t.Error("an upload was taken by a closed database")
+	}
+	db, err := store.OpenSQLite(context.Background(), s.Dir+"/registry.db")
+	s.Must(err)
+	s.Options.Store = db
+	s.Renew()
+	s.Start()
+	s.Must(a.Upload(status.RecordID, "x"))
+	expectPublished(t, a, status.RecordID)
+	expectPublished(t, b, b.Post(registrytest.Init(b.Key)).RecordID)
+	s.CheckPublished()
+}

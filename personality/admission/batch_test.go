@@ -94,6 +94,15 @@ func releaseOf(version, text string) protocol.PackageEntry {
 // arrive is the task of noting that a content has come.
 func (a *Admission) arrive(t *testing.T, s *submission, text string) *task {
 	t.Helper()
+	key := a.keyOf(t, s)
+	return &task{ctx: context.Background(), logID: s.name.LogID(), run: func(l *openLog) error {
+		return l.contentArrived(key, protocol.HashOf([]byte(text)))
+	}}
+}
+
+// keyOf returns the key of a record in the database.
+func (a *Admission) keyOf(t *testing.T, s *submission) int64 {
+	t.Helper()
 	var key int64
 	err := a.options.Store.View(context.Background(), func(tx *store.Tx) error {
 		record, err := registry.FindRecord(tx, s.name.LogID(), s.record.ID)
@@ -103,9 +112,7 @@ func (a *Admission) arrive(t *testing.T, s *submission, text string) *task {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &task{ctx: context.Background(), logID: s.name.LogID(), run: func(l *openLog) error {
-		return l.contentArrived(key, protocol.HashOf([]byte(text)))
-	}}
+	return key
 }
 
 func commit(t *testing.T, a *Admission, tasks ...*task) {

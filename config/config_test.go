@@ -158,6 +158,37 @@ func TestLists(t *testing.T) {
 	expect("[flag] [{x x.example:8090} {y y.example}]", "--config", path, "--namespace", "flag")
 }
 
+// Blanks around the items of a list do not matter, wherever it comes from.
+func TestBlanksInLists(t *testing.T) {
+	clearEnvironment(t)
+	items := map[string][2]string{
+		"namespace":          {"one", "two"},
+		"imported-namespace": {"x=x.example", "y=y.example"},
+		"trusted-proxy":      {"10.0.0.0/8", "192.0.2.7"},
+	}
+	for _, flag := range serveFlags(t) {
+		if !flag.IsSlice() {
+			continue
+		}
+		two, ok := items[flag.Name]
+		if !ok {
+			t.Fatalf("--%s is a list that this test does not know", flag.Name)
+		}
+		want := fmt.Sprintf("%+v", *mustParse(t, "--"+flag.Name, two[0]+","+two[1]))
+		blanks := " " + two[0] + " ,\t" + two[1] + " "
+		if got := fmt.Sprintf("%+v", *mustParse(t, "--"+flag.Name, blanks)); got != want {
+			t.Errorf("--%s %q: %s", flag.Name, blanks, got)
+		}
+		for _, env := range flag.Envs {
+			t.Setenv(env, blanks)
+			if got := fmt.Sprintf("%+v", *mustParse(t)); got != want {
+				t.Errorf("%s=%q: %s", env, blanks, got)
+			}
+			t.Setenv(env, "")
+		}
+	}
+}
+
 func TestOperatorKeyOnlyFromEnvironment(t *testing.T) {
 	clearEnvironment(t)
 	t.Setenv(OperatorKeyVariable, "ecdsa-p256:c2VjcmV0")

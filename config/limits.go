@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -51,6 +52,7 @@ type Network netip.Prefix
 // UnmarshalText implements [encoding.TextUnmarshaler] for "10.0.0.0/8",
 // "2001:db8::/32" and addresses without a length.
 func (n *Network) UnmarshalText(text []byte) error {
+	text = bytes.TrimSpace(text)
 	prefix, err := netip.ParsePrefix(string(text))
 	if err != nil {
 		address, addressErr := netip.ParseAddr(string(text))

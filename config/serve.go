@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 // OperatorKeyVariable is the environment variable with the operator's private
@@ -84,7 +86,7 @@ func (s *Serve) ReadDatabaseURL() (string, error) {
 	if s.DatabaseURLFile == "" {
 		return string(s.DatabaseURL), nil
 	}
-	text, err := os.ReadFile(s.DatabaseURLFile)
+	text, err := files.ReadOnce(s.DatabaseURLFile, files.SecretSize)
 	if err != nil {
 		return "", fmt.Errorf("--database-url-file: %w", err)
 	}

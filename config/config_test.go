@@ -62,20 +62,23 @@ func writeFile(t *testing.T, text string) string {
 func TestDefaults(t *testing.T) {
 	clearEnvironment(t)
 	want := Serve{
-		Listen:             "127.0.0.1:8090",
-		DataDir:            "./data",
-		ContentDir:         filepath.Join("data", "content"),
-		ContentPolicy:      ContentPolicyWasm,
-		MaxContentSize:     256 << 20,
-		UploadTimeout:      Duration(24 * time.Hour),
-		CheckpointInterval: Duration(100 * time.Millisecond),
+		Addresses: Addresses{Listen: "127.0.0.1:8090"},
+		Storage:   Storage{DataDir: "./data"},
+		Content: Content{
+			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
+			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,
+		},
+		Records: Records{
+			UploadTimeout: Duration(time.Hour), CheckpointInterval: Duration(100 * time.Millisecond),
+			MaxQueue: 50_000, MaxClockSkew: Duration(10 * time.Minute),
+			MaxWaiting: 50_000, MaxWaitingBytes: 256 << 20, MaxWaitingPerLog: 256, MaxWaitingPerKey: 1000,
+		},
 		Limits: Limits{
-			MaxConnections: 2048, MaxConnectionsPerAddress: 256, FailureRate: 100, MaxQueue: 50_000,
+			MaxConnections: 2048, MaxConnectionsPerAddress: 256, FailureRate: 100,
 			MaxPublishing: 256, MaxReading: 32, MaxUploads: 64, MaxLargeBodies: 32,
 			MaxBodySize: 2 << 20, MaxNames: 10_000, RequestTimeout: Duration(30 * time.Second), MinTransferRate: 4 << 10,
 		},
-		LogLevel:  "info",
-		LogFormat: LogFormatText,
+		Messages: Messages{LogLevel: "info", LogFormat: LogFormatText},
 	}
 	if got := mustParse(t); !reflect.DeepEqual(*got, want) {
 		t.Errorf("defaults are\n%+v, want\n%+v", *got, want)

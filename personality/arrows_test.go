@@ -1,6 +1,7 @@
 package personality_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -89,6 +90,23 @@ func TestArrows(t *testing.T) {
 	for _, arrow := range notYet {
 		if !slices.Contains(excused, arrow) {
 			t.Errorf("%s is right now: take it off the list", arrow)
+		}
+	}
+}
+
+// CONTRIBUTING.md says of every package what it holds.
+func TestEveryPackageIsExplained(t *testing.T) {
+	page, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports, _ := packages(t)
+	for p := range imports {
+		if strings.Contains(p, "/internal/") || strings.HasSuffix(p, "test") || strings.HasPrefix(p, "integration") {
+			continue
+		}
+		if !strings.Contains(string(page), "| `"+p+"` |") {
+			t.Errorf("CONTRIBUTING.md has no line for %s", p)
 		}
 	}
 }

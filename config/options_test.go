@@ -60,7 +60,7 @@ func TestBackends(t *testing.T) {
 			t.Errorf("a secret is printed: %s", text)
 		}
 	}
-	for _, text := range []string{"", " \n"} {
+	for _, text := range []string{"", " \n", "warg:pass/word", "sqlite:registry.db"} {
 		if _, err := mustParse(t, "--trillian=t:1", "--database-url-file="+writeFile(t, text)).Options(); err == nil {
 			t.Errorf("a file with %q was taken for a database URL", text)
 		}
@@ -91,7 +91,9 @@ func otherValue(flag *kong.Flag) string {
 		return "7"
 	case bool:
 		return strconv.FormatBool(flag.Default == "false")
-	case string, Secret, []Namespace:
+	case Secret:
+		return "warg:other@tcp(db)/warg"
+	case string, []Namespace:
 		return "other"
 	default:
 		panic(fmt.Sprintf("no other value for a %T", value))

@@ -48,8 +48,9 @@ func (s *Storage) check() error {
 
 // database is where the registry's own state is kept.
 func (s *Storage) database() (store.Database, error) {
-	url := string(s.DatabaseURL)
+	url, setting := string(s.DatabaseURL), "--database-url"
 	if s.DatabaseURLFile != "" {
+		setting = "--database-url-file"
 		text, err := files.ReadOnce(s.DatabaseURLFile, files.SecretSize)
 		if err != nil {
 			return nil, fmt.Errorf("--database-url-file: %w", err)
@@ -61,7 +62,11 @@ func (s *Storage) database() (store.Database, error) {
 	if url == "" {
 		return store.SQLite{File: filepath.Join(s.DataDir, databaseFile)}, nil
 	}
-	return store.MySQL{DSN: url}, nil
+	database := store.MySQL{DSN: url}
+	if err := database.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return database, nil
 }
 
 // trillian is where the logs are.

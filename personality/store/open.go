@@ -30,6 +30,12 @@ func (SQLite) Shared() bool { return false }
 // go-sql-driver; see [OpenMySQL].
 type MySQL struct{ DSN string }
 
+// Check returns what is wrong with the form of the name, without quoting it.
+func (m MySQL) Check() error {
+	_, err := parseDSN(m.DSN)
+	return err
+}
+
 // Open implements [Database].
 func (m MySQL) Open(ctx context.Context, log *slog.Logger) (*DB, error) {
 	return OpenMySQL(ctx, m.DSN, MySQLOptions{Logger: log})

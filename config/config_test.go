@@ -62,20 +62,23 @@ func writeFile(t *testing.T, text string) string {
 func TestDefaults(t *testing.T) {
 	clearEnvironment(t)
 	want := Serve{
-		Listen:             "127.0.0.1:8090",
-		DataDir:            "./data",
-		ContentDir:         filepath.Join("data", "content"),
-		ContentPolicy:      ContentPolicyWasm,
-		MaxContentSize:     256 << 20,
-		UploadTimeout:      Duration(24 * time.Hour),
-		CheckpointInterval: Duration(100 * time.Millisecond),
+		Addresses: Addresses{Listen: "127.0.0.1:8090"},
+		Storage:   Storage{DataDir: "./data"},
+		Content: Content{
+			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
+			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,
+		},
+		Records: Records{
+			UploadTimeout: Duration(time.Hour), CheckpointInterval: Duration(100 * time.Millisecond),
+			MaxQueue: 50_000, MaxClockSkew: Duration(10 * time.Minute),
+			MaxWaiting: 50_000, MaxWaitingBytes: 256 << 20, MaxWaitingPerLog: 256, MaxWaitingPerKey: 1000,
+		},
 		Limits: Limits{
-			MaxConnections: 2048, MaxConnectionsPerAddress: 256, FailureRate: 100, MaxQueue: 50_000,
+			MaxConnections: 2048, MaxConnectionsPerAddress: 256, FailureRate: 100,
 			MaxPublishing: 256, MaxReading: 32, MaxUploads: 64, MaxLargeBodies: 32,
 			MaxBodySize: 2 << 20, MaxNames: 10_000, RequestTimeout: Duration(30 * time.Second), MinTransferRate: 4 << 10,
 		},
-		LogLevel:  "info",
-		LogFormat: LogFormatText,
+		Messages: Messages{LogLevel: "info", LogFormat: LogFormatText},
 	}
 	if got := mustParse(t); !reflect.DeepEqual(*got, want) {
 		t.Errorf("defaults are\n%+v, want\n%+v", *got, want)
@@ -156,6 +159,37 @@ func TestLists(t *testing.T) {
 	t.Setenv("WARG_IMPORTED_NAMESPACE", "x=x.example:8090,y=y.example")
 	expect("[env-one env-two] [{x x.example:8090} {y y.example}]", "--config", path)
 	expect("[flag] [{x x.example:8090} {y y.example}]", "--config", path, "--namespace", "flag")
+}
+
+// Blanks around the items of a list do not matter, wherever it comes from.
+func TestBlanksInLists(t *testing.T) {
+	clearEnvironment(t)
+	items := map[string][2]string{
+		"namespace":          {"one", "two"},
+		"imported-namespace": {"x=x.example", "y=y.example"},
+		"trusted-proxy":      {"10.0.0.0/8", "192.0.2.7"},
+	}
+	for _, flag := range serveFlags(t) {
+		if !flag.IsSlice() {
+			continue
+		}
+		two, ok := items[flag.Name]
+		if !ok {
+			t.Fatalf("--%s is a list that this test does not know", flag.Name)
+		}
+		want := fmt.Sprintf("%+v", *mustParse(t, "--"+flag.Name, two[0]+","+two[1]))
+		blanks := " " + two[0] + " ,\t" + two[1] + " "
+		if got := fmt.Sprintf("%+v", *mustParse(t, "--"+flag.Name, blanks)); got != want {
+			t.Errorf("--%s %q: %s", flag.Name, blanks, got)
+		}
+		for _, env := range flag.Envs {
+			t.Setenv(env, blanks)
+			if got := fmt.Sprintf("%+v", *mustParse(t)); got != want {
+				t.Errorf("%s=%q: %s", env, blanks, got)
+			}
+			t.Setenv(env, "")
+		}
+	}
 }
 
 func TestOperatorKeyOnlyFromEnvironment(t *testing.T) {

@@ -76,3 +76,24 @@ func TestExampleFile(t *testing.T) {
 	}
 	mustParse(t, "--config", writeFile(t, string(uncommented)))
 }
+
+// TestLimitsPage: each limit is on the page that explains them.
+func TestLimitsPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := 0
+	for _, flag := range serveFlags(t) {
+		if flag.Group == nil || flag.Group.Key != "limits" {
+			continue
+		}
+		limits++
+		if !strings.Contains(string(page), "`--"+flag.Name+"`") {
+			t.Errorf("docs/limits.md does not have --%s", flag.Name)
+		}
+	}
+	if limits < 20 {
+		t.Errorf("there are %d limits: the group has another name", limits)
+	}
+}

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 // file is a YAML file of settings as a source of flag values.
@@ -41,7 +42,7 @@ func (s *Serve) BeforeResolve(ctx *kong.Context) error {
 
 // readFile reads the file and refuses keys that are not names of flags.
 func readFile(path string, flags map[string]*kong.Flag) (*file, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.ReadOnce(path, files.ListSize)
 	if err != nil {
 		return nil, err
 	}

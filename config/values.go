@@ -15,7 +15,8 @@ import (
 )
 
 // The types below are texts that are checked when they are read, so that an
-// error names the setting and its source. Each error says what is allowed.
+// error names the setting and its source. Each error says what is allowed. Those
+// that come in lists leave out blanks around them: "a, b" is the list of a and b.
 
 // HostPort is an address to listen on or to call: "host:port", the host
 // possibly empty (all interfaces), the port a number. Empty means none.
@@ -58,10 +59,11 @@ type Namespace string
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (n *Namespace) UnmarshalText(text []byte) error {
-	if err := checkNamespace(string(text)); err != nil {
+	name := strings.TrimSpace(string(text))
+	if err := checkNamespace(name); err != nil {
 		return err
 	}
-	*n = Namespace(text)
+	*n = Namespace(name)
 	return nil
 }
 
@@ -71,7 +73,7 @@ type ImportedNamespace struct{ Name, Registry string }
 
 // UnmarshalText implements [encoding.TextUnmarshaler] for "NAME=REGISTRY".
 func (i *ImportedNamespace) UnmarshalText(text []byte) error {
-	name, registry, ok := strings.Cut(string(text), "=")
+	name, registry, ok := strings.Cut(strings.TrimSpace(string(text)), "=")
 	if !ok || registry == "" || strings.ContainsAny(registry, " \t\r\n=") {
 		return fmt.Errorf("%q is not of the form NAME=REGISTRY, such as wasi=registry.example.com", text)
 	}

@@ -12,6 +12,10 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/trillian"
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -55,10 +59,12 @@ func (c *cluster) openMember(t *testing.T, clock *wallClock) *member {
 	t.Helper()
 	m := &member{toDatabase: trillian.StartProxy(t, c.database.Addr()), toTrillian: trillian.StartProxy(t, c.logServer.RPC)}
 	registry, err := personality.Open(t.Context(), personality.Options{
-		DataDir: t.TempDir(), DatabaseURL: through(t, m.toDatabase, c.registryDSN), Trillian: trilliansvc.Options{Target: m.toTrillian.Addr()},
-		OperatorKey: c.key, Namespaces: []string{"example"},
-		ContentDir: c.contentDir, ContentPolicy: "wasm", MaxContentSize: 1 << 20, UploadTimeout: time.Hour,
-		CheckpointInterval: 100 * time.Millisecond, Now: clock.now,
+		DataDir: t.TempDir(), Database: store.MySQL{DSN: through(t, m.toDatabase, c.registryDSN)},
+		Trillian:    personality.RemoteTrillian{Server: trilliansvc.Options{Target: m.toTrillian.Addr()}},
+		OperatorKey: c.key, Namespaces: admission.Namespaces{Defined: []string{"example"}},
+		Content:   content.Options{Dir: c.contentDir, Policy: content.PolicyWasm, MaxSize: 1 << 20},
+		Admission: admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: 100 * time.Millisecond},
+		Now:    clock.now,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {

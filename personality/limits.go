@@ -11,32 +11,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Limits keep a registry usable under load. Zero is no limit.
-type Limits struct {
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is
-	// believed.
-	TrustedProxies []netip.Prefix
-
-	MaxConnections           int // of all clients
-	MaxConnectionsPerAddress int
-
-	AddressRate int // requests a second from one address
-	FailureRate int // wrong requests a second from one address
-	KeyRate     int // records a second signed by one key
-	MaxQueue    int // records that wait to be published
-
-	MaxPublishing  int // posts of records at a time
-	MaxReading     int // fetches and proofs at a time
-	MaxUploads     int // uploads of content at a time
-	MaxLargeBodies int // JSON bodies over 16 KiB at a time
-
-	MaxBodySize int64 // of a JSON body, in bytes
-	MaxNames    int   // package logs or leaves that one request names
-
-	RequestTime     time.Duration // for the work on one request
-	MinTransferRate int64         // of bodies and answers, in bytes per second
-}
-
 const (
 	// gatePatience is how long a request waits for its turn: clients give up
 	// later than that.
@@ -49,25 +23,29 @@ const (
 // are open.
 func (s *Server) LimitConnections(l net.Listener) net.Listener {
 	o := s.options.Limits
-	return limits.Connections(l, o.MaxConnections, o.MaxConnectionsPerAddress, o.addresses())
+	return limits.Connections(l, o.MaxConnections, o.MaxConnectionsPerAddress, addresses(o))
 }
 
-func (l Limits) addresses() limits.Addresses { return limits.Addresses{Trusted: l.TrustedProxies} }
-
-func (l Limits) pace(next http.Handler) http.Handler {
-	return limits.Pace{PerSecond: l.MinTransferRate, Grace: transferGrace}.Handler(next)
+func addresses(o limits.Options) limits.Addresses {
+	return limits.Addresses{Trusted: o.TrustedProxies}
 }
 
-func (l Limits) api() httpapi.Limits {
+// pace bounds how slow a transfer may be.
+func pace(o limits.Options, next http.Handler) http.Handler {
+	return limits.Pace{PerSecond: o.MinTransferRate, Grace: transferGrace}.Handler(next)
+}
+
+// apiLimits makes what bounds the work of the API.
+func apiLimits(o limits.Options) httpapi.Limits {
 	return httpapi.Limits{
-		Addresses:   l.addresses(),
-		Requests:    limits.NewRate[netip.Prefix]("requests from your address", float64(l.AddressRate)),
-		Failures:    limits.NewRate[netip.Prefix]("wrong requests from your address", float64(l.FailureRate)),
-		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(l.KeyRate)),
-		Publishing:  limits.NewGate("records being posted", l.MaxPublishing, gatePatience),
-		Reading:     limits.NewGate("fetches and proofs", l.MaxReading, gatePatience),
-		Uploading:   limits.NewGate("uploads", l.MaxUploads, gatePatience),
-		LargeBodies: limits.NewGate("large requests", l.MaxLargeBodies, gatePatience),
-		RequestTime: l.RequestTime,
+		Addresses:   addresses(o),
+		Requests:    limits.NewRate[netip.Prefix]("requests from your address", float64(o.AddressRate)),
+		Failures:    limits.NewRate[netip.Prefix]("wrong requests from your address", float64(o.FailureRate)),
+		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(o.KeyRate)),
+		Publishing:  limits.NewGate("records being posted", o.MaxPublishing, gatePatience),
+		Reading:     limits.NewGate("fetches and proofs", o.MaxReading, gatePatience),
+		Uploading:   limits.NewGate("uploads", o.MaxUploads, gatePatience),
+		LargeBodies: limits.NewGate("large requests", o.MaxLargeBodies, gatePatience),
+		RequestTime: o.RequestTime,
 	}
 }

@@ -1,12 +1,10 @@
 package personality
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,15 +13,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/warg-trillian/warg-trillian/personality/admission"
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/index"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
-	"github.com/warg-trillian/warg-trillian/personality/publisher"
-	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
 // resignInterval is how often an idle registry signs its last checkpoint again.
@@ -53,7 +48,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
-	if err := s.registry.InitOperatorLog(ctx, namespaces(o)); err != nil {
+	if err := s.registry.InitOperatorLog(ctx, o.Namespaces); err != nil {
 		return s, err
 	}
 	if s.private, err = openPrivate(o); err != nil {
@@ -63,10 +58,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 		return s, err
 	}
 	o = s.options
-	s.handler = o.Tracing.Handler(o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
-		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: cmp.Or(o.Limits.MaxNames, math.MaxInt), Logger: o.Logger,
-		Limits: o.Limits.api(), Private: s.private, Observer: observer,
-	})))
+	o.API.Logger, o.API.Observer = o.Logger, observer
+	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
+	s.handler = o.Tracing.Handler(pace(o.Limits, httpapi.New(s.registry, o.API)))
 	return s, nil
 }
 
@@ -121,6 +115,7 @@ func (s *Server) lockDataDir() error {
 	return nil
 }
 
+// openParts opens what the three parts of the registry work with.
 func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	o := s.options
 	p := parts.Options{
@@ -128,54 +123,36 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		OperatorKey: o.OperatorKey,
 		Now:         o.Now,
 		Logger:      o.Logger,
-		Admission:   admission.Options{UploadTimeout: o.UploadTimeout, MaxQueue: o.Limits.MaxQueue},
-		Publisher:   publisher.Options{CheckpointInterval: o.CheckpointInterval, ResignInterval: resignInterval},
+		Admission:   o.Admission,
+		Publisher:   o.Publisher,
 	}
+	p.Publisher.ResignInterval = resignInterval
+	p.Publisher.SharedStore = o.Database.Shared()
 	var err error
-	if o.DatabaseURL == "" {
-		p.Store, err = store.OpenSQLite(ctx, filepath.Join(o.DataDir, "registry.db"))
-	} else {
-		p.Publisher.SharedStore = true
-		p.Store, err = store.OpenMySQL(ctx, o.DatabaseURL, store.MySQLOptions{Logger: o.Logger})
-	}
-	if err != nil {
+	if p.Store, err = o.Database.Open(ctx, o.Logger); err != nil {
 		return p, err
 	}
 	s.closers = append(s.closers, p.Store.Close)
-	if err := s.openTrillian(ctx, &p); err != nil {
+	logs, err := o.Trillian.open(ctx, s, p.Store)
+	if err != nil {
 		return p, err
 	}
-	return p, s.openContent(ctx, &p)
-}
-
-func (s *Server) openContent(ctx context.Context, p *parts.Options) error {
-	folder, err := content.OpenFolder(s.options.ContentDir, s.options.MaxContentSize)
+	p.Records, p.Checkpoints, p.Publisher.InFlightPerLog = logs.records, logs.checkpoints, logs.inFlightPerLog
+	contents, err := content.Open(ctx, o.Content)
 	if err != nil {
-		return err
+		return p, err
 	}
-	p.Contents = folder
-	if s.options.ContentPolicy == "none" {
-		return nil
-	}
-	wasm, err := content.NewWasmPolicy(ctx, filepath.Join(s.options.DataDir, "cache"))
-	if err != nil {
-		return fmt.Errorf("start the WebAssembly content policy: %w", err)
-	}
-	s.closers = append(s.closers, func() error { return wasm.Close(context.Background()) })
-	p.Admission.CheckContent = wasm.Check
-	return nil
-}
-
-func namespaces(o Options) admission.Namespaces {
-	n := admission.Namespaces{Defined: o.Namespaces}
-	for _, i := range o.ImportedNamespaces {
-		n.Imported = append(n.Imported, admission.ImportedNamespace{Namespace: i.Name, Registry: i.Registry})
-	}
-	return n
+	s.closers = append(s.closers, contents.Close)
+	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	return p, nil
 }
 
 // Handler serves the registry's HTTP API.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Ready returns nil if the registry accepts, publishes and serves, and else an
+// error that says which part does not. It is ready some time after Run began.
+func (s *Server) Ready(ctx context.Context) error { return s.registry.Ready(ctx) }
 
 // Run publishes what is accepted until ctx ends.
 func (s *Server) Run(ctx context.Context) error { return s.registry.Run(ctx) }

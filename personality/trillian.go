@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
@@ -25,53 +24,71 @@ const (
 	// The embedded log server keeps the order of queueing, so a chain of
 	// records of one package need not wait for each other.
 	embeddedInFlightPerLog = 256
-	// A remote one may be several, whose order of queueing is not one.
+	// Of a remote one there may be several, and leaves sent to two of them are
+	// sequenced in any order.
 	remoteInFlightPerLog = 1
 )
 
-// openTrillian opens the two logs, embedded or remote.
-func (s *Server) openTrillian(ctx context.Context, p *parts.Options) error {
-	if s.options.Trillian.Target == "" {
-		return s.openEmbeddedTrillian(ctx, p)
+// Trillian says where the two logs are. It is an [EmbeddedTrillian] or a
+// [RemoteTrillian]: who reads the settings chooses one, and nobody else asks
+// which.
+type Trillian interface {
+	open(ctx context.Context, s *Server, db *store.DB) (trillianLogs, error)
+}
+
+// trillianLogs are the two logs, open.
+type trillianLogs struct {
+	records, checkpoints *trilliansvc.Log
+	inFlightPerLog       int // see [publisher.Options]
+}
+
+// EmbeddedTrillian is a log server and a signer in this process.
+type EmbeddedTrillian struct {
+	Dir string // folder of its database; made if missing
+}
+
+func (e EmbeddedTrillian) open(ctx context.Context, s *Server, _ *store.DB) (trillianLogs, error) {
+	logs := trillianLogs{inFlightPerLog: embeddedInFlightPerLog}
+	service, err := trilliansvc.Embedded(ctx, e.Dir, s.options.Logger, s.options.Tracing.DialOptions()...)
+	if err != nil {
+		return logs, fmt.Errorf("start the embedded Trillian: %w", err)
 	}
-	o := s.options.Trillian
+	s.closers = append(s.closers, service.Close)
+	if logs.records, err = service.OpenLog(ctx, 0, recordsLogName); err != nil {
+		return logs, fmt.Errorf("open the records log: %w", err)
+	}
+	if logs.checkpoints, err = service.OpenLog(ctx, 0, checkpointsLogName); err != nil {
+		return logs, fmt.Errorf("open the checkpoints log: %w", err)
+	}
+	return logs, nil
+}
+
+// RemoteTrillian is a log server elsewhere, with signers of its own. Several
+// registries' processes may use it.
+type RemoteTrillian struct {
+	Server trilliansvc.Options // the logger and the dial options are filled in
+	// RecordsTree and CheckpointsTree are the ids of existing trees to use at
+	// the first start; 0: new ones.
+	RecordsTree, CheckpointsTree int64
+}
+
+func (r RemoteTrillian) open(ctx context.Context, s *Server, db *store.DB) (trillianLogs, error) {
+	logs := trillianLogs{inFlightPerLog: remoteInFlightPerLog}
+	o := r.Server
 	o.Logger, o.DialOptions = s.options.Logger, s.options.Tracing.DialOptions()
 	service, err := trilliansvc.Dial(ctx, o)
 	if err != nil {
-		return err
+		return logs, err
 	}
 	s.closers = append(s.closers, service.Close)
-	p.Publisher.InFlightPerLog = remoteInFlightPerLog
-	records, err := s.openRemoteLog(ctx, service, p.Store, recordsLogName, recordsTreeKey, s.options.RecordsTree)
-	if err != nil {
-		return err
+	if logs.records, err = s.openRemoteLog(ctx, service, db, recordsLogName, recordsTreeKey, r.RecordsTree); err != nil {
+		return logs, err
 	}
-	checkpoints, err := s.openRemoteLog(ctx, service, p.Store, checkpointsLogName, checkpointsTreeKey, s.options.CheckpointsTree)
-	if err != nil {
-		return err
+	if logs.checkpoints, err = s.openRemoteLog(ctx, service, db, checkpointsLogName, checkpointsTreeKey, r.CheckpointsTree); err != nil {
+		return logs, err
 	}
-	s.options.Logger.Info("using Trillian trees; keep their ids", "records_tree", records.ID(), "checkpoints_tree", checkpoints.ID())
-	p.Records, p.Checkpoints = records, checkpoints
-	return nil
-}
-
-func (s *Server) openEmbeddedTrillian(ctx context.Context, p *parts.Options) error {
-	service, err := trilliansvc.Embedded(ctx, s.options.DataDir, s.options.Logger, s.options.Tracing.DialOptions()...)
-	if err != nil {
-		return fmt.Errorf("start the embedded Trillian: %w", err)
-	}
-	s.closers = append(s.closers, service.Close)
-	p.Publisher.InFlightPerLog = embeddedInFlightPerLog
-	records, err := service.OpenLog(ctx, 0, recordsLogName)
-	if err != nil {
-		return fmt.Errorf("open the records log: %w", err)
-	}
-	checkpoints, err := service.OpenLog(ctx, 0, checkpointsLogName)
-	if err != nil {
-		return fmt.Errorf("open the checkpoints log: %w", err)
-	}
-	p.Records, p.Checkpoints = records, checkpoints
-	return nil
+	s.options.Logger.Info("using Trillian trees; keep their ids", "records_tree", logs.records.ID(), "checkpoints_tree", logs.checkpoints.ID())
+	return logs, nil
 }
 
 // openRemoteLog opens the tree that the registry's database names. If it names

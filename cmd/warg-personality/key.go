@@ -2,33 +2,46 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strings"
 
+	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 type keyCommands struct {
-	New  keyNewCommand  `cmd:"" help:"Write a new operator key to standard output."`
+	New  keyNewCommand  `cmd:"" help:"Make a new operator key."`
 	Info keyInfoCommand `cmd:"" help:"Show the public key and the key id of a key file."`
 }
 
-type keyNewCommand struct{}
+type keyNewCommand struct {
+	Output string `short:"o" placeholder:"FILE" help:"File to make for the key, with mode 0600; one that is there is not overwritten. Without it, the key goes to standard output."`
+}
 
 // Help is shown by `key new --help`.
 func (keyNewCommand) Help() string {
 	return "Writes a new private key, `ecdsa-p256:<base64>`, and nothing else. Keep it from others:\n\n" +
-		"  (umask 077 && warg-personality key new > operator.key)"
+		"  warg-personality key new -o operator.key"
 }
 
 // Run makes the key.
-func (keyNewCommand) Run(std streams) error {
+func (c keyNewCommand) Run(std streams) error {
 	key, err := protocol.GeneratePrivateKey()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(std.stdout, key.Text())
-	return err
+	return writeSecret(std, c.Output, key.Text())
+}
+
+// writeSecret writes a line into a new file that only its owner can read, or to
+// standard output if no file is named.
+func writeSecret(std streams, file, secret string) error {
+	if file == "" {
+		_, err := fmt.Fprintln(std.stdout, secret)
+		return err
+	}
+	if err := files.CreateSecret(file, []byte(secret+"\n")); err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	return nil
 }
 
 type keyInfoCommand struct {
@@ -44,23 +57,4 @@ func (c keyInfoCommand) Run(std streams) error {
 	public := key.Public()
 	_, err = fmt.Fprintf(std.stdout, "public key: %s\nkey id: %s\n", public, public.ID())
 	return err
-}
-
-// readKeyFile reads a private key from a file. Its errors do not quote it.
-func readKeyFile(path string) (protocol.PrivateKey, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return protocol.PrivateKey{}, fmt.Errorf("read operator key: %w", err)
-	}
-	return parseKey(string(data), path)
-}
-
-// parseKey parses a private key that came from source; white space around it is
-// ignored.
-func parseKey(text, source string) (protocol.PrivateKey, error) {
-	key, err := protocol.ParsePrivateKey(strings.TrimSpace(text))
-	if err != nil {
-		return protocol.PrivateKey{}, settingError{fmt.Errorf("%s does not hold a private key of the form ecdsa-p256:<base64>: %w", source, err)}
-	}
-	return key, nil
 }

@@ -110,6 +110,7 @@ func TestUsageErrors(t *testing.T) {
 		{args: []string{"serve", "--records-tree", "7"}, want: "--records-tree"},
 		{args: []string{"serve", "--trillian", "t:1", "--trillian-key-file", "k"}, want: "--trillian-cert-file"},
 		{args: []string{"serve", "--trillian", "t:1"}, env: []string{"WARG_DATABASE_URL_FILE=/nowhere"}, want: "--database-url-file"},
+		{args: []string{"serve", "--trillian", "t:1"}, env: []string{"WARG_DATABASE_URL=warg:pa/ss"}, want: "--database-url: "},
 		{args: []string{"serve", "--debug-pprof"}, want: "--metrics-listen"},
 	} {
 		cmd := program(t, test.env, test.args...)

@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -38,44 +38,20 @@ func operatorKey(settings *config.Serve, log *slog.Logger) (protocol.PrivateKey,
 	return key, nil
 }
 
-// makeKeyFile makes a file with a new key unless there is one. It is written
-// beside its place and then linked there, so that it is whole or absent after
-// a crash, and an existing key is never overwritten.
+// makeKeyFile makes a file with a new key unless there is one.
 func makeKeyFile(path string, log *slog.Logger) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	key, err := protocol.GeneratePrivateKey()
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	temporary, err := os.CreateTemp(dir, ".operator.key-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	_, err = fmt.Fprintln(temporary, key.Text())
-	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return err
-	}
-	switch err := os.Link(temporary.Name(), path); {
+	switch err := files.CreateSecret(path, []byte(key.Text()+"\n")); {
 	case errors.Is(err, fs.ErrExist):
-		return nil // another process was first
+		return nil // it is there, or another process was first
 	case err != nil:
 		return err
 	}
 	log.Info("made a new operator key; keep a copy of it", "file", path, "key_id", key.Public().ID())
-	return syncDir(dir)
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 func warnIfOthersCanRead(path string, log *slog.Logger) {

@@ -16,7 +16,7 @@ func TestOperatorKeyIsMadeOnce(t *testing.T) {
 	dir := t.TempDir()
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	settings := &config.Serve{DataDir: dir}
+	settings := &config.Serve{Storage: config.Storage{DataDir: dir}}
 	first, err := operatorKey(settings, log)
 	if err != nil {
 		t.Fatal(err)
@@ -72,17 +72,17 @@ func TestOperatorKeySources(t *testing.T) {
 			t.Errorf("another key (%v)", err)
 		}
 	}
-	expect(config.Serve{DataDir: dir, OperatorKeyFile: file, OperatorKey: config.Secret(inEnvironment.Text())}, inEnvironment)
+	expect(config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeyFile: file, OperatorKey: config.Secret(inEnvironment.Text())}}, inEnvironment)
 	if logged.Len() > 0 {
 		t.Errorf("logged: %s", logged.String())
 	}
-	expect(config.Serve{DataDir: dir, OperatorKeyFile: file}, inFile)
+	expect(config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeyFile: file}}, inFile)
 	if !strings.Contains(logged.String(), "open to others") {
 		t.Errorf("no warning that others can read the key; logged: %s", logged.String())
 	}
 
 	missing := filepath.Join(dir, "missing")
-	if _, err := operatorKey(&config.Serve{DataDir: dir, OperatorKeyFile: missing}, log); err == nil || !strings.Contains(err.Error(), "--operator-key-file") {
+	if _, err := operatorKey(&config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeyFile: missing}}, log); err == nil || !strings.Contains(err.Error(), "--operator-key-file") {
 		t.Errorf("a file that is named and missing: %v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {

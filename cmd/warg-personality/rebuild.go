@@ -32,11 +32,12 @@ settings of serve. It may be interrupted and run again.`
 
 // Run rebuilds until the end of the log, a signal, or an error.
 func (c *rebuildCommand) Run(std streams) error {
-	log := newLogger(&c.Serve, std)
-	options, err := (&serveCommand{c.Serve}).options(log)
+	log := c.Logger(std.stderr)
+	options, err := c.Options()
 	if err != nil {
-		return err
+		return settingError{err}
 	}
+	options.Logger = log
 	if options.OperatorKey, err = operatorKey(&c.Serve, log); err != nil {
 		return err
 	}

@@ -14,12 +14,11 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/personality"
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
 
 // Limits of the HTTP server. There is none on the time that a whole request or
 // response takes: uploads and downloads of large content are slow on slow lines.
-// How slow is for [personality.Limits] to say.
+// How slow is for --min-transfer-rate to say.
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
@@ -57,10 +56,10 @@ func (c *serveCommand) Run(std streams) error {
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	log := newLogger(&c.Serve, std)
-	options, err := c.options(log)
+	log := c.Logger(std.stderr)
+	options, err := c.Options()
 	if err != nil {
-		return err
+		return settingError{err}
 	}
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
@@ -83,7 +82,7 @@ func (c *serveCommand) Run(std streams) error {
 	}
 	defer listener.Close()
 
-	options.Metrics, options.Tracing = observation.metrics, observation.tracing
+	options.Logger, options.Metrics, options.Tracing = log, observation.metrics, observation.tracing
 	registry, err := personality.Open(context.Background(), options)
 	if err != nil {
 		return fmt.Errorf("open the registry: %w", err)
@@ -114,8 +113,8 @@ type service interface {
 }
 
 // serve runs the registry and its HTTP server until a signal or until one of
-// them fails. When the registry is ready it prints where it listens. Requests are drained first, while the registry still works for
-// them; then the registry stops.
+// them fails. When the registry is ready it prints where it listens. Requests are
+// drained first, while the registry still works for them; then the registry stops.
 func serve(registry service, server *http.Server, listener net.Listener, signals <-chan os.Signal, log *slog.Logger, std streams) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -199,48 +198,4 @@ func drain(server *http.Server) error {
 		server.Close()
 	}
 	return err
-}
-
-func newLogger(s *config.Serve, std streams) *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.LogLevel.Level()}
-	if s.LogFormat == config.LogFormatJSON {
-		return slog.New(slog.NewJSONHandler(std.stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(std.stderr, options))
-}
-
-// options are the settings as the registry takes them, but for the operator key.
-func (c *serveCommand) options(log *slog.Logger) (personality.Options, error) {
-	database, err := c.ReadDatabaseURL()
-	if err != nil {
-		return personality.Options{}, settingError{err}
-	}
-	o := personality.Options{
-		DataDir:            c.DataDir,
-		DatabaseURL:        database,
-		Trillian:           trilliansvc.Options{Target: string(c.Trillian)},
-		RecordsTree:        c.RecordsTree,
-		CheckpointsTree:    c.CheckpointsTree,
-		AuthorizedKeysFile: c.AuthorizedKeysFile,
-		TokensFile:         c.TokensFile,
-		ContentDir:         c.ContentDir,
-		ContentBaseURL:     string(c.ContentBaseURL),
-		BaseURL:            string(c.BaseURL),
-		ContentPolicy:      string(c.ContentPolicy),
-		MaxContentSize:     int64(c.MaxContentSize),
-		UploadTimeout:      time.Duration(c.UploadTimeout),
-		CheckpointInterval: time.Duration(c.CheckpointInterval),
-		Limits:             limits(&c.Limits),
-		Logger:             log,
-	}
-	if c.TrillianTLS() {
-		o.Trillian.TLS = &trilliansvc.TLS{CAFile: c.TrillianCAFile, ServerName: c.TrillianServerName, CertFile: c.TrillianCertFile, KeyFile: c.TrillianKeyFile}
-	}
-	for _, n := range c.Namespace {
-		o.Namespaces = append(o.Namespaces, string(n))
-	}
-	for _, n := range c.ImportedNamespace {
-		o.ImportedNamespaces = append(o.ImportedNamespaces, personality.ImportedNamespace(n))
-	}
-	return o, nil
 }

@@ -70,6 +70,46 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// A tokens file that has become a pipe fails the reload, and the server goes on.
+func TestReloadIsNotHeldByPipe(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--tokens-file", tokens)
+	messages, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(tokens), syscall.Mkfifo(tokens, 0o600), cmd.Process.Signal(syscall.SIGHUP)); err != nil {
+		t.Fatal(err)
+	}
+	failed := false
+	for lines := bufio.NewScanner(messages); !failed && lines.Scan(); { // ends when the program is killed
+		failed = strings.Contains(lines.Text(), "reload failed") && strings.Contains(lines.Text(), "is a pipe")
+	}
+	if !failed {
+		t.Fatal("the reload did not fail")
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, messages)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 // probe is a registry that only says when it runs, and is ready when told.
 type probe struct {
 	running atomic.Bool

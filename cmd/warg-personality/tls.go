@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 // certificate is the server's certificate, read from files and read again when
@@ -33,11 +34,11 @@ func (c *certificate) reload() error {
 	if c == nil {
 		return nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	pair, err := files.ReadCertificate(c.certFile, c.keyFile)
 	if err != nil {
 		return fmt.Errorf("--tls-cert-file %s with --tls-key-file %s: %w", c.certFile, c.keyFile, err)
 	}
-	c.current.Store(&pair)
+	c.current.Store(pair)
 	return nil
 }
 

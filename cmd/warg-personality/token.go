@@ -14,17 +14,20 @@ type tokenCommands struct {
 type tokenNewCommand struct {
 	Name string `arg:"" help:"Whose token it is, without spaces; for the file only."`
 	Read bool   `help:"The bearer may look up and download, but not publish."`
+
+	Output string `short:"o" placeholder:"FILE" help:"File to make for the token, with mode 0600; one that is there is not overwritten. The line for the tokens file then goes to standard output."`
 }
 
 // Help is shown by `token new --help`.
 func (tokenNewCommand) Help() string {
-	return `Writes a new token to standard output. It is for its bearer, who gives it to
-` + "`warg login`" + `. Its line for the file that serve --tokens-file names goes to
-standard error; it holds only a hash, so the file is no secret:
+	return `Makes a token, which is for its bearer, who gives it to ` + "`warg login`" + `, and its
+line for the file that serve --tokens-file names. The line holds only a hash, so
+that file is no secret:
 
-  warg-personality token new alice 2>> tokens
+  warg-personality token new alice -o alice.token >> tokens
 
-Send the server a SIGHUP to read the file again.`
+Send the server a SIGHUP to read the file again. Without -o, the token goes to
+standard output and the line to standard error.`
 }
 
 // Run makes the token.
@@ -37,9 +40,13 @@ func (c tokenNewCommand) Run(std streams) error {
 		permission = access.Read
 	}
 	text, token := access.NewToken(c.Name, permission)
-	if _, err := fmt.Fprintln(std.stderr, token); err != nil {
+	if err := writeSecret(std, c.Output, text); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(std.stdout, text)
+	line := std.stderr
+	if c.Output != "" {
+		line = std.stdout
+	}
+	_, err := fmt.Fprintln(line, token)
 	return err
 }

@@ -19,6 +19,10 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -119,9 +123,10 @@ func startInside(ctx context.Context, data, profile string) (*server, error) {
 	}
 	started := time.Now()
 	registry, err := personality.Open(ctx, personality.Options{
-		DataDir: data, OperatorKey: key, Namespaces: []string{namespace},
-		ContentDir: filepath.Join(data, "content"), ContentPolicy: "wasm", MaxContentSize: 1 << 20,
-		UploadTimeout: time.Hour, CheckpointInterval: 100 * time.Millisecond,
+		DataDir: data, OperatorKey: key, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		Namespaces: admission.Namespaces{Defined: []string{namespace}},
+		Content:    content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyWasm, MaxSize: 1 << 20},
+		Admission:  admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: 100 * time.Millisecond},
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 
+	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -122,7 +122,7 @@ func LoadTokens(path string) (*Tokens, error) {
 
 // Reload reads the file again. If that fails, the tokens stay as they were.
 func (t *Tokens) Reload() error {
-	text, err := os.ReadFile(t.path)
+	text, err := files.Read(t.path, files.ListSize)
 	if err != nil {
 		return fmt.Errorf("read the tokens: %w", err)
 	}

@@ -15,8 +15,12 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -35,8 +39,11 @@ func start(t *testing.T) *running {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	data := t.TempDir()
 	server, err := personality.Open(context.Background(), personality.Options{
-		DataDir: data, OperatorKey: key, Namespaces: []string{"example"}, ContentDir: filepath.Join(data, "content"), ContentPolicy: "none",
-		MaxContentSize: 1 << 20, UploadTimeout: time.Hour, CheckpointInterval: time.Millisecond, Logger: log, Metrics: all,
+		DataDir: data, OperatorKey: key, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		Namespaces: admission.Namespaces{Defined: []string{"example"}},
+		Content:    content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 1 << 20},
+		Admission:  admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: time.Millisecond},
+		Logger: log, Metrics: all,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,11 +2,11 @@ package policy
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -42,7 +42,7 @@ type authorization struct {
 // members and invalid package names are errors, the form of a key id or of a
 // namespace is not checked, and `keys` must be there.
 func LoadAuthorizedKeys(path string) (*AuthorizedKeys, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path, files.ListSize)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read authorized keys from %q: %w", path, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 // fileLock keeps other processes, and other calls of Open, out of the folder.
@@ -19,6 +21,9 @@ type fileLock struct {
 }
 
 func takeLock(path string) (*fileLock, error) {
+	if err := files.PrepareSQLite(path); err != nil {
+		return nil, err
+	}
 	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "_txlock=exclusive&_busy_timeout=0&_error_rc=1"}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {

@@ -29,6 +29,8 @@ import (
 	"github.com/google/trillian/storage"
 
 	_ "modernc.org/sqlite" // the database driver "sqlite"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 const (
@@ -60,7 +62,8 @@ var _ storage.Provider = (*Storage)(nil)
 //
 // The folder belongs to one process at a time: while another one has it open the
 // error is [ErrInUse]. A database written by a newer version of this package is
-// refused with [ErrNewerSchema].
+// refused with [ErrNewerSchema]. Only the owner of the files can read and write
+// them.
 func Open(dir string) (*Storage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("Trillian database %s: %w", filepath.Join(dir, databaseFile), err)
@@ -82,6 +85,9 @@ func Open(dir string) (*Storage, error) {
 
 func (s *Storage) open() (err error) {
 	s.queue = newQueue(s.commitQueued)
+	if err := files.PrepareSQLite(s.path); err != nil {
+		return err
+	}
 	if err := migrate(s.path); err != nil {
 		return err
 	}

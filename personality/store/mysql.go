@@ -113,14 +113,23 @@ func openPools(cfg *mysql.Config, connections int) (*DB, error) {
 	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect}, nil
 }
 
+// errDSN says how a data source name looks, and nothing of the one that is wrong:
+// where its parts begin and end is not known, so any of them may be the password.
+var errDSN = errors.New("the database's data source name is not of the form user:password@tcp(host:port)/database?option=value " +
+	"(or user:password@unix(/path)/database), or an option has a value that it cannot have; these values are escaped as in URLs, the password is not")
+
 // parseDSN reads a data source name and sets what this package relies on.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("the database's data source name (user:password@tcp(host:port)/database): %w", err)
+		return nil, errDSN // the driver's error may quote a part of the password
 	}
 	if cfg.DBName == "" {
 		return nil, errors.New("the database's data source name has no database: write user:password@tcp(host:port)/database")
+	}
+	// What was split in the wrong place must not show in an error later.
+	if cfg.Net != "tcp" && cfg.Net != "unix" || strings.ContainsAny(cfg.DBName, "@()") {
+		return nil, errDSN
 	}
 	cfg.InterpolateParams = true
 	cfg.ClientFoundRows = true // a compare-and-set asks how many rows it found

@@ -11,6 +11,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 // sqliteDialect: statements cost no round trip, so they are best when small; one
@@ -29,8 +31,11 @@ var migrations embed.FS
 
 // OpenSQLite opens the database in the given file, makes it if it is not there,
 // and brings its schema up to date. A file with a newer schema is refused. One
-// process at a time may have it open for writing; the caller sees to that.
+// process at a time may have it open for writing; the caller sees to that. Only the owner of the file can read and write it.
 func OpenSQLite(ctx context.Context, file string) (*DB, error) {
+	if err := files.PrepareSQLite(file); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", file, err)
+	}
 	writes, err := openSQLite(file, 1, "_txlock=immediate", pragma("cache_size(-32768)"), pragma("wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err

@@ -21,6 +21,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/tracing"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -112,8 +116,10 @@ func open(t *testing.T) (http.Handler, func()) {
 	}
 	data := t.TempDir()
 	server, err := personality.Open(t.Context(), personality.Options{
-		DataDir: data, OperatorKey: key, ContentDir: filepath.Join(data, "content"), ContentPolicy: "none", MaxContentSize: 1,
-		UploadTimeout: time.Hour, CheckpointInterval: time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Tracing: traces,
+		DataDir: data, OperatorKey: key, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		Content:   content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 1},
+		Admission: admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: time.Millisecond},
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Tracing: traces,
 	})
 	if err != nil {
 		t.Fatal(err)

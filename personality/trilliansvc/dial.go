@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -21,6 +20,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 const (
@@ -67,7 +68,7 @@ type TLS struct {
 func (t *TLS) config() (*tls.Config, error) {
 	config := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
+		pem, err := files.Read(t.CAFile, files.ListSize)
 		if err != nil {
 			return nil, fmt.Errorf("certificates to trust: %w", err)
 		}
@@ -80,11 +81,11 @@ func (t *TLS) config() (*tls.Config, error) {
 		return config, nil
 	}
 	load := func() (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		pair, err := files.ReadCertificate(t.CertFile, t.KeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("client certificate %q with key %q: %w", t.CertFile, t.KeyFile, err)
 		}
-		return &pair, nil
+		return pair, nil
 	}
 	if _, err := load(); err != nil {
 		return nil, err

@@ -7,10 +7,6 @@ if [ -s "$key" ]; then
 	echo "make-key: $key is there"
 	exit 0
 fi
-umask 077
-warg-personality key new >"$key.new"
-sync
-mv "$key.new" "$key"
-sync
+warg-personality key new -o "$key" # readable by its owner alone, and on disk
 echo "make-key: made $key; keep a copy of it"
 warg-personality key info "$key"

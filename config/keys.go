@@ -1,0 +1,60 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+)
+
+// OperatorKeyVariable is the environment variable with the operator's private
+// key. It has no flag and no key in the file: a flag would show in process
+// listings.
+const OperatorKeyVariable = "WARG_OPERATOR_KEY"
+
+// Keys are the settings of who runs the registry, and who may use it.
+type Keys struct {
+	Namespace          []Namespace         `env:"WARG_NAMESPACE" group:"who" placeholder:"NAME" help:"Namespace that this registry defines, in lower kebab case (repeatable). Added to the operator log at start; namespaces are never removed."`
+	ImportedNamespace  []ImportedNamespace `env:"WARG_IMPORTED_NAMESPACE" group:"who" placeholder:"NAME=REGISTRY" help:"Namespace that another registry serves, and that registry's domain (repeatable); clients are sent there."`
+	OperatorKeyFile    string              `env:"WARG_OPERATOR_KEY_FILE" group:"who" placeholder:"FILE" help:"File with the operator's private key (default: operator.key in the data folder, made at first start). The environment variable WARG_OPERATOR_KEY, holding the key itself, wins over it."`
+	AuthorizedKeysFile string              `env:"WARG_AUTHORIZED_KEYS_FILE" group:"who" placeholder:"FILE" help:"TOML file with the keys that may publish, by namespace and package; without it, anybody may. Read again on SIGHUP."`
+	TokensFile         string              `env:"WARG_TOKENS_FILE" group:"who" placeholder:"FILE" help:"File with the hashes of bearer tokens; with it the registry is private. warg-personality token new makes its lines. Read again on SIGHUP."`
+
+	// OperatorKey is the value of WARG_OPERATOR_KEY, empty if not set. It wins
+	// over OperatorKeyFile.
+	OperatorKey Secret `kong:"-"`
+}
+
+// DefaultOperatorKeyFile is the operator key's file when no setting names one.
+// Only this file is made by the server itself.
+func (s *Serve) DefaultOperatorKeyFile() string {
+	return filepath.Join(s.DataDir, "operator.key")
+}
+
+func (k *Keys) check() error {
+	seen := map[string]string{}
+	for _, n := range k.Namespace {
+		if seen[string(n)] != "" {
+			return fmt.Errorf("--namespace: %q is listed twice", n)
+		}
+		seen[string(n)] = "--namespace"
+	}
+	for _, n := range k.ImportedNamespace {
+		if by := seen[n.Name]; by != "" {
+			return fmt.Errorf("--imported-namespace: %q is already listed by %s; a namespace has one registry", n.Name, by)
+		}
+		seen[n.Name] = "--imported-namespace"
+	}
+	return nil
+}
+
+func (k *Keys) namespaces() admission.Namespaces {
+	var all admission.Namespaces
+	for _, n := range k.Namespace {
+		all.Defined = append(all.Defined, string(n))
+	}
+	for _, n := range k.ImportedNamespace {
+		all.Imported = append(all.Imported, admission.ImportedNamespace{Namespace: n.Name, Registry: n.Registry})
+	}
+	return all
+}

@@ -1,0 +1,140 @@
+package personality_test
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/warg-trillian/warg-trillian/"
+
+// upperRooms are above those that keep something.
+const upperRooms = "personality cmd config personality/admission personality/publisher personality/reader personality/httpapi " +
+	"personality/policy personality/access personality/limits personality/metrics personality/tracing personality/internal/parts"
+
+// arrows are the rules of CONTRIBUTING.md about who may know whom. A package
+// stands for those below it, too, except for personality, which is itself alone.
+var arrows = []struct {
+	packages string
+	mayNot   string
+	know     knowing
+	because  string
+}{
+	{"warg", "personality personality/... cmd config", inAnyWay, "clients, auditors and mirrors need no server"},
+	{"warg", "github.com/google/trillian database/sql github.com/go-sql-driver modernc.org google.golang.org/grpc github.com/tetratelabs",
+		inAnyWay, "what they need is light"},
+	{"personality/...", "cmd config integration", inAnyWay, "the server's parts are told what they need; they do not read settings"},
+
+	{"personality/httpapi", "personality/publisher", inAnyWay, "who asks has no part in publishing"},
+	{"personality/httpapi", "personality/store personality/trilliansvc personality/content database/sql", directly, "the API asks admission and reader"},
+	{"personality/admission", "personality/publisher personality/reader personality/httpapi personality/trilliansvc", inAnyWay, "what may enter does not depend on what was made of it"},
+	{"personality/publisher", "personality/admission personality/reader personality/httpapi", inAnyWay, "the publisher takes what is in the store"},
+	{"personality/reader", "personality/admission personality/publisher personality/httpapi personality/trilliansvc", inAnyWay, "what was published can be read without those who publish"},
+	{"personality/admission personality/publisher personality/reader", "database/sql", directly, "SQL is the store's"},
+
+	{"personality/metrics", "personality/httpapi personality/admission personality/publisher personality/reader personality/store personality/trilliansvc",
+		inAnyWay, "each part says in an interface of its own what it reports"},
+	{"personality/access personality/limits personality/policy personality/tracing", "personality/httpapi personality/admission personality/publisher personality/reader personality/store personality/trilliansvc",
+		inAnyWay, "they are used, and use nobody"},
+	{"personality/store personality/content personality/index personality/trilliansvc personality/sqlitestorage personality/files", upperRooms, inAnyWay, "dependencies point downwards"},
+}
+
+type knowing string
+
+const (
+	directly knowing = "import"
+	inAnyWay knowing = "depend on"
+)
+
+// notYet are arrows that point the wrong way and are known to. The list only gets
+// shorter: an entry that is not needed is an error.
+var notYet = []string{
+	"personality/metrics -> personality/httpapi",
+	"personality/metrics -> personality/publisher",
+	"personality/metrics -> personality/reader",
+	"personality/metrics -> personality/store",
+	"personality/metrics -> personality/trilliansvc",
+}
+
+func TestArrows(t *testing.T) {
+	imports, deps := packages(t)
+	var excused []string
+	for _, rule := range arrows {
+		known := deps
+		if rule.know == directly {
+			known = imports
+		}
+		subjects := 0
+		for p := range imports {
+			if !anyOf(rule.packages, p) {
+				continue
+			}
+			subjects++
+			for _, other := range known[p] {
+				if other == p || !anyOf(rule.mayNot, other) {
+					continue
+				}
+				if arrow := p + " -> " + other; slices.Contains(notYet, arrow) {
+					excused = append(excused, arrow)
+				} else {
+					t.Errorf("%s must not %s %s: %s", p, rule.know, other, rule.because)
+				}
+			}
+		}
+		if subjects == 0 {
+			t.Errorf("there is no package %s", rule.packages)
+		}
+	}
+	for _, arrow := range notYet {
+		if !slices.Contains(excused, arrow) {
+			t.Errorf("%s is right now: take it off the list", arrow)
+		}
+	}
+}
+
+// CONTRIBUTING.md says of every package what it holds.
+func TestEveryPackageIsExplained(t *testing.T) {
+	page, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports, _ := packages(t)
+	for p := range imports {
+		if strings.Contains(p, "/internal/") || strings.HasSuffix(p, "test") || strings.HasPrefix(p, "integration") {
+			continue
+		}
+		if !strings.Contains(string(page), "| `"+p+"` |") {
+			t.Errorf("CONTRIBUTING.md has no line for %s", p)
+		}
+	}
+}
+
+// anyOf reports whether a package is one of a list, or below one of it.
+func anyOf(list, p string) bool {
+	return slices.ContainsFunc(strings.Fields(list), func(of string) bool {
+		if of == "personality" {
+			return p == of
+		}
+		of = strings.TrimSuffix(of, "/...")
+		return p == of || strings.HasPrefix(p, of+"/")
+	})
+}
+
+// packages are those of this module, without its path, with what each imports
+// and all that it depends on. Tests are left out.
+func packages(t *testing.T) (imports, deps map[string][]string) {
+	t.Helper()
+	list := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{join .Imports \" \"}}\t{{join .Deps \" \"}}", module+"...")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", list, err)
+	}
+	imports, deps = map[string][]string{}, map[string][]string{}
+	for line := range strings.Lines(strings.ReplaceAll(string(out), module, "")) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		imports[fields[0]], deps[fields[0]] = strings.Fields(fields[1]), strings.Fields(fields[2])
+	}
+	return imports, deps
+}

@@ -79,9 +79,10 @@ func TestOneRecordInTwoProcesses(t *testing.T) {
 	}
 }
 
-// waitForLockWait returns when a transaction waits for a lock of another.
+// waitForLockWait returns when a transaction waits for a lock of another. The
+// server makes the table anew only if nobody has read it for 100 ms.
 func waitForLockWait(t *testing.T, server *mariadb.Server) {
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(150 * time.Millisecond) {
 		var waiting int
 		if err := server.Admin().QueryRow(`SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`).Scan(&waiting); err != nil {
 			t.Error(err)

@@ -3,8 +3,11 @@
 
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GREMLINS    := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 FUZZTIME    ?= 10s
 TESTFLAGS   ?=
+# The packages without I/O: what they decide, every client and auditor sees.
+MUTATED     ?= ./personality/policy ./warg/internal/protoread ./warg/internal/serde ./warg/api ./warg/proof ./warg/protocol
 
 # The server needs no C; the race detector does, so tests leave cgo alone.
 .PHONY: build
@@ -39,6 +42,14 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 10s)
 		name=$${match#func }; dir=$$(dirname "$$file"); \
 		echo "fuzz $$dir $$name for $(FUZZTIME)"; \
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+	done
+
+# Without -count=1 gremlins takes the time of cached tests for that of real ones.
+.PHONY: mutation
+mutation: ## Change the packages in MUTATED, one place at a time, and list what no test notices
+	@for package in $(MUTATED); do \
+		echo "mutate $$package"; \
+		GOFLAGS=-count=1 $(GO) run $(GREMLINS) unleash $$package || exit 1; \
 	done
 
 .PHONY: bench

@@ -3,6 +3,7 @@ package proof
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -67,6 +68,10 @@ func TestRefusedRequests(t *testing.T) {
 		if _, err := ConsistencyBundle(c.from, c.to, roots, c.last); !errors.Is(err, c.want) {
 			t.Errorf("consistency, %s: %v, want %v", c.name, err, c.want)
 		}
+	}
+
+	if _, err := ConsistencyBundle(5, 20, roots, good); err == nil || !strings.Contains(err.Error(), "path of leaf 3, want that of leaf 4") {
+		t.Errorf("another leaf's path: %v", err)
 	}
 
 	last := l.path(t, 19, 20)

@@ -146,7 +146,8 @@ func skipSpace(v Value, i int) int {
 	return i
 }
 
-// valueEnd gives the place behind the value that begins at i.
+// valueEnd gives the place behind the value that begins at i, which is inside a
+// list or object.
 func valueEnd(v Value, i int) int {
 	switch v[i] {
 	case '"':
@@ -171,11 +172,10 @@ func valueEnd(v Value, i int) int {
 			}
 		}
 	}
-	for ; i < len(v); i++ {
+	for ; ; i++ { // to the end of a number or literal, behind which the list goes on or ends
 		switch v[i] {
 		case ' ', '\t', '\r', '\n', ',', ']', '}':
 			return i
 		}
 	}
-	return i
 }

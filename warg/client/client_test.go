@@ -70,6 +70,9 @@ func checkLife(t *testing.T, p *client.Package, first client.Content, key, helpe
 
 func second[A any](_ A, err error) error { return err }
 
+// pageRecords is how many records of a log one answer has at most.
+const pageRecords = 1000
+
 // Drafts sign records that stand on each other before any is published. The log
 // is longer than an answer may be.
 func TestChainAndPages(t *testing.T) {
@@ -80,7 +83,7 @@ func TestChainAndPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last *client.Record
-	for i := range 1100 {
+	for i := range pageRecords + 2 {
 		entry := client.Init(key.Public())
 		if i > 0 {
 			entry = client.Grant(key.Public(), protocol.PermissionYank)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -66,5 +67,53 @@ func TestOperatorInitByAnother(t *testing.T) {
 	}
 	if _, err := new(operatorChain).next(envelope); err == nil {
 		t.Error("it was taken")
+	}
+}
+
+// A package of a namespace that the operator log does not define is none that an
+// honest registry has.
+func TestUndefinedNamespace(t *testing.T) {
+	name, err := protocol.ParsePackageName("undefined:package")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New("http://127.0.0.1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lie *VerificationError
+	if err := c.checkNamespace(name, new(operatorChain)); !errors.As(err, &lie) || lie.Claim != ClaimPackageLog {
+		t.Errorf("it was taken: %v", err)
+	}
+}
+
+// A key of the operator log that may not commit signs no checkpoint.
+func TestSignerWithoutPermission(t *testing.T) {
+	var key [3]protocol.PrivateKey // of the operator, one with commit, one without
+	for i := range key {
+		var err error
+		if key[i], err = protocol.GeneratePrivateKey(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	operator := new(operatorChain)
+	record := protocol.OperatorRecord{Entries: []protocol.OperatorEntry{
+		{Type: protocol.EntryInit, Key: key[0].Public()},
+		{Type: protocol.EntryGrantFlat, Key: key[1].Public(), Permissions: []protocol.OperatorPermission{protocol.PermissionCommit}},
+		{Type: protocol.EntryGrantFlat, Key: key[2].Public(), Permissions: []protocol.OperatorPermission{protocol.PermissionDefineNamespace}},
+	}}
+	if _, err := operator.next(record.Sign(key[0])); err != nil {
+		t.Fatal(err)
+	}
+	c, err := New("http://127.0.0.1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, allowed := range []bool{true, true, false} {
+		err := c.checkSignature(protocol.TimestampedCheckpoint{}.Sign(key[i]), operator)
+		var lie *VerificationError
+		if refused := errors.As(err, &lie) && lie.Claim == ClaimSignature; refused == allowed || err == nil != allowed {
+			t.Errorf("key %d: %v; want it allowed: %v", i, err, allowed)
+		}
 	}
 }

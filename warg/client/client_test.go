@@ -291,39 +291,40 @@ func TestSignInvalid(t *testing.T) {
 	}
 }
 
-// Two drafts on one head: the second to come is told which record won, whether
-// that is published yet or not.
+// Three drafts on one head: those that come too late are told which record won,
+// the one that was accepted and waited for its content too.
 func TestConflict(t *testing.T) {
 	r := sharedRegistry(t)
 	c, n, key := r.client(t, client.Options{}), name(t, "example:conflict"), newKey(t)
 	content := client.ContentOfBytes([]byte("a content that comes after the conflict"))
-	var draft [3]*client.Draft
-	for i := range draft {
-		var err error
-		if draft[i], err = c.Draft(t.Context(), n); err != nil {
+	sign := func(entries ...protocol.PackageEntry) *client.Record {
+		draft, err := c.Draft(t.Context(), n)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	sign := func(i int, entries ...protocol.PackageEntry) *client.Record {
-		record, err := draft[i].Sign(key, entries...)
+		record, err := draft.Sign(key, entries...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return record
 	}
-	winner := sign(0, client.Init(key.Public()), client.Grant(key.Public(), protocol.PermissionYank))
+	waiting := sign(client.Init(key.Public()), client.Release("1.0.0", content.Digest))
+	late := sign(client.Init(key.Public()), client.Release("2.0.0", content.Digest))
+	winner := sign(client.Init(key.Public()))
+	as[*client.MissingContentError](t, c.Post(t.Context(), waiting))
 	if err := c.Post(t.Context(), winner); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Wait(t.Context(), winner); err != nil {
 		t.Fatal(err)
 	}
-	loser := sign(1, client.Init(key.Public()), client.Release("1.0.0", content.Digest))
-	err := c.Post(t.Context(), loser, content)
-	if conflict := as[*client.ConflictError](t, err); conflict.Other != winner.ID.Any() {
-		t.Errorf("conflict with %s, want %s", conflict.Other, winner.ID)
+	_, waited := c.Wait(t.Context(), waiting)
+	for _, err := range []error{waited, c.Post(t.Context(), waiting, content), c.Post(t.Context(), late, content)} {
+		if conflict := as[*client.ConflictError](t, err); conflict.Other != winner.ID.Any() {
+			t.Errorf("conflict with %s, want %s: %v", conflict.Other, winner.ID, err)
+		}
+		as[*client.RejectedError](t, err)
 	}
-	as[*client.RejectedError](t, err)
 }
 
 // A record whose content is not given is accepted and waits. It is posted again

@@ -63,14 +63,17 @@ func contentServer(t *testing.T, r *registry, content string) *client.Client {
 
 // A file comes from the first place that gives the content.
 func TestSeveralSources(t *testing.T) {
-	content := []byte("from the third place")
+	content := []byte("from the fourth place")
 	digest := protocol.HashOf(content)
 	url := serve(t, func(w http.ResponseWriter, request *http.Request) {
 		switch request.URL.Path {
 		case "/" + api.ContentSourcesPath(digest):
 			w.Write(api.ContentSourcesResponse{ContentSources: api.HashMap[[]api.ContentSource]{{
-				Hash: digest.Any(), Value: []api.ContentSource{{URL: "gone"}, {URL: "other"}, {URL: "right"}},
+				Hash: digest.Any(), Value: []api.ContentSource{{URL: "gone"}, {URL: "broken"}, {URL: "other"}, {URL: "right"}},
 			}}}.AppendJSON(nil))
+		case "/broken":
+			w.Header().Set("Content-Length", "1000")
+			w.Write(content)
 		case "/other":
 			io.WriteString(w, "something that is quite a bit longer")
 		case "/right":
@@ -88,7 +91,9 @@ func TestSeveralSources(t *testing.T) {
 	}
 	// A writer can not take back what it got from the second.
 	_, err := c.DownloadTo(t.Context(), digest, io.Discard)
-	refused(t, err, client.ClaimContent)
+	if broken := as[*client.TransportError](t, err); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasSuffix(broken.URL, "/broken") {
+		t.Errorf("the second place: %v", err)
+	}
 }
 
 func TestSwappedNames(t *testing.T) {

@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,5 +89,41 @@ func TestUploadedMeanwhile(t *testing.T) {
 	}
 	if _, err := c.Wait(t.Context(), record); err != nil {
 		t.Error(err)
+	}
+}
+
+// The reference server answers that it does not know one of the logs, and
+// nothing of the others.
+func TestNamesOfUnknownLogs(t *testing.T) {
+	r, key, n := sharedRegistry(t), newKey(t), name(t, "example:one-known")
+	unknown := name(t, "example:one-unknown").LogID().Any()
+	publish(t, r.client(t, client.Options{}), n, key, nil, client.Init(key.Public()))
+	url := serve(t, func(w http.ResponseWriter, request *http.Request) {
+		asked := readAll(t, request.Body)
+		if strings.Contains(string(asked), string(unknown)) {
+			missing := &api.FetchError{Variant: api.FetchLogNotFound, LogID: unknown}
+			w.WriteHeader(missing.Status())
+			w.Write(missing.AppendJSON(nil))
+			return
+		}
+		request.Body = io.NopCloser(bytes.NewReader(asked))
+		r.handler.ServeHTTP(w, request)
+	})
+	got, err := newClient(t, url, client.Options{}).PackageNames(t.Context(), n.LogID(), name(t, "example:one-unknown").LogID())
+	if err != nil || len(got) != 1 || got[n.LogID()] != n {
+		t.Errorf("names %v, %v; want one", got, err)
+	}
+}
+
+// A registry may say who has a package that it does not have.
+func TestHint(t *testing.T) {
+	r := sharedRegistry(t)
+	url := serve(t, func(w http.ResponseWriter, request *http.Request) {
+		w.Header().Set(api.RegistryHintHeader, "example=hint.example.org")
+		r.handler.ServeHTTP(w, request)
+	})
+	_, err := newClient(t, url, client.Options{}).Package(t.Context(), name(t, "example:hinted"))
+	if missing := as[*client.NotFoundError](t, err); missing.Hint != "example=hint.example.org" {
+		t.Errorf("missing is %+v", missing)
 	}
 }

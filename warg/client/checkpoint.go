@@ -119,7 +119,7 @@ func (c *Client) rememberCheckpoint(ctx context.Context, verified protocol.Signe
 			return c.proveConsistent(ctx, ours, known.Contents.Checkpoint)
 		}
 		err := c.replace(ctx, checkpointName, known.raw, value)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrChanged) {
 			return err
 		}
 		if known, err = c.knownCheckpoint(ctx); err != nil {

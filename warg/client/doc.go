@@ -46,6 +46,7 @@
 // one that gets no answer is made again up to three times, after 100, 200 and
 // 400 milliseconds. All waits of one request together are at most
 // [Options.MaxWait]; a request that would have to wait longer fails with what
-// the registry said, and [APIError.RetryAfter] has the time. A download whose
-// body breaks off is not begun anew, but by [Client.DownloadFile].
+// the registry said, and [APIError.RetryAfter] has the time. A download that
+// breaks off is not begun anew; [Client.DownloadFile] goes on to the next place
+// that has the content.
 package client

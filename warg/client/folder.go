@@ -61,7 +61,7 @@ func (s *FolderStore) Replace(ctx context.Context, name string, old, value []byt
 		return err
 	}
 	if (stands == nil) != (old == nil) || !bytes.Equal(stands, old) {
-		return ErrConflict
+		return ErrChanged
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err

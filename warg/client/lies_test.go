@@ -176,6 +176,7 @@ var lies = []lying{
 			r.Packages[0].Value[i].RegistryIndex--
 		}
 	})},
+	{"record without fetch token", client.ClaimPackageLog, false, api.FetchLogsPath, logs(func(_ *scene, r *api.FetchLogsResponse) { r.Packages[0].Value[3].FetchToken = "" })},
 	{"places out of order", client.ClaimPackageLog, false, api.FetchLogsPath, logs(func(_ *scene, r *api.FetchLogsResponse) {
 		r.Packages[0].Value[2].RegistryIndex = r.Packages[0].Value[3].RegistryIndex
 	})},

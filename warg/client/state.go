@@ -188,7 +188,7 @@ func (c *Client) remember(ctx context.Context, v *logView) error {
 				return nil
 			}
 		}
-		if err := c.replace(ctx, v.store, old, value); !errors.Is(err, ErrConflict) {
+		if err := c.replace(ctx, v.store, old, value); !errors.Is(err, ErrChanged) {
 			return err
 		}
 	}
@@ -204,7 +204,7 @@ func (c *Client) read(ctx context.Context, name string) ([]byte, error) {
 
 func (c *Client) replace(ctx context.Context, name string, old, value []byte) error {
 	err := c.options.Store.Replace(ctx, name, old, value)
-	if err != nil && !errors.Is(err, ErrConflict) {
+	if err != nil && !errors.Is(err, ErrChanged) {
 		return &StoreError{name, err}
 	}
 	return err

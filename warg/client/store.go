@@ -19,13 +19,13 @@ type Store interface {
 	// Read returns a value, nil if there is none. The caller does not change it.
 	Read(ctx context.Context, name string) ([]byte, error)
 	// Replace sets a value if it still is old (nil: if there is none), in one
-	// step, and otherwise changes nothing and returns ErrConflict. The value is
+	// step, and otherwise changes nothing and returns ErrChanged. The value is
 	// not changed afterwards.
 	Replace(ctx context.Context, name string, old, value []byte) error
 }
 
-// ErrConflict is for [Store] implementations: the value is another one by now.
-var ErrConflict = errors.New("the value has changed meanwhile")
+// ErrChanged is for [Store] implementations: the value is another one by now.
+var ErrChanged = errors.New("the value has changed meanwhile")
 
 // MemoryStore is a [Store] in memory. The zero value is empty. It may be shared
 // by several clients of one registry.
@@ -47,7 +47,7 @@ func (s *MemoryStore) Replace(_ context.Context, name string, old, value []byte)
 	defer s.mu.Unlock()
 	stands, there := s.values[name]
 	if there != (old != nil) || !bytes.Equal(stands, old) {
-		return ErrConflict
+		return ErrChanged
 	}
 	if s.values == nil {
 		s.values = map[string][]byte{}

@@ -24,7 +24,7 @@ func TestStores(t *testing.T) {
 				old, value string
 				err        error
 			}{
-				{"old", "one", client.ErrConflict}, {"", "one", nil}, {"", "two", client.ErrConflict}, {"two", "three", client.ErrConflict}, {"one", "two", nil},
+				{"old", "one", client.ErrChanged}, {"", "one", nil}, {"", "two", client.ErrChanged}, {"two", "three", client.ErrChanged}, {"one", "two", nil},
 			} {
 				var old []byte
 				if step.old != "" {
@@ -93,7 +93,7 @@ func count(t *testing.T, s client.Store) {
 		if err == nil {
 			return
 		}
-		if !errors.Is(err, client.ErrConflict) {
+		if !errors.Is(err, client.ErrChanged) {
 			t.Error(err)
 			return
 		}
@@ -110,7 +110,7 @@ func TestFolderFailure(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "checkpoint.json"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Replace(t.Context(), "checkpoint", nil, []byte("x")); err == nil || errors.Is(err, client.ErrConflict) {
+	if err := s.Replace(t.Context(), "checkpoint", nil, []byte("x")); err == nil || errors.Is(err, client.ErrChanged) {
 		t.Errorf("stored over a folder: %v", err)
 	}
 	for _, name := range []string{"../outside", "/root", "", "a.b", "a/../b"} {

@@ -1,0 +1,94 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// uploadMissing uploads what a record waits for.
+func (c *Client) uploadMissing(ctx context.Context, record *Record, status api.PackageRecord, contents []Content) error {
+	for _, missing := range status.MissingContent {
+		content, ok := findContent(contents, missing.Hash)
+		if !ok {
+			return &MissingContentError{record.Name, missing.Hash, "it was not given; post the record again with it"}
+		}
+		endpoint, ok := findEndpoint(missing.Value.Upload)
+		if !ok {
+			return &MissingContentError{record.Name, missing.Hash, "the registry names no place that takes it by HTTP POST"}
+		}
+		if err := c.upload(ctx, endpoint, content); err != nil {
+			var refusal *api.PackageError
+			if !errors.As(err, &refusal) {
+				return err
+			}
+			switch refusal.Variant {
+			case api.RecordNotSourcing: // it is there by now, or the record is rejected, as Wait will say
+			case api.Rejection:
+				return &RejectedError{Name: record.Name, RecordID: record.ID, Reason: refusal.Message}
+			default:
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func findContent(contents []Content, digest protocol.AnyHash) (Content, bool) {
+	for _, c := range contents {
+		if c.Digest.Any() == digest {
+			return c, true
+		}
+	}
+	return Content{}, false
+}
+
+// findEndpoint returns the first place with POST, the only method that is known
+// to be made for uploads.
+func findEndpoint(places []api.UploadEndpoint) (api.UploadEndpoint, bool) {
+	for _, p := range places {
+		if p.Method == http.MethodPost {
+			return p, true
+		}
+	}
+	return api.UploadEndpoint{}, false
+}
+
+func (c *Client) upload(ctx context.Context, endpoint api.UploadEndpoint, content Content) error {
+	target := c.resolve(endpoint.URL)
+	return c.retry(ctx, func() error {
+		body, err := content.Open()
+		if err != nil {
+			return fmt.Errorf("content %s: %w", content.Digest, err)
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), body)
+		if err != nil {
+			body.Close()
+			return transportError(http.MethodPost, target, err)
+		}
+		request.ContentLength = content.Size
+		request.GetBody = content.Open // for redirections
+		if content.Size == 0 {         // with a body, 0 would mean that the length is not known
+			body.Close()
+			request.Body, request.GetBody = http.NoBody, nil
+		}
+		for _, h := range endpoint.Headers {
+			if strings.EqualFold(h.Name, "authorization") || strings.EqualFold(h.Name, "content-type") {
+				request.Header.Set(h.Name, h.Value)
+			}
+		}
+		response, err := c.send(request, packageError)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		io.CopyN(io.Discard, response.Body, maxDrain) // so that the connection can be used again
+		return nil
+	})
+}

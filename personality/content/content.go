@@ -34,6 +34,9 @@ var ErrNotFound = errors.New("content was not found")
 // would be refused again.
 type RejectedError struct {
 	Reason string // for the publisher
+	// Costly says that finding out whether the content is good costs too much. It is
+	// what [Verdicts] remember: any other refusal is cheap to repeat.
+	Costly bool
 }
 
 func (e *RejectedError) Error() string { return e.Reason }

@@ -149,7 +149,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 }
 
 func (s *Server) openContent(ctx context.Context, p *parts.Options) error {
-	folder, err := content.OpenFolder(s.options.ContentDir, s.options.MaxContentSize)
+	folder, err := content.OpenFolder(s.options.ContentDir, content.FolderOptions{MaxSize: s.options.MaxContentSize})
 	if err != nil {
 		return err
 	}

@@ -199,3 +199,39 @@ func TestTurnsOfThoseWhoLeave(t *testing.T) {
 	q.turns.release("behind", 1, 0)
 	q.free(2)
 }
+
+// Who is let in at the moment of leaving either has what it waited for or left it.
+func TestTurnsOfThoseWhoLeaveInTheLastMoment(t *testing.T) {
+	left := 0
+	for range 200 {
+		turns := newTurns(1)
+		if err := turns.acquire(t.Context(), "first", 1, 1); err != nil {
+			t.Fatal(err)
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		result := make(chan error)
+		go func() { result <- turns.acquire(ctx, "leaver", 1, 1) }()
+		for waiting := false; !waiting; {
+			turns.mu.Lock()
+			waiting = turns.arrived == 2
+			if waiting {
+				leave()
+				turns.giveBack("first", 1, 0)
+				turns.letIn()
+			}
+			turns.mu.Unlock()
+		}
+		if err := <-result; err == nil {
+			turns.release("leaver", 1, 0)
+		} else {
+			left++
+		}
+		if turns.free != 1 || len(turns.clients) != 0 {
+			t.Fatalf("%d are free, %d clients are known", turns.free, len(turns.clients))
+		}
+	}
+	if left == 0 {
+		t.Error("nobody left in the last moment")
+	}
+}

@@ -25,6 +25,8 @@ type Options struct {
 	// MinFreeSpace is how much of the disk has to stay free, in bytes: uploads
 	// that begin below it are refused; 0: no limit.
 	MinFreeSpace int64
+	// Private makes files and folders that only their owner can read.
+	Private bool
 	// CacheDir is where the compiled validator is kept for the next start; empty:
 	// nowhere. The machine code in it is trusted.
 	CacheDir string
@@ -39,7 +41,7 @@ type Contents struct {
 
 // Open opens the folder and prepares the policy. To be closed.
 func Open(ctx context.Context, o Options) (*Contents, error) {
-	folder, err := OpenFolder(o.Dir, o.MaxSize)
+	folder, err := OpenFolder(o.Dir, FolderOptions{MaxSize: o.MaxSize, MinFree: o.MinFreeSpace, Private: o.Private})
 	if err != nil {
 		return nil, err
 	}

@@ -1,44 +1,46 @@
 package registry
 
-import (
-	"fmt"
+import "fmt"
 
-	"github.com/warg-trillian/warg-trillian/personality/store"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
-)
-
-// The parts that a registry stands on, as [UnavailableError] names them.
-const (
-	PartDatabase = "database"
-	PartTrillian = "Trillian"
-	PartContents = "content store"
-)
-
-type (
-	// UnavailableError: a part that the answer needs cannot be used now. It may
-	// be asked again later. Reason is for clients: it says what is wrong, and
-	// nothing of where the part is. What the part itself said is beside it, for
-	// the log.
-	UnavailableError struct{ Part, Reason string }
-	// ContentLostError: a record that is published or waits names the content,
-	// and it was here or was to come, but the content store does not have it.
-	// Only the operator can bring it back.
-	ContentLostError struct{ Digest protocol.Hash }
-)
-
-func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("the registry's %s is not available: %s; try again later", e.Part, e.Reason)
+// UnavailableError: a part that the registry needs does not answer or does not
+// work at the moment. Trying again later helps.
+type UnavailableError struct {
+	Part   string // for people: "the database", "Trillian", "the content store"
+	Reason string // for clients, without addresses, paths and secrets; may be empty
+	Err    error  // for the operator's log; may be nil
 }
 
-func (e *ContentLostError) Error() string {
-	return fmt.Sprintf("content `%s` belongs to a record of this registry and is missing from its content store; its operator has to bring it back", e.Digest)
+// StorageFullError: a part that the registry needs has no room to store more.
+type StorageFullError struct {
+	Part string // as in [UnavailableError]
+	Err  error  // for the operator's log; may be nil
 }
 
-// DatabaseError adds an [UnavailableError] to an error of the store that means
-// that the database cannot be used now. Others, and nil, are returned as they are.
-func DatabaseError(err error) error {
-	if reason, ok := store.Unavailable(err); ok {
-		return fmt.Errorf("%w (%w)", &UnavailableError{Part: PartDatabase, Reason: reason}, err)
+// Public is what a client may read.
+func (e *UnavailableError) Public() string {
+	if e.Reason == "" {
+		return e.Part + " is not available at the moment; try again later"
 	}
-	return err
+	return fmt.Sprintf("%s is not available at the moment (%s); try again later", e.Part, e.Reason)
+}
+
+// Public is what a client may read.
+func (e *StorageFullError) Public() string {
+	return e.Part + " of this registry is full; its operator has to make room"
+}
+
+func (e *UnavailableError) Error() string { return withCause(e.Public(), e.Err) }
+func (e *StorageFullError) Error() string { return withCause(e.Public(), e.Err) }
+
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Unwrap returns the cause.
+func (e *StorageFullError) Unwrap() error { return e.Err }
+
+func withCause(text string, cause error) string {
+	if cause == nil {
+		return text
+	}
+	return text + ": " + cause.Error()
 }

@@ -9,11 +9,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Reasons of [Unavailable].
+// ReasonFull is what [Unavailable] says of a database that has no room.
+const ReasonFull = "its disk is full"
+
+// The other reasons of [Unavailable].
 const (
 	reasonAway     = "it does not answer"
 	reasonBusy     = "it has too much to do"
-	reasonFull     = "its disk is full"
 	reasonReadOnly = "it can only be read"
 	reasonDisk     = "its disk fails"
 	reasonMissing  = "its file cannot be opened"
@@ -47,7 +49,7 @@ func sqliteReason(code int) string {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return reasonBusy
 	case sqlite3.SQLITE_FULL:
-		return reasonFull
+		return ReasonFull
 	case sqlite3.SQLITE_READONLY:
 		if code == sqlite3.SQLITE_READONLY_DBMOVED {
 			return reasonMissing
@@ -67,7 +69,7 @@ func mysqlReason(number uint16) string {
 	case 3, 1026: // a file could not be written
 		return reasonDisk
 	case 1021, 1114: // disk full; table or tablespace full
-		return reasonFull
+		return ReasonFull
 	case 1030: // the storage engine failed, as when its disk does
 		return reasonDisk
 	case 1290, 1792, 1836: // read-only: server, transaction, mode

@@ -18,7 +18,7 @@ const (
 	reasonBusy     = "it has too much to do"
 	reasonReadOnly = "it can only be read"
 	reasonDisk     = "its disk fails"
-	reasonMissing  = "its file cannot be opened"
+	reasonMissing  = "its file is missing"
 )
 
 // Unavailable tells an error of this package that means that the database cannot
@@ -32,7 +32,9 @@ func Unavailable(err error) (reason string, unavailable bool) {
 	if err == nil {
 		return "", false
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+	if errors.Is(err, errMoved) {
+		reason = reasonMissing
+	} else if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		reason = sqliteReason(e.Code())
 	} else if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		reason = mysqlReason(e.Number)

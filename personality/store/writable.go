@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 )
@@ -20,8 +21,13 @@ const (
 	probeName  = "write probe"
 )
 
-// writeProbe tries to write, now and then. Its zero value is ready.
+// writeProbe tries to write, now and then.
 type writeProbe struct {
+	// present returns why the file of the database is not the one that was opened;
+	// nil where there is no file. What is written to a file that was removed is
+	// lost, and SQLite does not notice.
+	present func() error
+
 	mu      sync.Mutex
 	running chan struct{} // closed when the try that is under way ends; nil: none is; guarded by mu
 	ended   time.Time     // when the last try ended; guarded by mu
@@ -77,6 +83,11 @@ func (p *writeProbe) begin(now time.Time, try func() error) (running <-chan stru
 // probeWrite changes a row that nothing else uses. It writes other bytes each
 // time: a database need not write what does not change.
 func (db *DB) probeWrite() error {
+	if db.probe.present != nil {
+		if err := db.probe.present(); err != nil {
+			return err
+		}
+	}
 	value := make([]byte, probeBytes)
 	rand.Read(value)
 	return db.Update(context.Background(), func(tx *Tx) error {
@@ -96,4 +107,26 @@ func (db *DB) probeWrite() error {
 		}
 		return tx.SetMeta(probeName, value)
 	})
+}
+
+// errMoved: a database's file was removed or replaced while it is in use.
+var errMoved = errors.New("is not the file any more that was opened: stop this process before anything else is written, and put the file back")
+
+// sameFile returns a function that returns nil while a file is the one that it
+// is now.
+func sameFile(file string) func() error {
+	opened, err := os.Stat(file)
+	return func() error {
+		if err != nil {
+			return fmt.Errorf("database %s: %w", file, err)
+		}
+		now, err := os.Stat(file)
+		if err != nil {
+			return fmt.Errorf("database %s %w: %w", file, errMoved, err)
+		}
+		if !os.SameFile(opened, now) {
+			return fmt.Errorf("database %s %w", file, errMoved)
+		}
+		return nil
+	}
 }

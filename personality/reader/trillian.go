@@ -12,10 +12,15 @@ func (r *Reader) inclusionPath(ctx context.Context, index, size uint64) ([][]byt
 	timed, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	path, err := r.options.Records.InclusionProof(timed, index, size)
-	if err != nil && ctx.Err() == nil && trillianAway(err) {
-		err = &registry.UnavailableError{Part: registry.PartTrillian, Reason: "it does not answer", Err: err}
+	switch {
+	case err == nil:
+		return path, nil
+	case ctx.Err() != nil: // gRPC has an error of its own for it
+		return nil, ctx.Err()
+	case trillianAway(err):
+		return nil, &registry.UnavailableError{Part: registry.PartTrillian, Reason: "it does not answer", Err: err}
 	}
-	return path, err
+	return nil, err
 }
 
 func trillianAway(err error) bool {

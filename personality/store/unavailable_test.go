@@ -147,6 +147,14 @@ func TestWritable(t *testing.T) {
 	if got, _ := Unavailable(db.Writable(ctx)); got != reasonMissing {
 		t.Errorf("its file is gone: %q, want %q", got, reasonMissing)
 	}
+	db.reads.SetMaxIdleConns(0) // all connections are new ones
+	err = db.View(ctx, func(tx *Tx) error { _, err := tx.Meta("x"); return err })
+	if got, _ := Unavailable(err); got != reasonMissing {
+		t.Errorf("reading when its file is gone: %v, want %q", err, reasonMissing)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("reading made the file again")
+	}
 }
 
 // forget makes the last answer an old one.

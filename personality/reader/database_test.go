@@ -15,7 +15,7 @@ import (
 // ends; while too many are left none is begun.
 func TestAbandonedReads(t *testing.T) {
 	for range 2 {
-		d := new(database)
+		d := &database{remote: true}
 		release := make(chan struct{})
 		hang := func(context.Context) (int, error) { <-release; return 1, nil }
 		var away *registry.UnavailableError
@@ -44,7 +44,7 @@ func TestAbandonedReads(t *testing.T) {
 
 // A panic in a read is an error of that read, with the place where it was.
 func TestPanicInRead(t *testing.T) {
-	_, err := await(context.Background(), new(database), time.Hour, func(context.Context) (int, error) { panic("short hash") })
+	_, err := await(context.Background(), &database{remote: true}, time.Hour, func(context.Context) (int, error) { panic("short hash") })
 	if err == nil || !strings.Contains(err.Error(), "short hash") || !strings.Contains(err.Error(), "database_test.go") {
 		t.Errorf("got %v", err)
 	}

@@ -35,12 +35,16 @@ func (r *Reader) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsRe
 		return FetchLogsResponse{}, err
 	}
 	defer leave()
-	answer, err := read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) { return fetchOperatorLog(tx, q) })
+	first := q.Packages[:min(len(q.Packages), logsPerRead)]
+	answer, err := read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) { return fetchFirstLogs(tx, q, first) })
 	if err != nil {
 		return FetchLogsResponse{}, err
 	}
-	left := room{maxRecordsPerAnswer, maxBytesPerAnswer - bytesOf(answer.Operator)}
-	for cursors := range slices.Chunk(q.Packages, logsPerRead) {
+	if len(answer.Packages) < len(first) {
+		return answer, nil // it is full
+	}
+	left := room{maxRecordsPerAnswer, maxBytesPerAnswer - bytesOf(answer.Operator)}.without(answer.Packages)
+	for cursors := range slices.Chunk(q.Packages[len(first):], logsPerRead) {
 		if err := ctx.Err(); err != nil {
 			return FetchLogsResponse{}, err
 		}
@@ -48,10 +52,7 @@ func (r *Reader) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsRe
 		if err != nil {
 			return FetchLogsResponse{}, err
 		}
-		for _, p := range part.Packages {
-			left.records -= len(p.Records)
-			left.bytes -= bytesOf(p.Records)
-		}
+		left = left.without(part.Packages)
 		answer.Packages = append(answer.Packages, part.Packages...)
 		answer.More = answer.More || part.More
 		if len(part.Packages) < len(cursors) {
@@ -61,6 +62,15 @@ func (r *Reader) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsRe
 	return answer, nil
 }
 
+// without returns the room that is left beside some logs.
+func (r room) without(logs []PackageRecords) room {
+	for _, p := range logs {
+		r.records -= len(p.Records)
+		r.bytes -= bytesOf(p.Records)
+	}
+	return r
+}
+
 func bytesOf(records []PublishedRecord) (n int) {
 	for _, r := range records {
 		n += r.stored
@@ -68,12 +78,19 @@ func bytesOf(records []PublishedRecord) (n int) {
 	return n
 }
 
-func fetchOperatorLog(tx *store.Tx, q FetchLogsRequest) (FetchLogsResponse, error) {
+// fetchFirstLogs returns the records of the operator log and of the first logs.
+func fetchFirstLogs(tx *store.Tx, q FetchLogsRequest, cursors []PackageLogCursor) (FetchLogsResponse, error) {
 	if err := checkpointExists(tx, q.LogLength); err != nil {
 		return FetchLogsResponse{}, err
 	}
-	records, full, err := fetchLog(tx, protocol.OperatorLogID(), q.Operator, q, maxBytesPerAnswer)
-	return FetchLogsResponse{Operator: records, More: full || len(records) == q.Limit}, err
+	operator, full, err := fetchLog(tx, protocol.OperatorLogID(), q.Operator, q, maxBytesPerAnswer)
+	if err != nil {
+		return FetchLogsResponse{}, err
+	}
+	answer, err := fetchPackageLogs(tx, q, cursors, room{maxRecordsPerAnswer, maxBytesPerAnswer - bytesOf(operator)})
+	answer.Operator = operator
+	answer.More = answer.More || full || len(operator) == q.Limit
+	return answer, err
 }
 
 // fetchPackageLogs returns the records of some logs, or of the first of them if

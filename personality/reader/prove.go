@@ -43,11 +43,7 @@ func (r *Reader) ProveInclusion(ctx context.Context, logLength uint64, leafIndic
 		return nil, nil, err
 	}
 	defer leave()
-	checkpoint, err := r.provable(ctx, logLength, leafIndices)
-	if err != nil {
-		return nil, nil, err
-	}
-	leaves, err := r.leavesAt(ctx, distinct(leafIndices))
+	checkpoint, leaves, err := r.provable(ctx, logLength, leafIndices)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,45 +58,61 @@ func (r *Reader) ProveInclusion(ctx context.Context, logLength uint64, leafIndic
 	return inLog.Encode(), inMap.Encode(), nil
 }
 
-// provable returns a checkpoint with at least these leaves.
-func (r *Reader) provable(ctx context.Context, logLength uint64, leafIndices []uint64) (store.Checkpoint, error) {
-	checkpoint, err := read(ctx, &r.database, func(tx *store.Tx) (store.Checkpoint, error) { return tx.Checkpoint(logLength) })
-	if errors.Is(err, store.ErrNotFound) {
-		err = &registry.CheckpointNotFoundError{LogLength: logLength}
+// provable returns a checkpoint and its leaves at some indices, in ascending
+// order, each once.
+func (r *Reader) provable(ctx context.Context, logLength uint64, order []uint64) (store.Checkpoint, []store.Leaf, error) {
+	type found struct {
+		checkpoint store.Checkpoint
+		leaves     []store.Leaf
 	}
+	indices := slices.Compact(slices.Sorted(slices.Values(order)))
+	first := indices[:min(len(indices), chunk)]
+	f, err := read(ctx, &r.database, func(tx *store.Tx) (f found, err error) {
+		if f.checkpoint, err = tx.Checkpoint(logLength); errors.Is(err, store.ErrNotFound) {
+			return f, &registry.CheckpointNotFoundError{LogLength: logLength}
+		} else if err != nil {
+			return f, err
+		}
+		if err := areLeaves(order, logLength); err != nil {
+			return f, err
+		}
+		f.leaves, err = leavesAt(tx, first)
+		return f, err
+	})
 	if err != nil {
-		return checkpoint, err
+		return store.Checkpoint{}, nil, err
 	}
-	if len(leafIndices) == 0 {
-		return checkpoint, bundleError(proof.ErrNoProofs)
-	}
-	for _, i := range leafIndices {
-		if i >= logLength {
-			return checkpoint, &registry.LeafNotFoundError{Index: i}
-		}
-	}
-	return checkpoint, nil
-}
-
-// distinct returns the indices in ascending order, each once.
-func distinct(indices []uint64) []uint64 {
-	return slices.Compact(slices.Sorted(slices.Values(indices)))
-}
-
-// leavesAt reads the leaves at indices, which are in ascending order.
-func (r *Reader) leavesAt(ctx context.Context, indices []uint64) ([]store.Leaf, error) {
-	leaves := make([]store.Leaf, 0, len(indices))
-	for some := range slices.Chunk(indices, chunk) {
-		found, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return tx.LeavesAt(some) })
+	for some := range slices.Chunk(indices[len(first):], chunk) {
+		more, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return leavesAt(tx, some) })
 		if err != nil {
-			return nil, err
+			return store.Checkpoint{}, nil, err
 		}
-		if len(found) != len(some) {
-			return nil, fmt.Errorf("the database has %d of the %d leaves between %d and %d that were asked for", len(found), len(some), some[0], some[len(some)-1])
-		}
-		leaves = append(leaves, found...)
+		f.leaves = append(f.leaves, more...)
 	}
-	return leaves, nil
+	return f.checkpoint, f.leaves, nil
+}
+
+// areLeaves checks that indices are those of leaves of a log, and that there are
+// any.
+func areLeaves(indices []uint64, length uint64) error {
+	if len(indices) == 0 {
+		return bundleError(proof.ErrNoProofs)
+	}
+	for _, i := range indices {
+		if i >= length {
+			return &registry.LeafNotFoundError{Index: i}
+		}
+	}
+	return nil
+}
+
+// leavesAt reads the leaves at indices, all of which are published.
+func leavesAt(tx *store.Tx, indices []uint64) ([]store.Leaf, error) {
+	found, err := tx.LeavesAt(indices)
+	if err == nil && len(found) != len(indices) {
+		err = fmt.Errorf("the database has %d of the %d leaves between %d and %d that were asked for", len(found), len(indices), indices[0], indices[len(indices)-1])
+	}
+	return found, err
 }
 
 // mapBundle proves leaves to be the heads of their logs. It comes before the log

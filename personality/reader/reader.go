@@ -63,5 +63,5 @@ func New(o Options) *Reader {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Reader{options: o, database: database{store: o.Store}, large: newTurns(largeAtOnce, largeWaiting, largeWait)}
+	return &Reader{options: o, database: database{store: o.Store, remote: o.Store.Remote()}, large: newTurns(largeAtOnce, largeWaiting, largeWait)}
 }

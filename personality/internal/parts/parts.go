@@ -69,6 +69,13 @@ func New(o Options) *Registry {
 	r.Reader = reader.New(reader.Options{
 		Store: o.Store, Records: o.Records, Index: o.Index, Contents: o.Contents,
 		NextCheckpoint: r.Publisher.NextCheckpoint, Logger: o.Logger,
+		Named: func(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
+			err = o.Store.View(ctx, func(tx *store.Tx) (err error) {
+				named, err = tx.NamedContents(digests)
+				return err
+			})
+			return named, err
+		},
 		PingRecords: func(ctx context.Context) error {
 			_, err := o.Records.Root(ctx)
 			return err

@@ -98,7 +98,17 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	p.Publisher.Observer = observer
 	s.registry = parts.New(p)
 	metrics.Watch(o.Metrics, s.registry, o.Now)
+	metrics.WatchParts(o.Metrics, s.partsReady)
 	return s, observer, nil
+}
+
+// partsReady says which parts work, by the names that metrics give them.
+func (s *Server) partsReady(ctx context.Context) map[string]bool {
+	ready := map[string]bool{}
+	for _, c := range s.registry.Conditions(ctx) {
+		ready[string(c.Part)] = c.Err == nil
+	}
+	return ready
 }
 
 // lockDataDir makes sure that no other process works in the data folder.

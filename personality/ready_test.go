@@ -3,6 +3,8 @@ package personality_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +21,15 @@ import (
 type away struct {
 	publisher.TrillianLog
 	parts.Contents
-	trillian, contents atomic.Bool
+	trillian, contents, contentWrites atomic.Bool
+}
+
+// Probe tells whether the content store can be written.
+func (a *away) Probe(context.Context) error {
+	if a.contentWrites.Load() {
+		return errAway
+	}
+	return nil
 }
 
 var errAway = errors.New("it is away")
@@ -67,6 +77,23 @@ func TestReadyNamesParts(t *testing.T) {
 	s.Eventually("it is ready again", func() bool { return s.Ready(context.Background()) == nil })
 	a.contents.Store(true)
 	says("without contents", "the content store does not answer")
+	a.contents.Store(false)
+	a.contentWrites.Store(true)
+	says("when contents cannot be written", "the content store cannot be written")
+	a.contentWrites.Store(false)
+	s.Must(s.Ready(context.Background()))
+	s.Must(os.Rename(filepath.Join(s.Dir, "registry.db"), filepath.Join(s.Dir, "elsewhere")))
+	s.Eventually("it notices that the database is gone", func() bool { return s.Ready(context.Background()) != nil })
+	says("when the database is gone", "the database cannot be written")
+	s.Must(os.Rename(filepath.Join(s.Dir, "elsewhere"), filepath.Join(s.Dir, "registry.db")))
+	s.Eventually("the database is back", func() bool { return s.Ready(context.Background()) == nil })
+	conditions := ""
+	for _, c := range s.Conditions(context.Background()) {
+		conditions += string(c.Part) + " "
+	}
+	if conditions != "publishing database database_writes trillian content content_writes " {
+		t.Errorf("asked %s", conditions)
+	}
 }
 
 // witness keeps what an observer is told.

@@ -66,6 +66,7 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	source := still{}
 	source.stats.Checkpoint.LogLength = 1
 	metrics.Watch(r, source, time.Now)
+	metrics.WatchParts(r, func(context.Context) map[string]bool { return map[string]bool{"database": true} })
 
 	found := map[string]metric{}
 	for _, c := range r.collectors {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -11,72 +12,173 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
+const (
+	// maxLeaves is how many leaves one request may name.
+	maxLeaves = 10_000
+	// maxMapHashes bounds the map bundle of one answer: about 14 MB. Leaves that
+	// are named again are proved once, but their map proofs are repeated; those of
+	// 10,000 leaves in a map of ten million logs have 240,000.
+	maxMapHashes = 400_000
+	// chunk is how many leaves are worked on between two looks at whether the
+	// client still waits, and so how many rows one read asks for.
+	chunk = 256
+)
+
 // ProveInclusion returns the encoded bundles that prove, at the length of a
 // checkpoint, leaves to be in the records log and to be the heads of their logs
-// in the package index. Errors: *[registry.CheckpointNotFoundError],
-// *[registry.LeafNotFoundError], *[registry.IncorrectProofError] for a leaf that is no head.
+// in the package index, in the order in which they are named. A leaf that is
+// named again is proved once, and named again in the bundles as the reference
+// does.
+//
+// Errors: *[registry.CheckpointNotFoundError], *[registry.LeafNotFoundError],
+// *[registry.IncorrectProofError] for a leaf that is no head,
+// *[registry.TooLargeError] for more than 10,000 leaves or too large an answer,
+// [registry.ErrOverloaded] if too many ask for many leaves at a time.
 func (r *Reader) ProveInclusion(ctx context.Context, logLength uint64, leafIndices []uint64) (logBundle, mapBundle []byte, err error) {
-	checkpoint, leaves, err := r.provableLeaves(ctx, logLength, leafIndices)
+	if len(leafIndices) > maxLeaves {
+		return nil, nil, &registry.TooLargeError{Reason: fmt.Sprintf("the request names %d leaves; at most %d are proved in one: ask for the others in another request", len(leafIndices), maxLeaves)}
+	}
+	leave, err := r.large.enterIfLarge(ctx, len(leafIndices))
 	if err != nil {
 		return nil, nil, err
 	}
-	paths := make([]proof.LeafPath, len(leaves))
-	heads := make([]proof.MapLeaf, len(leaves))
-	logIDs := make([]protocol.Hash, len(leaves))
-	for i, leaf := range leaves {
-		paths[i] = proof.LeafPath{Index: leaf.RegistryIndex, LeafHash: leaf.Hash()}
-		if paths[i].Path, err = r.Records.InclusionProof(ctx, leaf.RegistryIndex, logLength); err != nil {
-			return nil, nil, err
-		}
-		heads[i] = proof.MapLeaf{LogID: leaf.LogID, RecordID: leaf.RecordID}
-		logIDs[i] = leaf.LogID
-	}
-	inLog, err := proof.InclusionBundle(logLength, checkpoint.Roots, paths)
+	defer leave()
+	checkpoint, leaves, err := r.provable(ctx, logLength, leafIndices)
 	if err != nil {
-		return nil, nil, bundleError(err)
+		return nil, nil, err
 	}
-	inMap, err := r.Index.Prove(ctx, r.Store, checkpoint.Snapshot(), logIDs)
+	inMap, err := r.mapBundle(ctx, checkpoint, leafIndices, leaves)
 	if err != nil {
-		return nil, nil, fmt.Errorf("prove %d logs in the package index at revision %d: %w", len(logIDs), logLength, err)
+		return nil, nil, err
 	}
-	if err := inMap.Verify(checkpoint.Signed.Contents.MapRoot, heads); err != nil {
-		return nil, nil, mapProofError(err)
+	inLog, err := r.logBundle(ctx, checkpoint, leafIndices, leaves)
+	if err != nil {
+		return nil, nil, err
 	}
 	return inLog.Encode(), inMap.Encode(), nil
 }
 
-// provableLeaves returns a checkpoint and the leaves at indices below its length.
-func (r *Reader) provableLeaves(ctx context.Context, logLength uint64, leafIndices []uint64) (store.Checkpoint, []store.Leaf, error) {
-	var checkpoint store.Checkpoint
-	leaves := make([]store.Leaf, 0, len(leafIndices))
-	err := r.Store.View(ctx, func(tx *store.Tx) error {
-		leaves = leaves[:0]
-		var err error
-		if checkpoint, err = tx.Checkpoint(logLength); errors.Is(err, store.ErrNotFound) {
-			return &registry.CheckpointNotFoundError{LogLength: logLength}
+// provable returns a checkpoint and its leaves at some indices, in ascending
+// order, each once.
+func (r *Reader) provable(ctx context.Context, logLength uint64, order []uint64) (store.Checkpoint, []store.Leaf, error) {
+	type found struct {
+		checkpoint store.Checkpoint
+		leaves     []store.Leaf
+	}
+	indices := slices.Compact(slices.Sorted(slices.Values(order)))
+	first := indices[:min(len(indices), chunk)]
+	f, err := read(ctx, &r.database, func(tx *store.Tx) (f found, err error) {
+		if f.checkpoint, err = tx.Checkpoint(logLength); errors.Is(err, store.ErrNotFound) {
+			return f, &registry.CheckpointNotFoundError{LogLength: logLength}
 		} else if err != nil {
-			return err
+			return f, err
 		}
-		for _, i := range leafIndices {
-			if i >= logLength {
-				return &registry.LeafNotFoundError{Index: i}
-			}
-			leaf, err := tx.Leaf(i)
-			if err != nil {
-				return err
-			}
-			leaves = append(leaves, leaf)
+		if err := areLeaves(order, logLength); err != nil {
+			return f, err
 		}
-		return nil
+		f.leaves, err = leavesAt(tx, first)
+		return f, err
 	})
-	return checkpoint, leaves, err
+	if err != nil {
+		return store.Checkpoint{}, nil, err
+	}
+	for some := range slices.Chunk(indices[len(first):], chunk) {
+		more, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return leavesAt(tx, some) })
+		if err != nil {
+			return store.Checkpoint{}, nil, err
+		}
+		f.leaves = append(f.leaves, more...)
+	}
+	return f.checkpoint, f.leaves, nil
+}
+
+// areLeaves checks that indices are those of leaves of a log, and that there are
+// any.
+func areLeaves(indices []uint64, length uint64) error {
+	if len(indices) == 0 {
+		return bundleError(proof.ErrNoProofs)
+	}
+	for _, i := range indices {
+		if i >= length {
+			return &registry.LeafNotFoundError{Index: i}
+		}
+	}
+	return nil
+}
+
+// leavesAt reads the leaves at indices, all of which are published.
+func leavesAt(tx *store.Tx, indices []uint64) ([]store.Leaf, error) {
+	found, err := tx.LeavesAt(indices)
+	if err == nil && len(found) != len(indices) {
+		err = fmt.Errorf("the database has %d of the %d leaves between %d and %d that were asked for", len(found), len(indices), indices[0], indices[len(indices)-1])
+	}
+	return found, err
+}
+
+// mapBundle proves leaves to be the heads of their logs. It comes before the log
+// bundle, which costs more: a leaf that is no head ends here.
+func (r *Reader) mapBundle(ctx context.Context, checkpoint store.Checkpoint, order []uint64, leaves []store.Leaf) (proof.MapBundle, error) {
+	byIndex := make(map[uint64]store.Leaf, len(leaves))
+	for _, leaf := range leaves {
+		byIndex[leaf.RegistryIndex] = leaf
+	}
+	proofs := make(map[uint64]proof.MapProof, len(leaves))
+	for some := range slices.Chunk(firstOfEach(order), chunk) {
+		heads := make([]proof.MapLeaf, len(some))
+		logIDs := make([]protocol.Hash, len(some))
+		for i, index := range some {
+			heads[i] = proof.MapLeaf(byIndex[index].LogLeaf)
+			logIDs[i] = heads[i].LogID
+		}
+		bundle, err := r.options.Index.Prove(ctx, tiles{&r.database}, checkpoint.Snapshot(), logIDs)
+		if err != nil {
+			return bundle, fmt.Errorf("prove %d logs in the package index at revision %d: %w", len(logIDs), checkpoint.Snapshot().Revision, err)
+		}
+		if err := bundle.Verify(checkpoint.Signed.Contents.MapRoot, heads); err != nil {
+			return bundle, mapProofError(err)
+		}
+		for i, index := range some {
+			proofs[index] = bundle.Proofs[i]
+		}
+		if err := ctx.Err(); err != nil {
+			return bundle, err
+		}
+	}
+	return orderedMapBundle(order, proofs)
+}
+
+// firstOfEach returns indices without those that came before, in their order.
+func firstOfEach(indices []uint64) []uint64 {
+	seen := make(map[uint64]bool, len(indices))
+	first := make([]uint64, 0, len(indices))
+	for _, i := range indices {
+		if !seen[i] {
+			seen[i] = true
+			first = append(first, i)
+		}
+	}
+	return first
+}
+
+// orderedMapBundle has the proofs of leaves in the order in which they were
+// asked for.
+func orderedMapBundle(order []uint64, proofs map[uint64]proof.MapProof) (proof.MapBundle, error) {
+	bundle := proof.MapBundle{Proofs: make([]proof.MapProof, len(order))}
+	hashes := 0
+	for i, index := range order {
+		bundle.Proofs[i] = proofs[index]
+		hashes += len(proofs[index])
+	}
+	if hashes > maxMapHashes {
+		return proof.MapBundle{}, &registry.TooLargeError{Reason: fmt.Sprintf("the proofs of these %d leaves have %d hashes; an answer has at most %d: ask for them in several requests", len(order), hashes, maxMapHashes)}
+	}
+	return bundle, nil
 }
 
 // mapProofError tells a leaf that is not the head of its log from a defect of
 // the index.
 func mapProofError(err error) error {
-	var mismatch *proof.RootMismatchError
-	if errors.As(err, &mismatch) {
+	if mismatch, ok := errors.AsType[*proof.RootMismatchError](err); ok {
 		return &registry.IncorrectProofError{Root: mismatch.Want, Found: mismatch.Got}
 	}
 	return err
@@ -87,115 +189,4 @@ func bundleError(err error) error {
 		return &registry.BundleError{Reason: err.Error()}
 	}
 	return err
-}
-
-// ProveConsistency returns the encoded bundle that proves the records log of
-// from leaves to be a prefix of that of to leaves, for any two lengths up to the
-// newest checkpoint's. Errors: *[registry.BundleError] for lengths that no bundle can
-// relate, *[registry.CheckpointNotFoundError] for one beyond the newest checkpoint.
-func (r *Reader) ProveConsistency(ctx context.Context, from, to uint64) ([]byte, error) {
-	if from == 0 || from > to {
-		return nil, &registry.BundleError{Reason: fmt.Sprintf("there is no consistency proof from log length %d to %d: the first must be at least 1 and not more than the second", from, to)}
-	}
-	roots, err := r.balancedRoots(ctx, to)
-	if err != nil {
-		return nil, err
-	}
-	var last proof.LeafPath
-	if from < to {
-		if last, err = r.lastLeaf(ctx, from, to); err != nil {
-			return nil, err
-		}
-	}
-	bundle, err := proof.ConsistencyBundle(from, to, roots, last)
-	if err != nil {
-		return nil, bundleError(err)
-	}
-	return bundle.Encode(), nil
-}
-
-// balancedRoots returns the balanced roots at a length up to the newest
-// checkpoint's: kept if it is a checkpoint's, else from Trillian.
-func (r *Reader) balancedRoots(ctx context.Context, length uint64) ([]protocol.Hash, error) {
-	var roots []protocol.Hash
-	err := r.Store.View(ctx, func(tx *store.Tx) error {
-		checkpoint, err := tx.Checkpoint(length)
-		if err == nil {
-			roots = checkpoint.Roots
-			return nil
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		latest, err := tx.LatestCheckpoint()
-		if errors.Is(err, store.ErrNotFound) || err == nil && length > latest.Signed.Contents.LogLength {
-			return &registry.CheckpointNotFoundError{LogLength: length}
-		}
-		return err
-	})
-	if err != nil || roots != nil {
-		return roots, err
-	}
-	last, err := r.lastLeaf(ctx, length, length)
-	if err != nil {
-		return nil, err
-	}
-	return proof.BalancedRoots(length, last)
-}
-
-// lastLeaf returns the last leaf of the log of some length with its path in the
-// log of length at.
-func (r *Reader) lastLeaf(ctx context.Context, length, at uint64) (proof.LeafPath, error) {
-	var leaf store.Leaf
-	err := r.Store.View(ctx, func(tx *store.Tx) (err error) {
-		leaf, err = tx.Leaf(length - 1)
-		return err
-	})
-	if err != nil {
-		return proof.LeafPath{}, err
-	}
-	path, err := r.Records.InclusionProof(ctx, length-1, at)
-	return proof.LeafPath{Index: length - 1, LeafHash: leaf.Hash(), Path: path}, err
-}
-
-// VerifyCheckpoint compares a checkpoint that somebody was given with what this
-// registry signed: are its roots those of that length, and does its signature
-// hold by a key that may sign here? As in the reference (warg-server,
-// api/v1/monitor.rs), a length that was never a checkpoint's is invalid.
-func (r *Reader) VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature Verdict, err error) {
-	err = r.Store.View(ctx, func(tx *store.Tx) error {
-		ours, err := tx.Checkpoint(c.LogLength)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		roots := ours.Signed.Contents.Checkpoint
-		checkpoint = verdict(err == nil && c.LogRoot == roots.LogRoot.Any() && c.MapRoot == roots.MapRoot.Any())
-		operator, err := operatorLog(tx)
-		if err != nil {
-			return err
-		}
-		key, known := operator.PublicKey(c.KeyID)
-		signature = verdict(known && operator.HasPermission(c.KeyID, protocol.PermissionCommit) && c.Verify(key) == nil)
-		return nil
-	})
-	return checkpoint, signature, err
-}
-
-func verdict(ok bool) Verdict {
-	if ok {
-		return Verified
-	}
-	return Invalid
-}
-
-func operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
-	row, err := tx.Log(protocol.OperatorLogID())
-	if err != nil {
-		return nil, fmt.Errorf("read the operator log: %w", err)
-	}
-	log := new(protocol.OperatorLog)
-	if err := log.UnmarshalJSON(row.State); err != nil {
-		return nil, fmt.Errorf("read the operator log's state: %w", err)
-	}
-	return log, nil
 }

@@ -1,10 +1,14 @@
 // Package reader answers what was published: checkpoints, records, names,
 // contents and proofs. It depends on the store and on Trillian's proofs, never on
 // what the publisher has in memory.
+//
+// Whatever it needs and cannot use now makes a *[registry.UnavailableError]
+// within two seconds, from every method.
 package reader
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/index"
@@ -15,7 +19,8 @@ import (
 // RecordsLog is what is asked of the records log.
 type RecordsLog interface {
 	// InclusionProof returns the RFC 6962 path, 32 bytes a hash, of the leaf at
-	// an index in the log of some size.
+	// an index in the log of some size. An error with a method
+	// Unavailable() bool that returns true means that the log cannot be asked now.
 	InclusionProof(ctx context.Context, index, size uint64) ([][]byte, error)
 }
 
@@ -30,20 +35,33 @@ type Options struct {
 	Records  RecordsLog
 	Index    *index.Tree // the package index, over the tiles in Store
 	Contents Contents
+	// Named returns which of some digests are the content of a record that is
+	// accepted or waits. Content that no record names is not served. nil: all
+	// that is kept is served.
+	Named func(ctx context.Context, digests []protocol.Hash) (map[protocol.Hash]bool, error)
 	// NextCheckpoint returns a channel that is closed when this process makes
 	// another checkpoint; nil where it makes none. It only saves waiting.
 	NextCheckpoint func() <-chan struct{}
-	// Pinged asks whether the records log can be read now.
+	// PingRecords asks whether the records log can be read now.
 	PingRecords func(context.Context) error
+	Logger      *slog.Logger // nil: [slog.Default]
 }
 
 // Reader reads what is published. Safe for concurrent use.
-type Reader struct{ Options }
+type Reader struct {
+	options   Options
+	database  database
+	large     *turns // of requests that name many leaves or logs
+	lostNoted noted  // when lost content was last logged
+}
 
 // New returns a reader.
 func New(o Options) *Reader {
 	if o.NextCheckpoint == nil {
 		o.NextCheckpoint = func() <-chan struct{} { return nil }
 	}
-	return &Reader{o}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Reader{options: o, database: database{store: o.Store, remote: o.Store.Remote()}, large: newTurns(largeAtOnce, largeWaiting, largeWait)}
 }

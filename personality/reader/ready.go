@@ -8,18 +8,23 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 )
 
-// Ready returns why nothing can be read, with a line for each reason; nil where
-// all is well.
-func (r *Reader) Ready(ctx context.Context) error {
-	var all []error
+// ReadyDatabase returns why nothing can be read from the database, or that there
+// is nothing to read yet; nil where all is well.
+func (r *Reader) ReadyDatabase(ctx context.Context) error {
 	_, err := r.LatestCheckpoint(ctx)
-	if none := (*registry.CheckpointNotFoundError)(nil); errors.As(err, &none) {
-		all = append(all, fmt.Errorf("no checkpoint yet: %w", err))
-	} else if err != nil {
-		all = append(all, fmt.Errorf("the database does not answer: %w", err))
+	if none, ok := errors.AsType[*registry.CheckpointNotFoundError](err); ok {
+		return fmt.Errorf("no checkpoint yet: %w", none)
 	}
-	if err := r.PingRecords(ctx); err != nil {
-		all = append(all, fmt.Errorf("Trillian does not answer: %w", err))
+	if err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
 	}
-	return errors.Join(all...)
+	return nil
+}
+
+// ReadyTrillian returns why no proofs can be read; nil where all is well.
+func (r *Reader) ReadyTrillian(ctx context.Context) error {
+	if err := r.options.PingRecords(ctx); err != nil {
+		return fmt.Errorf("Trillian does not answer: %w", err)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ type PublishedRecord struct {
 	RecordID      protocol.Hash // also the fetch token
 	Envelope      protocol.Envelope
 	RegistryIndex uint64
+	stored        int // bytes of the envelope in the database
 }
 
 // FetchLogsRequest asks for the records of logs behind their fetch tokens.

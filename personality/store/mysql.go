@@ -233,6 +233,10 @@ func migrateMySQL(ctx context.Context, cfg *mysql.Config) error {
 	return migrate(ctx, db, goose.DialectMySQL, "migrations/mysql", waitingMigrationMySQL())
 }
 
+// Remote reports whether the database is a server, whose answers may never come
+// when the network between hangs.
+func (db *DB) Remote() bool { return db.dialect.passing != nil }
+
 // driverLogger takes what the driver has to say about connections.
 type driverLogger struct{ to *slog.Logger }
 

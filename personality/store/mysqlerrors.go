@@ -24,8 +24,17 @@ func mysqlPassing(err error, tries int) bool {
 		return true
 	case 1062: // another process may have inserted the row since this one looked
 		return tries < 3
-	case 1040, 1203, // too many connections
-		1047, 1053, // the server joins or leaves its cluster, shuts down
+	case 1040, 1203: // too many connections
+		return true
+	}
+	return mysqlAway(e.Number)
+}
+
+// mysqlAway tells the errors of a server that is not there, or not for this
+// connection.
+func mysqlAway(number uint16) bool {
+	switch number {
+	case 1047, 1053, // the server joins or leaves its cluster, shuts down
 		1152, 1158, 1159, 1160, 1161, 1184, // connection broken
 		1927, 2006, 2013, 4031: // connection killed, gone, lost, idle too long
 		return true

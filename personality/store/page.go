@@ -2,25 +2,74 @@ package store
 
 import "database/sql"
 
+// firstPage is how many records are read at once before it is known how large
+// they are: few enough that the largest ones are no burden.
+const firstPage = 16
+
 // PublishedPage returns up to limit records of a log from a position on that are
 // published below a length of the records log, in order. It ends when the
 // envelopes have maxBytes or more, after one record at least; full reports
-// whether it did. The rows behind that are passed over one by one, and none of
-// them is kept.
+// whether it did. Records behind that are not read.
 func (tx *Tx) PublishedPage(log int64, from, logLength uint64, limit, maxBytes int) (page []Record, full bool, err error) {
 	size := 0
-	err = tx.rows(`SELECT `+recordColumns+` FROM records r WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position LIMIT ?`,
+	page, err = tx.publishedRecords(log, from, logLength, min(limit, firstPage))
+	if err != nil {
+		return nil, false, err
+	}
+	for i, r := range page {
+		if i > 0 && size >= maxBytes {
+			return page[:i], true, nil
+		}
+		size += len(r.Envelope)
+	}
+	if len(page) < firstPage || len(page) == limit {
+		return page, false, nil
+	}
+	from = *page[len(page)-1].Position + 1
+	fit, full, err := tx.fit(log, from, logLength, limit-len(page), maxBytes-size)
+	if err != nil || fit == 0 {
+		return page, full, err
+	}
+	rest, err := tx.publishedRecords(log, from, logLength, fit)
+	return append(page, rest...), full, err
+}
+
+func (tx *Tx) publishedRecords(log int64, from, logLength uint64, limit int) ([]Record, error) {
+	return tx.records(`WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position LIMIT ?`, log, from, logLength, limit)
+}
+
+// fit counts the next records of a log, up to limit, until their envelopes have
+// maxBytes or more; full reports whether they do while there are more records.
+func (tx *Tx) fit(log int64, from, logLength uint64, limit, maxBytes int) (n int, full bool, err error) {
+	size := 0
+	err = tx.rows(`SELECT LENGTH(r.envelope) FROM records r WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position LIMIT ?`,
 		[]any{log, from, logLength, limit}, func(rows *sql.Rows) error {
-			if full = len(page) > 0 && size >= maxBytes; full {
+			if full = full || size >= maxBytes; full {
 				return nil
 			}
-			var r Record
-			if err := r.scan(rows); err != nil {
+			var bytes int
+			if err := rows.Scan(&bytes); err != nil {
 				return err
 			}
-			size += len(r.Envelope)
-			page = append(page, r)
+			n++
+			size += bytes
 			return nil
 		})
-	return page, full, err
+	return n, full, err
+}
+
+// LeavesAt returns the leaves at indices of the records log, which are in
+// ascending order, each once. Those where nothing is published are left out.
+func (tx *Tx) LeavesAt(indices []uint64) ([]Leaf, error) {
+	leaves := make([]Leaf, 0, len(indices))
+	err := batches(tx, indices, func(batch []uint64) error {
+		return tx.rows(`SELECT r.registry_index, l.log_id, r.record_id, r.log, r.position FROM records r JOIN logs l ON l.id = r.log
+			WHERE r.registry_index IN (`+repeat(len(batch), `?`, `, `)+`) ORDER BY r.registry_index`, anys(batch), func(rows *sql.Rows) error {
+			var l Leaf
+			err := rows.Scan(&l.RegistryIndex, scanHash(&l.LogID), scanHash(&l.RecordID), &l.Log, &l.Position)
+			leaves = append(leaves, l)
+			return err
+		})
+	})
+	return leaves, err
 }

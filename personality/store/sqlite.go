@@ -44,12 +44,13 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", file, err)
 	}
-	reads, err := openSQLite(file, max(4, 2*runtime.NumCPU()), pragma("query_only(1)"), pragma("cache_size(-12288)"))
+	// mode=rw: a file that was removed is an error, and not made again, empty.
+	reads, err := openSQLite(file, max(4, 2*runtime.NumCPU()), "mode=rw", pragma("query_only(1)"), pragma("cache_size(-12288)"))
 	if err != nil {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, probe: writeProbe{present: sameFile(file)}}, nil
 }
 
 // openSQLite makes a pool of connections whose commits are on disk before they

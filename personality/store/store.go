@@ -32,6 +32,7 @@ type DB struct {
 	writes, reads pool
 	dialect       dialect
 	reserved      *DB // nil: there is no other
+	probe         writeProbe
 }
 
 // Reserved returns the same database over a few connections of its own: for work

@@ -210,7 +210,8 @@ func (l *Log) leavesPage(ctx context.Context, from uint64, count int) ([]LeafAt,
 	return leaves, root.Size, nil
 }
 
-// failed says which log and what was asked of it.
+// failed says which log and what was asked of it. The error has a method
+// Unavailable() bool, which tells whether the log server is away.
 func (l *Log) failed(doing string, err error) error {
-	return fmt.Errorf("the Trillian tree %d: %s: %w", l.id, doing, err)
+	return &callError{tree: l.id, doing: doing, cause: err}
 }

@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -35,11 +39,15 @@ func openRegistry() (_ *registry, err error) {
 		return nil, err
 	}
 	server, err := personality.Open(context.Background(), personality.Options{
-		DataDir: data, OperatorKey: key, Namespaces: []string{"example", "other"},
-		ImportedNamespaces: []personality.ImportedNamespace{{Name: "elsewhere", Registry: "registry.example.org"}},
-		ContentDir:         filepath.Join(data, "content"), ContentPolicy: "none",
-		MaxContentSize: 1 << 20, UploadTimeout: time.Hour, CheckpointInterval: time.Millisecond,
-		Logger: slog.New(slog.DiscardHandler),
+		DataDir: data, OperatorKey: key, Logger: slog.New(slog.DiscardHandler),
+		Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		Namespaces: admission.Namespaces{
+			Defined:  []string{"example", "other"},
+			Imported: []admission.ImportedNamespace{{Namespace: "elsewhere", Registry: "registry.example.org"}},
+		},
+		Content:   content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 1 << 20},
+		Admission: admission.Options{UploadTimeout: time.Hour},
+		Publisher: publisher.Options{CheckpointInterval: time.Millisecond},
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(data))

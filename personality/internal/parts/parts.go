@@ -4,7 +4,6 @@ package parts
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -44,11 +43,14 @@ type Registry struct {
 	*admission.Admission
 	*publisher.Publisher
 	*reader.Reader
+
+	store    *store.DB
+	contents Contents
 }
 
 // New makes a registry. Nothing is published until [Registry.Run].
 func New(o Options) *Registry {
-	r := new(Registry)
+	r := &Registry{store: o.Store, contents: o.Contents}
 	a := o.Admission
 	a.Store, a.Contents, a.OperatorKey, a.Now, a.Logger = o.Store, o.Contents, o.OperatorKey, o.Now, o.Logger
 	a.RecordsLogSize = func(ctx context.Context) (uint64, error) {
@@ -66,7 +68,14 @@ func New(o Options) *Registry {
 
 	r.Reader = reader.New(reader.Options{
 		Store: o.Store, Records: o.Records, Index: o.Index, Contents: o.Contents,
-		NextCheckpoint: r.Publisher.NextCheckpoint,
+		NextCheckpoint: r.Publisher.NextCheckpoint, Logger: o.Logger,
+		Named: func(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
+			err = o.Store.View(ctx, func(tx *store.Tx) (err error) {
+				named, err = tx.NamedContents(digests)
+				return err
+			})
+			return named, err
+		},
 		PingRecords: func(ctx context.Context) error {
 			_, err := o.Records.Root(ctx)
 			return err
@@ -82,24 +91,4 @@ func (r *Registry) Run(ctx context.Context) error {
 	err := r.Publisher.Run(ctx)
 	admitting.Wait()
 	return err
-}
-
-// readyTimeout bounds how long a part may take to answer [Registry.Ready].
-const readyTimeout = 2 * time.Second
-
-// Ready returns nil if the registry accepts, publishes and serves, and else an
-// error with a line for each part that does not: which one, and why.
-func (r *Registry) Ready(ctx context.Context) error {
-	checks := []func(context.Context) error{r.Publisher.Ready, r.Reader.Ready, r.Admission.Ready}
-	found := make([]error, len(checks))
-	var asking sync.WaitGroup
-	for i, check := range checks {
-		asking.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-			defer cancel()
-			found[i] = check(ctx)
-		})
-	}
-	asking.Wait()
-	return errors.Join(found...)
 }

@@ -1,0 +1,104 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// HasContent returns the size in bytes of a content that is kept here.
+//
+// Errors: *[registry.ContentNotFoundError] if it is not kept, or no record names
+// it; *[registry.ContentLostError] if a record names it and it is not kept.
+func (r *Reader) HasContent(ctx context.Context, digest protocol.Hash) (int64, error) {
+	c, err := r.openContent(ctx, digest)
+	if err != nil {
+		return 0, err
+	}
+	return c.Size(), c.Close()
+}
+
+// OpenContent opens a content for reading. The caller closes it. Errors are those
+// of [Reader.HasContent].
+func (r *Reader) OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error) {
+	c, err := r.openContent(ctx, digest)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return c, c.ModTime(), nil
+}
+
+func (r *Reader) openContent(ctx context.Context, digest protocol.Hash) (content.Content, error) {
+	named, err := r.isNamed(ctx, digest)
+	if err == nil && !named {
+		err = &registry.ContentNotFoundError{Digest: digest}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.options.Contents.Open(ctx, digest)
+	if !errors.Is(err, content.ErrNotFound) {
+		return c, err
+	}
+	return nil, r.missing(ctx, digest)
+}
+
+// missing is the error of a content that is not kept: it is lost if a record in
+// its log names it, for no such record was accepted without it. One that only
+// waiting records name may still be on its way.
+func (r *Reader) missing(ctx context.Context, digest protocol.Hash) error {
+	if r.options.Named == nil {
+		return &registry.ContentNotFoundError{Digest: digest}
+	}
+	released, err := read(ctx, &r.database, func(tx *store.Tx) (bool, error) { return tx.ContentReleased(digest) })
+	if err != nil {
+		return err
+	}
+	if !released {
+		return &registry.ContentNotFoundError{Digest: digest}
+	}
+	if r.lostNoted.again(time.Now(), lostNoteEach) {
+		r.options.Logger.ErrorContext(ctx, "a content that a published record names is missing from the content store; restore its file from a backup, or from anybody who has it",
+			"digest", digest.String())
+	}
+	return &registry.ContentLostError{Digest: digest}
+}
+
+// isNamed reports whether a record names a content, as far as that is asked.
+func (r *Reader) isNamed(ctx context.Context, digest protocol.Hash) (bool, error) {
+	if r.options.Named == nil {
+		return true, nil
+	}
+	return await(ctx, &r.database, answerTime, func(ctx context.Context) (bool, error) {
+		named, err := r.options.Named(ctx, []protocol.Hash{digest})
+		return named[digest], err
+	})
+}
+
+// lostNoteEach is the shortest time between two lines about lost content:
+// whoever asks for it again and again does not fill the log.
+const lostNoteEach = 10 * time.Second
+
+// noted is when something was last noted. Safe for concurrent use.
+type noted struct {
+	mu   sync.Mutex
+	last time.Time // guarded by mu
+}
+
+// again reports whether it is to be noted again, and if so remembers that.
+func (n *noted) again(now time.Time, each time.Duration) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.last.IsZero() && now.Sub(n.last) < each {
+		return false
+	}
+	n.last = now
+	return true
+}

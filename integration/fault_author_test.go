@@ -65,14 +65,21 @@ func (a *author) begin() *signedRecord {
 
 // release signs a release of the next version.
 func (a *author) release(content []byte) *signedRecord {
-	return a.sign(content, protocol.PackageEntry{
-		Type: protocol.EntryRelease, Version: fmt.Sprintf("1.0.%d", a.records), Content: protocol.HashOf(content).Any(),
-	})
+	return a.sign(content, a.releaseEntry(content))
+}
+
+func (a *author) releaseEntry(content []byte) protocol.PackageEntry {
+	return protocol.PackageEntry{Type: protocol.EntryRelease, Version: fmt.Sprintf("1.0.%d", a.records), Content: protocol.HashOf(content).Any()}
 }
 
 // sign signs a record that follows the one before, and remembers it as that.
 func (a *author) sign(content []byte, entries ...protocol.PackageEntry) *signedRecord {
-	record := protocol.PackageRecord{Prev: a.head, Time: protocol.TimeOf(time.Now()), Entries: entries}
+	return a.signAt(time.Now(), content, entries...)
+}
+
+// signAt is sign with the time that the record claims.
+func (a *author) signAt(at time.Time, content []byte, entries ...protocol.PackageEntry) *signedRecord {
+	record := protocol.PackageRecord{Prev: a.head, Time: protocol.TimeOf(at), Entries: entries}
 	envelope := record.Sign(a.key)
 	r := &signedRecord{
 		pkg: a.pkg, id: protocol.PackageRecordID(envelope.Content), content: content,

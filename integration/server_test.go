@@ -32,7 +32,13 @@ type server struct {
 // folder of its own. At the end of the test it must stop in good order.
 func startServer(t *testing.T, flags ...string) *server {
 	t.Helper()
-	s := &server{dataDir: t.TempDir(), flags: flags, stderr: new(output)}
+	return startServerOn(t, t.TempDir(), flags...)
+}
+
+// startServerOn is startServer with a data folder that there may be already.
+func startServerOn(t *testing.T, dataDir string, flags ...string) *server {
+	t.Helper()
+	s := &server{dataDir: dataDir, flags: flags, stderr: new(output)}
 	t.Cleanup(func() {
 		if s.process != nil {
 			s.stop(t)

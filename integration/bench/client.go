@@ -50,10 +50,15 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, want 
 		return nil, err
 	}
 	if response.StatusCode != want {
-		return nil, fmt.Errorf("%s %s: status %d, want %d: %s", method, path, response.StatusCode, want, answer)
+		return nil, &statusError{fmt.Sprintf("%s %s: status %d, want %d: %s", method, path, response.StatusCode, want, answer)}
 	}
 	return answer, nil
 }
+
+// statusError says that a request was answered in another way than it should be.
+type statusError struct{ text string }
+
+func (e *statusError) Error() string { return e.text }
 
 func (c *client) checkpoint(ctx context.Context) (checkpoint protocol.SignedCheckpoint, err error) {
 	body, err := c.do(ctx, "GET", api.FetchCheckpointPath, nil, http.StatusOK)

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +48,7 @@ func startAttack(ctx context.Context, c *client) (*attack, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	a := &attack{address: strings.Trim(strings.TrimPrefix(c.base, "http:"), "/"), path: api.PublishRecordPath(protocol.HashOf(nil)), cancel: cancel}
+	a := &attack{address: c.address(), path: api.PublishRecordPath(protocol.HashOf(nil)), cancel: cancel}
 	a.group, ctx = errgroup.WithContext(ctx)
 	for i := range slowConnections {
 		a.group.Go(func() error { return a.slow(ctx, i) })

@@ -6,7 +6,9 @@
 //	go run ./integration/bench                       # everything, some minutes
 //	go run ./integration/bench -only publish,lone
 //	go run ./integration/bench -only publish -runs 1 -cpuprofile cpu.out
-//	go run ./integration/bench -only stack,stack-quota,stack-latency,stack-failover,stack-hostile
+//	go run ./integration/bench -only attacks -attack proofs,grants
+//	go run ./integration/bench -only publish,lone,chain,attacks -before /path/to/older/warg-personality
+//	go run ./integration/bench -only stack,stack-quota,stack-latency,stack-failover,stack-hostile,stack-attacks
 package main
 
 import (
@@ -25,7 +27,9 @@ import (
 type settings struct {
 	dir         string
 	binary      string
+	before      string
 	only        string
+	attack      string
 	packages    int
 	publishers  int
 	runs        int
@@ -49,25 +53,31 @@ var parts = []part{
 	{name: "read", measure: measureRead},
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
+	{name: "attacks", measure: measureAttacks, asked: true},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},
 	{name: "stack-quota", measure: measureStackQuota, asked: true},
 	{name: "stack-latency", measure: measureStackLatency, asked: true},
 	{name: "stack-failover", measure: measureFailover, asked: true},
 	{name: "stack-hostile", measure: measureHostile, asked: true},
+	{name: "stack-attacks", measure: measureStackAttacks, asked: true},
 }
 
 func main() {
 	var s settings
-	var names []string
+	var names, others []string
 	for _, p := range parts {
-		if !p.asked {
+		if p.asked {
+			others = append(others, p.name)
+		} else {
 			names = append(names, p.name)
 		}
 	}
-	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated; also stack, stack-quota, stack-latency, stack-failover and stack-hostile")
+	flag.StringVar(&s.only, "only", strings.Join(names, ","), "parts to measure, comma-separated; also "+strings.Join(others, ","))
+	flag.StringVar(&s.attack, "attack", "", "attacks, stack-attacks: kinds of attack, comma-separated (default: all, and none to compare with)")
 	flag.StringVar(&s.dir, "dir", "", "folder for the registries' data, on the disk to be measured (default: a temporary one)")
 	flag.StringVar(&s.binary, "server", "", "warg-personality program to measure (default: built from this tree)")
+	flag.StringVar(&s.before, "before", "", "another warg-personality program, of which each part is measured just before")
 	flag.IntVar(&s.packages, "packages", 10_000, "publish, read: packages, one record each")
 	flag.IntVar(&s.publishers, "publishers", 64, "publishers that post at the same time")
 	flag.IntVar(&s.runs, "runs", 3, "publish: runs, each on a new registry; the median counts")
@@ -92,6 +102,11 @@ func run(ctx context.Context, s *settings) error {
 			return fmt.Errorf("-only: there is no part %q", name)
 		}
 	}
+	for _, name := range strings.Split(s.attack, ",") {
+		if s.attack != "" && !slices.ContainsFunc(attackKinds, func(k attackKind) bool { return k.name == name }) {
+			return fmt.Errorf("-attack: there is no attack %q", name)
+		}
+	}
 	cleanUp, err := s.prepare(ctx)
 	if err != nil {
 		return err
@@ -101,27 +116,43 @@ func run(ctx context.Context, s *settings) error {
 		return err
 	}
 	var results table
+	defer func() { results.print(os.Stdout) }()
 	for _, p := range parts {
 		if !slices.Contains(wanted, p.name) {
 			continue
 		}
-		fmt.Fprintln(os.Stderr, "measuring:", p.name)
-		before, err := readUsage()
-		if err != nil {
+		if s.before != "" {
+			results.prefix = "before: "
+			earlier := *s
+			earlier.binary = s.before
+			if err := earlier.measure(ctx, p, &results); err != nil {
+				return err
+			}
+			results.prefix = "now: "
+		}
+		if err := s.measure(ctx, p, &results); err != nil {
 			return err
 		}
-		if err := p.measure(ctx, s, &results); err != nil {
-			results.print(os.Stdout)
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		after, err := readUsage()
-		if err != nil {
-			return err
-		}
-		results.note("Other processes took %.0f%% of the processors while %q was measured.",
-			100*after.othersSince(before, runtime.NumCPU()), p.name)
 	}
-	results.print(os.Stdout)
+	return nil
+}
+
+// measure measures one part, and how busy the machine was with other things.
+func (s *settings) measure(ctx context.Context, p part, results *table) error {
+	fmt.Fprintln(os.Stderr, "measuring:", p.name)
+	before, err := readUsage()
+	if err != nil {
+		return err
+	}
+	if err := p.measure(ctx, s, results); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	after, err := readUsage()
+	if err != nil {
+		return err
+	}
+	results.note("Other processes took %.0f%% of the processors while %q was measured.",
+		100*after.othersSince(before, runtime.NumCPU()), p.name)
 	return nil
 }
 

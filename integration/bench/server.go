@@ -53,12 +53,12 @@ func build(ctx context.Context, dir string) (string, error) {
 }
 
 // newServer starts a registry on a new data folder with that name.
-func (s *settings) newServer(ctx context.Context, name string) (*server, string, error) {
+func (s *settings) newServer(ctx context.Context, name string, flags ...string) (*server, string, error) {
 	data, err := os.MkdirTemp(s.dir, name+"-")
 	if err != nil {
 		return nil, "", err
 	}
-	srv, err := s.start(ctx, data)
+	srv, err := s.start(ctx, data, flags...)
 	return srv, data, err
 }
 

@@ -84,14 +84,15 @@ func (k *stack) newRegistry() (err error) {
 	return err
 }
 
-// personality starts a personality with a data folder of its own, which is made.
-func (k *stack) personality(ctx context.Context, name string) (*server, error) {
+// personality starts a personality with a data folder of its own, which is made,
+// and further flags.
+func (k *stack) personality(ctx context.Context, name string, flags ...string) (*server, error) {
 	data := filepath.Join(k.dir, name)
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
-	return k.settings.start(ctx, data, "--operator-key-file", k.keyFile, "--content-dir", k.content,
-		"--database-url", k.dsn, "--trillian", k.trillian.RPC)
+	return k.settings.start(ctx, data, append(flags, "--operator-key-file", k.keyFile, "--content-dir", k.content,
+		"--database-url", k.dsn, "--trillian", k.trillian.RPC)...)
 }
 
 // deleteTrees deletes all trees, for those of a run that is over would cost the

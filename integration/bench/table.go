@@ -13,19 +13,20 @@ import (
 
 // table is what was measured, in Markdown.
 type table struct {
-	rows  [][3]string
-	notes []string
+	prefix string // of the figures and notes to come
+	rows   [][3]string
+	notes  []string
 }
 
 func (t *table) add(figure, target, measured string, args ...any) {
-	row := [3]string{figure, target, fmt.Sprintf(measured, args...)}
+	row := [3]string{t.prefix + figure, target, fmt.Sprintf(measured, args...)}
 	fmt.Fprintf(os.Stderr, "  %s: %s\n", row[0], row[2])
 	t.rows = append(t.rows, row)
 }
 
 // note adds a line below the table.
 func (t *table) note(format string, args ...any) {
-	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+	t.notes = append(t.notes, t.prefix+fmt.Sprintf(format, args...))
 }
 
 func (t *table) print(w io.Writer) {

@@ -28,8 +28,16 @@ import (
 type Contents interface {
 	// Has tells whether a content is there.
 	Has(ctx context.Context, digest protocol.Hash) (bool, error)
+	// Hold is Has, and keeps the content from being collected for a while.
+	Hold(ctx context.Context, digest protocol.Hash) (bool, error)
 	// Put keeps what r gives, if it has the digest and check allows it.
 	Put(ctx context.Context, digest protocol.Hash, r io.Reader, check content.Check) (int64, error)
+	// Probe tells whether content can be kept.
+	Probe(ctx context.Context) error
+	// SweepUploads removes what uploads left that ended long ago.
+	SweepUploads(ctx context.Context, olderThan time.Duration) (removed int, err error)
+	// Collect removes contents that nothing names.
+	Collect(ctx context.Context, olderThan time.Duration, named content.Named) (removed int, err error)
 }
 
 // RecordPolicy decides whether a package record may be accepted, beside the

@@ -2,26 +2,22 @@ package admission
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // nothing is a content store with nothing in it.
-type nothing struct{}
+type nothing struct{ Contents }
 
-func (nothing) Has(context.Context, protocol.Hash) (bool, error) { return false, nil }
-func (nothing) Put(context.Context, protocol.Hash, io.Reader, content.Check) (int64, error) {
-	return 0, io.ErrUnexpectedEOF
-}
+func (nothing) Has(context.Context, protocol.Hash) (bool, error)  { return false, nil }
+func (nothing) Hold(context.Context, protocol.Hash) (bool, error) { return false, nil }
 
 func newAdmission(t *testing.T) *Admission {
 	t.Helper()

@@ -17,6 +17,11 @@ import (
 // log as accepted so far, published or not, and the waiting records that it
 // follows. A record that was posted before is answered with where it stands now.
 func (a *Admission) Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (registry.RecordStatus, error) {
+	status, err := a.publish(ctx, logID, name, envelope)
+	return status, registry.DatabaseError(err)
+}
+
+func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (registry.RecordStatus, error) {
 	none := registry.RecordStatus{}
 	if want := name.LogID(); want != logID {
 		return none, &registry.InvalidError{Reason: fmt.Sprintf("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`", want, name, logID)}
@@ -110,9 +115,10 @@ func invalidOr(err error) error {
 // remembers. A key that the log does not know may be granted by a record that
 // waits; that is for validation to say.
 func (a *Admission) checkSigner(ctx context.Context, name protocol.PackageName, record *protocol.UnverifiedPackageRecord) error {
+	init, begins := record.InitKey()
 	var row store.Log
 	// For a record that begins a log the database need not be asked.
-	if record.Prev() != "" || !a.operator.defines(name.Namespace()) {
+	if record.Prev() != "" || !begins || init.ID() != record.KeyID() || !a.operator.defines(name.Namespace()) {
 		var err error
 		if row, err = a.readLog(ctx, name); err != nil {
 			return err
@@ -123,13 +129,12 @@ func (a *Admission) checkSigner(ctx context.Context, name protocol.PackageName, 
 		return fmt.Errorf("read the state of log %s: %w", row.LogID, err)
 	}
 	if !known {
-		key, known = record.InitKey()
-		known = known && key.ID() == record.KeyID()
+		key, known = init, begins
 	}
 	switch {
 	case known && record.VerifySignature(key) != nil:
 		return errWrongSignature
-	case !known && record.Prev() != "" && row.Waiting == 0:
+	case !known && row.Waiting == 0:
 		return unknownKey(record.KeyID())
 	}
 	return nil
@@ -174,9 +179,9 @@ func (a *Admission) contents(ctx context.Context, record *protocol.PackageRecord
 			return nil, nil, &registry.InvalidError{Reason: err.Error()}
 		}
 		all = append(all, digest)
-		has, err := a.options.Contents.Has(ctx, digest)
+		has, err := a.options.Contents.Hold(ctx, digest)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, contentsError(err)
 		}
 		if has {
 			here = append(here, digest)

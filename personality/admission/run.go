@@ -15,6 +15,11 @@ const (
 	endEach    = time.Minute // look for records whose content does not come
 	arriveEach = time.Second // look for content that another process has taken
 	retryAfter = 500 * time.Millisecond
+	// Content that nothing names is looked for so often, and is removed when it has
+	// been so for a while: whoever posts a record that names it has that long to
+	// store it. Uploads that ended without a word leave files for as long.
+	collectEach  = 10 * time.Minute
+	collectAfter = time.Hour
 	// forgetAfter is how long a rejected record can be asked for.
 	forgetAfter = 24 * time.Hour
 	// endedAtOnce is how many waiting records are dealt with at a time, so that
@@ -30,6 +35,7 @@ func (a *Admission) Run(ctx context.Context) {
 	work.Go(func() { a.repeat(ctx, "completing records whose content has come", a.arrived, a.completeArrived) })
 	work.Go(func() { a.repeat(ctx, "forgetting rejected records", nil, a.forgetRejected) })
 	work.Go(func() { a.repeat(ctx, "counting the queue", nil, a.count) })
+	work.Go(func() { a.repeat(ctx, "removing content that nothing names", nil, a.collect) })
 	work.Wait()
 }
 
@@ -148,4 +154,26 @@ func (a *Admission) forgetRejected(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	return endEach, err
+}
+
+// collect removes content that no record names that is published, accepted or
+// waits: a registry is no place to keep files at.
+func (a *Admission) collect(ctx context.Context) (time.Duration, error) {
+	swept, err := a.options.Contents.SweepUploads(ctx, collectAfter)
+	if err != nil {
+		return collectEach, err
+	}
+	collected, err := a.options.Contents.Collect(ctx, collectAfter, a.named)
+	if swept+collected > 0 {
+		a.options.Logger.Info("removed what nothing names", "contents", collected, "unfinished_uploads", swept)
+	}
+	return collectEach, err
+}
+
+func (a *Admission) named(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
+	err = a.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+		named, err = tx.NamedContents(digests)
+		return err
+	})
+	return named, err
 }

@@ -19,13 +19,17 @@ import (
 // state; content that the policy refuses rejects the record if it waits. Of a
 // record that is rejected nothing more is taken.
 func (a *Admission) UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
+	return registry.DatabaseError(a.uploadContent(ctx, logID, recordID, digest, body))
+}
+
+func (a *Admission) uploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
 	target, err := a.uploadTarget(ctx, logID, recordID, digest)
 	if err != nil {
 		return err
 	}
 	has, err := a.options.Contents.Has(ctx, digest)
 	if err != nil {
-		return err
+		return contentsError(err)
 	}
 	switch {
 	case has:
@@ -33,12 +37,12 @@ func (a *Admission) UploadContent(ctx context.Context, logID, recordID, digest p
 	case target.State == store.Rejected:
 		return registry.ErrRecordNotSourcing
 	case target.refused != "":
-		return a.refuseContent(ctx, logID, target, digest, target.refused)
+		return a.refuseContent(ctx, logID, target, digest, &content.RejectedError{Reason: target.refused})
 	}
 	_, err = a.options.Contents.Put(ctx, digest, a.watched(ctx, target, body), a.options.CheckContent)
 	var refused *content.RejectedError
 	if errors.As(err, &refused) {
-		return a.refuseContent(ctx, logID, target, digest, refused.Reason)
+		return a.refuseContent(ctx, logID, target, digest, refused)
 	}
 	if err != nil {
 		return uploadError(err)
@@ -56,7 +60,24 @@ func uploadError(err error) error {
 	if errors.As(err, &tooLarge) {
 		return &registry.TooLargeError{Reason: tooLarge.Error()}
 	}
-	return err
+	return contentsError(err)
+}
+
+// contentsError says that the content store cannot be used, where that is what
+// its error means.
+func contentsError(err error) error {
+	var full *content.NoSpaceError
+	if errors.As(err, &full) {
+		return &registry.StorageFullError{Part: registry.PartContents, Err: err}
+	}
+	var unavailable *content.UnavailableError
+	switch {
+	case !errors.As(err, &unavailable):
+		return err
+	case unavailable.Full:
+		return &registry.StorageFullError{Part: registry.PartContents, Err: err}
+	}
+	return &registry.UnavailableError{Part: registry.PartContents, Reason: unavailable.Reason(), Err: err}
 }
 
 // uploadTarget is a record that content is posted for.
@@ -136,10 +157,11 @@ func (a *Admission) contentArrived(ctx context.Context, logID protocol.Hash, tar
 }
 
 // refuseContent rejects the record that a refused content was posted for, if it
-// waits, and returns the answer to that post.
-func (a *Admission) refuseContent(ctx context.Context, logID protocol.Hash, target uploadTarget, digest protocol.Hash, reason string) error {
-	ctx = context.WithoutCancel(ctx)
-	if target.refused == "" {
+// waits, and returns the answer to that post. That a content is costly to check is
+// remembered for a while, so that nobody checks it again.
+func (a *Admission) refuseContent(ctx context.Context, logID protocol.Hash, target uploadTarget, digest protocol.Hash, refused *content.RejectedError) error {
+	ctx, reason := context.WithoutCancel(ctx), refused.Reason
+	if refused.Costly {
 		err := a.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.RefuseContent(digest, reason, a.options.Now()) })
 		if err != nil {
 			return err

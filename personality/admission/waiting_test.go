@@ -326,13 +326,13 @@ func TestDatesAhead(t *testing.T) {
 	}
 }
 
-// What the policy refused once it need not check again.
+// What was too costly to check once is not checked again.
 func TestRefusalIsRemembered(t *testing.T) {
 	s := registrytest.New(t)
 	checks := 0
 	s.Options.Admission.CheckContent = func(context.Context, io.ReaderAt, int64) error {
 		checks++
-		return &content.RejectedError{Reason: "it is bad"}
+		return &content.RejectedError{Reason: "it is bad", Costly: true}
 	}
 	s.Renew()
 	for i := range 3 {

@@ -95,10 +95,8 @@ func (k *keyring[P]) unmarshalState(state []byte, all []P) error {
 			return err
 		}
 	}
-	if stored.holders.n+stored.keys.n > 0 {
-		stored.from(state)
-		k.stored = &stored
-	}
+	stored.from(state)
+	k.stored = &stored
 	return nil
 }
 

@@ -26,8 +26,9 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
-// resignInterval is how often an idle registry signs its last checkpoint again.
-const resignInterval = 5 * time.Minute
+// republishInterval is how often an idle registry signs and publishes its last
+// checkpoint again.
+const republishInterval = 5 * time.Minute
 
 // Server is a registry with everything that it runs on.
 type Server struct {
@@ -129,7 +130,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		Now:         o.Now,
 		Logger:      o.Logger,
 		Admission:   admission.Options{UploadTimeout: o.UploadTimeout, MaxQueue: o.Limits.MaxQueue},
-		Publisher:   publisher.Options{CheckpointInterval: o.CheckpointInterval, ResignInterval: resignInterval},
+		Publisher:   publisher.Options{CheckpointInterval: o.CheckpointInterval, RepublishInterval: republishInterval},
 	}
 	var err error
 	if o.DatabaseURL == "" {

@@ -8,32 +8,32 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
-	"github.com/warg-trillian/warg-trillian/personality/publisher"
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // liar stands between the registry and a real Trillian log, and changes what
 // that answers once it is told to.
 type liar struct {
-	publisher.TrillianLog
+	parts.RecordsLog
 	lying atomic.Bool
-	root  func(trilliansvc.Root) trilliansvc.Root
-	leaf  func([]trilliansvc.LeafAt) []trilliansvc.LeafAt
+	root  func(follow.Root) follow.Root
+	leaf  func([]follow.Leaf) []follow.Leaf
 	proof func([][]byte) [][]byte
 }
 
-func (l *liar) Root(ctx context.Context) (trilliansvc.Root, error) {
-	root, err := l.TrillianLog.Root(ctx)
+func (l *liar) Root(ctx context.Context) (follow.Root, error) {
+	root, err := l.RecordsLog.Root(ctx)
 	if l.lying.Load() && l.root != nil {
 		root = l.root(root)
 	}
 	return root, err
 }
 
-func (l *liar) Leaves(ctx context.Context, start uint64, count int) ([]trilliansvc.LeafAt, error) {
-	leaves, err := l.TrillianLog.Leaves(ctx, start, count)
+func (l *liar) Leaves(ctx context.Context, start uint64, count int) ([]follow.Leaf, error) {
+	leaves, err := l.RecordsLog.Leaves(ctx, start, count)
 	if l.lying.Load() && l.leaf != nil && err == nil {
 		leaves = l.leaf(leaves)
 	}
@@ -41,7 +41,7 @@ func (l *liar) Leaves(ctx context.Context, start uint64, count int) ([]trillians
 }
 
 func (l *liar) ConsistencyProof(ctx context.Context, from, to uint64) ([][]byte, error) {
-	path, err := l.TrillianLog.ConsistencyProof(ctx, from, to)
+	path, err := l.RecordsLog.ConsistencyProof(ctx, from, to)
 	if l.lying.Load() && l.proof != nil {
 		path = l.proof(path)
 	}
@@ -52,24 +52,22 @@ func (l *liar) ConsistencyProof(ctx context.Context, from, to uint64) ([][]byte,
 // why.
 func TestLyingTrillian(t *testing.T) {
 	for name, lie := range map[string]*liar{
-		"forked root":  {root: func(r trilliansvc.Root) trilliansvc.Root { r.Hash[0]++; return r }},
-		"shorter tree": {root: func(r trilliansvc.Root) trilliansvc.Root { r.Size = 1; return r }},
-		"wrong leaf": {leaf: func(l []trilliansvc.LeafAt) []trilliansvc.LeafAt {
+		"forked root":  {root: func(r follow.Root) follow.Root { r.Hash[0]++; return r }},
+		"shorter tree": {root: func(r follow.Root) follow.Root { r.Size = 1; return r }},
+		"wrong leaf": {leaf: func(l []follow.Leaf) []follow.Leaf {
 			l[0].Value = protocol.LogLeaf{}.Encode()
-			l[0].IdentityHash = protocol.HashOf(l[0].Value)
 			return l
 		}},
-		"leaf of another kind": {leaf: func(l []trilliansvc.LeafAt) []trilliansvc.LeafAt { l[0].Value = []byte("x"); return l }},
-		"other identity":       {leaf: func(l []trilliansvc.LeafAt) []trilliansvc.LeafAt { l[0].IdentityHash[0]++; return l }},
-		"missing leaf":         {leaf: func(l []trilliansvc.LeafAt) []trilliansvc.LeafAt { return l[1:] }},
-		"wrong place":          {leaf: func(l []trilliansvc.LeafAt) []trilliansvc.LeafAt { l[0].Index++; return l }},
+		"leaf of another kind": {leaf: func(l []follow.Leaf) []follow.Leaf { l[0].Value = []byte("x"); return l }},
+		"missing leaf":         {leaf: func(l []follow.Leaf) []follow.Leaf { return l[1:] }},
+		"wrong place":          {leaf: func(l []follow.Leaf) []follow.Leaf { l[0].Index++; return l }},
 		"proof that does not fit": {proof: func(path [][]byte) [][]byte {
 			return append(path, make([]byte, protocol.HashSize))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := registrytest.New(t)
-			lie.TrillianLog = s.Options.Records
+			lie.RecordsLog = s.Options.Records
 			s.Options.Records = lie
 			s.Renew()
 			s.Start()

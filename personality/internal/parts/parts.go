@@ -23,13 +23,19 @@ type Contents interface {
 	reader.Contents
 }
 
+// RecordsLog is the records log.
+type RecordsLog interface {
+	publisher.Log
+	reader.RecordsLog
+}
+
 // Options are what several parts need, and the parts' own options. What stands
 // here wins over what stands there.
 type Options struct {
 	Store       *store.DB
-	Records     publisher.TrillianLog // the records log
-	Checkpoints publisher.TrillianLog // the checkpoints log
-	Index       *index.Tree           // the package index, over the tiles in Store
+	Records     RecordsLog
+	Checkpoints publisher.Log // the checkpoints log
+	Index       *index.Tree   // the package index, over the tiles in Store
 	Contents    Contents
 	OperatorKey protocol.PrivateKey
 	Now         func() time.Time
@@ -59,7 +65,8 @@ func New(o Options) *Registry {
 	r.Admission = admission.New(a)
 
 	p := o.Publisher
-	p.Store, p.Records, p.Checkpoints, p.Index = o.Store, o.Records, o.Checkpoints, o.Index
+	p.Store = o.Store.Reserved() // the publisher does not wait for readers
+	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, o.Index
 	p.OperatorKey, p.Now, p.Logger = o.OperatorKey, o.Now, o.Logger
 	p.Restorer, p.Published = r.Admission, r.Admission.Published
 	r.Publisher = publisher.New(p)

@@ -54,7 +54,7 @@ func (c *checkpointsLog) step(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	batch, err := readCheckpoints(ctx, c.p.Checkpoints, verified)
+	batch, err := readCheckpoints(ctx, c.p.options.Checkpoints, verified)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +75,7 @@ func (c *checkpointsLog) step(ctx context.Context) (time.Duration, error) {
 
 // load returns how much of the log is verified, and some checkpoints behind that.
 func (c *checkpointsLog) load(ctx context.Context) (verified store.CheckpointsLog, unlogged []store.Checkpoint, err error) {
-	err = c.p.Store.View(ctx, func(tx *store.Tx) (err error) {
+	err = c.p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
 		if verified, err = tx.CheckpointsLog(); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (c *checkpointsLog) queue(ctx context.Context, checkpoints []store.Checkpoi
 			return err
 		}
 		// One after the other: they are to stand in the order of their lengths.
-		if err := c.p.Checkpoints.Queue(ctx, []follow.Leaf{leaf}); err != nil {
+		if err := c.p.options.Checkpoints.Queue(ctx, []follow.Leaf{leaf}); err != nil {
 			return err
 		}
 		c.queued = lengthOf(checkpoint)
@@ -104,7 +104,7 @@ func (c *checkpointsLog) queue(ctx context.Context, checkpoints []store.Checkpoi
 	if len(checkpoints) == 0 {
 		return nil
 	}
-	return c.p.Checkpoints.Integrate(ctx)
+	return c.p.options.Checkpoints.Integrate(ctx)
 }
 
 // confirm compares leaves with the checkpoints that belong there, and notes them as
@@ -112,7 +112,7 @@ func (c *checkpointsLog) queue(ctx context.Context, checkpoints []store.Checkpoi
 func (c *checkpointsLog) confirm(ctx context.Context, verified store.CheckpointsLog, want []store.Checkpoint, batch follow.Batch) error {
 	if len(batch.Leaves) > len(want) {
 		// Another process may have published and queued them since.
-		err := c.p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		err := c.p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
 			want, err = tx.CheckpointsAfter(verified.LogLength, checkpointsPage)
 			return err
 		})
@@ -126,7 +126,7 @@ func (c *checkpointsLog) confirm(ctx context.Context, verified store.Checkpoints
 		}
 	}
 	now := verifiedWith(lengthOf(want[len(batch.Leaves)-1]), batch.State)
-	err := c.p.Store.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(verified, now) })
+	err := c.p.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(verified, now) })
 	if errors.Is(err, store.ErrSuperseded) {
 		return nil // another process has noted that or more
 	}

@@ -32,7 +32,7 @@ type engine struct {
 }
 
 func newEngine(p *Publisher) *engine {
-	return &engine{Publisher: p, queued: make(chan struct{}, 1), election: newElection(p.Store, p.Now)}
+	return &engine{Publisher: p, queued: make(chan struct{}, 1), election: newElection(p.options.Store, p.options.Now)}
 }
 
 // sequence hands complete records to the records log. It returns how long nothing
@@ -40,12 +40,12 @@ func newEngine(p *Publisher) *engine {
 func (e *engine) sequence(ctx context.Context) (wait time.Duration, err error) {
 	s := e.sequencer.Load()
 	if s == nil {
-		e.Observer.Waiting(0)
+		e.options.Observer.Waiting(0)
 		e.setFailure(sequencing, nil)
 		return campaignEach, nil
 	}
 	batch, err := s.nextBatch(ctx)
-	e.Observer.Waiting(s.queued())
+	e.options.Observer.Waiting(s.queued())
 	if err == nil && s.queued() > 0 {
 		err = s.queue(ctx, batch)
 		wake.Nudge(e.queued)
@@ -62,7 +62,7 @@ func (e *engine) sequence(ctx context.Context) (wait time.Duration, err error) {
 		return 0, err
 	case s.queued() > 0:
 		return inFlightPoll, err
-	case e.SharedStore:
+	case e.options.SharedStore:
 		return sharedPoll, err
 	}
 	return idlePoll, err
@@ -73,7 +73,7 @@ func (e *engine) sequence(ctx context.Context) (wait time.Duration, err error) {
 // takes over from one that cannot integrate.
 func (e *engine) integrate(ctx context.Context) (wait time.Duration, err error) {
 	leads := true
-	if e.SharedStore {
+	if e.options.SharedStore {
 		leads, err = e.election.campaign(ctx)
 	}
 	switch {
@@ -91,7 +91,7 @@ func (e *engine) integrate(ctx context.Context) (wait time.Duration, err error) 
 	}
 	e.lead(leads)
 	if errors.Is(err, store.ErrSuperseded) {
-		e.Logger.Debug("another process has published meanwhile; going on from its checkpoint")
+		e.options.Logger.Debug("another process has published meanwhile; going on from its checkpoint")
 		err = nil
 	}
 	if ctx.Err() == nil {
@@ -128,7 +128,7 @@ func (e *engine) integrateMore(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	if len(fresh) > 0 || due {
-		e.Observer.Waiting(s.queued())
+		e.options.Observer.Waiting(s.queued())
 		e.Wake() // their successors may follow
 	}
 	if e.integrator.more() {
@@ -153,7 +153,7 @@ func (e *engine) idle(ctx context.Context, s *sequencer) (time.Duration, error) 
 
 // untilCheckpoint is how long the next checkpoint must wait.
 func (e *engine) untilCheckpoint() time.Duration {
-	return max(0, e.CheckpointInterval-e.Now().Sub(e.integrator.published))
+	return max(0, e.options.CheckpointInterval-e.options.Now().Sub(e.integrator.published))
 }
 
 // makeCheckpoint makes a checkpoint and tells who has to know.
@@ -163,7 +163,7 @@ func (e *engine) makeCheckpoint(ctx context.Context, s *sequencer) error {
 		return err
 	}
 	s.published(published)
-	e.Published(len(published))
+	e.options.Published(len(published))
 	e.announce()
 	return nil
 }
@@ -171,8 +171,8 @@ func (e *engine) makeCheckpoint(ctx context.Context, s *sequencer) error {
 // lead notes whether this process publishes from now on.
 func (e *engine) lead(leads bool) {
 	if e.leading.Swap(leads) != leads {
-		e.Logger.Debug("sequencing and integrating", "here", leads)
-		e.Observer.Leading(leads)
+		e.options.Logger.Debug("sequencing and integrating", "here", leads)
+		e.options.Observer.Leading(leads)
 	}
 }
 
@@ -182,6 +182,6 @@ func (e *engine) stepDown(ctx context.Context) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), stepDownTimeout)
 	defer done()
 	if err := e.election.stepDown(ctx); err != nil {
-		e.Logger.Warn("could not step down; another process takes over a little later", "error", err)
+		e.options.Logger.Warn("could not step down; another process takes over a little later", "error", err)
 	}
 }

@@ -31,7 +31,7 @@ type integrator struct {
 func loadIntegrator(ctx context.Context, p *Publisher) (*integrator, error) {
 	var base store.Checkpoint
 	var length uint64
-	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+	err := p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
 		if length, err = tx.NewestLength(); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ type sequencedLeaf struct {
 // verifies them.
 func (i *integrator) read(ctx context.Context, upTo uint64) ([]sequencedLeaf, error) {
 	limit := min(upTo-i.known.Size(), uint64(maxUnpublished-len(i.unpublished)))
-	batch, err := follow.Next(ctx, i.p.Records, i.known, int(limit))
+	batch, err := follow.Next(ctx, i.p.options.Records, i.known, int(limit))
 	if err != nil {
 		return nil, fmt.Errorf("the records log: %w", err)
 	}
@@ -101,10 +101,10 @@ func (i *integrator) more() bool {
 // plan plans the checkpoint of all leaves that were read, after the log has proved
 // that it continues the one before.
 func (i *integrator) plan(ctx context.Context) (plan, error) {
-	if err := follow.Consistent(ctx, i.p.Records, rootOf(i.base), i.known.Root()); err != nil {
+	if err := follow.Consistent(ctx, i.p.options.Records, rootOf(i.base), i.known.Root()); err != nil {
 		return plan{}, fmt.Errorf("the records log: %w", err)
 	}
-	return newPlan(ctx, i.p.Index, i.p.Store, i.base, i.unpublished, i.known)
+	return newPlan(ctx, i.p.options.Index, i.p.options.Store, i.base, i.unpublished, i.known)
 }
 
 // publish makes the checkpoint of all leaves that were read, and returns these.
@@ -121,14 +121,14 @@ func (i *integrator) publish(ctx context.Context) ([]protocol.LogLeaf, error) {
 		Timestamp:  i.p.timestamp(i.base.Signed.Contents.Timestamp),
 	})
 	var made store.Checkpoint
-	err = i.p.Store.Update(ctx, func(tx *store.Tx) (err error) {
+	err = i.p.options.Store.Update(ctx, func(tx *store.Tx) (err error) {
 		made, err = next.commit(tx, signed)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	i.published = i.p.Now()
-	i.p.Observer.Integrated(Integration{Records: len(next.leaves), Tiles: len(next.tiles), Took: time.Since(start)})
+	i.published = i.p.options.Now()
+	i.p.options.Observer.Integrated(Integration{Records: len(next.leaves), Tiles: len(next.tiles), Took: time.Since(start)})
 	return next.leaves, i.beginAt(made)
 }

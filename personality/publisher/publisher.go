@@ -62,8 +62,8 @@ type Options struct {
 // Publisher makes checkpoints of what is accepted. Its methods are safe for
 // concurrent use.
 type Publisher struct {
-	Options
-	stages []*stage // what follows publication
+	options Options
+	stages  []*stage // what follows publication
 
 	accepted    chan struct{}  // something may be ready to sequence
 	checkpoints wake.Broadcast // this process has made a checkpoint
@@ -83,7 +83,7 @@ func New(o Options) *Publisher {
 	if o.Observer == nil {
 		o.Observer = unobserved{}
 	}
-	p := &Publisher{Options: o, accepted: make(chan struct{}, 1)}
+	p := &Publisher{options: o, accepted: make(chan struct{}, 1)}
 	p.stages = p.stagesAfterPublication()
 	return p
 }
@@ -110,11 +110,11 @@ func (p *Publisher) Ready(context.Context) error {
 }
 
 func (p *Publisher) sign(contents protocol.TimestampedCheckpoint) protocol.SignedCheckpoint {
-	return contents.Sign(p.OperatorKey)
+	return contents.Sign(p.options.OperatorKey)
 }
 
 // timestamp is the present time in seconds, or that of the checkpoint before if
 // the clock has stepped back behind it.
 func (p *Publisher) timestamp(last uint64) uint64 {
-	return max(uint64(max(p.Now().Unix(), 0)), last)
+	return max(uint64(max(p.options.Now().Unix(), 0)), last)
 }

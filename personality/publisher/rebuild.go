@@ -53,13 +53,13 @@ type rebuild struct {
 
 // loggedCheckpoints goes from each checkpoint in the checkpoints log to the next.
 func (r *rebuild) loggedCheckpoints(ctx context.Context) error {
-	err := r.p.Store.View(ctx, func(tx *store.Tx) (err error) {
+	err := r.p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
 		r.logged, err = tx.CheckpointsLog()
 		return err
 	})
 	for more := true; more && err == nil; {
 		var batch follow.Batch
-		if batch, err = readCheckpoints(ctx, r.p.Checkpoints, r.logged); err == nil {
+		if batch, err = readCheckpoints(ctx, r.p.options.Checkpoints, r.logged); err == nil {
 			more, err = batch.More(), r.loggedBatch(ctx, batch.Leaves)
 		}
 	}
@@ -100,7 +100,7 @@ func (r *rebuild) to(ctx context.Context, leaf follow.Leaf, state follow.State) 
 
 // noteLogged notes that a checkpoint of the database is in the checkpoints log.
 func (r *rebuild) noteLogged(ctx context.Context, want protocol.SignedCheckpoint, logged store.CheckpointsLog) error {
-	return r.p.Store.Update(ctx, func(tx *store.Tx) error {
+	return r.p.options.Store.Update(ctx, func(tx *store.Tx) error {
 		stored, err := tx.Checkpoint(want.Contents.LogLength)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -144,7 +144,7 @@ func (r *rebuild) publishLogged(ctx context.Context, want protocol.SignedCheckpo
 // checkSignature refuses a signed checkpoint of the checkpoints log that is not
 // signed as it says: the Merkle tree covers the roots alone.
 func (r *rebuild) checkSignature(tx *store.Tx, signed protocol.SignedCheckpoint) error {
-	key, err := r.p.Restorer.CheckpointKey(tx, signed.KeyID)
+	key, err := r.p.options.Restorer.CheckpointKey(tx, signed.KeyID)
 	if err == nil {
 		err = signed.Verify(key)
 	}
@@ -170,7 +170,7 @@ func (r *rebuild) rest(ctx context.Context) error {
 			Timestamp:  r.p.timestamp(next.base.Signed.Contents.Timestamp),
 		})
 		if err := r.publish(ctx, next, signed, func(tx *store.Tx) error {
-			_, err := r.p.Restorer.CheckpointKey(tx, signed.KeyID)
+			_, err := r.p.options.Restorer.CheckpointKey(tx, signed.KeyID)
 			return err
 		}); err != nil {
 			return err
@@ -189,7 +189,7 @@ func (r *rebuild) read(ctx context.Context, upTo uint64) (int, error) {
 // commits the plan, in one transaction.
 func (r *rebuild) publish(ctx context.Context, next plan, signed protocol.SignedCheckpoint, check func(*store.Tx) error) error {
 	var made store.Checkpoint
-	err := r.p.Store.Update(ctx, func(tx *store.Tx) (err error) {
+	err := r.p.options.Store.Update(ctx, func(tx *store.Tx) (err error) {
 		for n, leaf := range r.unrestored {
 			if err := r.restore(tx, leaf); err != nil {
 				return faultf("leaf %d of the records log, record %s of log %s: %w", lengthOf(next.base)+uint64(n), leaf.RecordID, leaf.LogID, err)
@@ -215,5 +215,5 @@ func (r *rebuild) restore(tx *store.Tx, leaf sequencedLeaf) error {
 	if err != nil {
 		return err
 	}
-	return r.p.Restorer.Restore(tx, leaf.LogLeaf, name, envelope)
+	return r.p.options.Restorer.Restore(tx, leaf.LogLeaf, name, envelope)
 }

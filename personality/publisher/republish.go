@@ -10,7 +10,7 @@ import (
 // republishDue tells whether the newest checkpoint is to be signed with a new time.
 func (i *integrator) republishDue() bool {
 	contents := i.base.Signed.Contents
-	return contents.LogLength > 0 && i.p.Now().Sub(time.Unix(int64(contents.Timestamp), 0)) >= i.p.RepublishInterval
+	return contents.LogLength > 0 && i.p.options.Now().Sub(time.Unix(int64(contents.Timestamp), 0)) >= i.p.options.RepublishInterval
 }
 
 // republish signs the newest checkpoint again with the present time, so that
@@ -23,14 +23,14 @@ func (i *integrator) republish(ctx context.Context) error {
 		return nil // it is still the same second
 	}
 	signed := i.p.sign(contents)
-	err := i.p.Store.Update(ctx, func(tx *store.Tx) error {
+	err := i.p.options.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := replaceNewest(tx, i.base, lengthOf(i.base)); err != nil {
 			return err
 		}
 		return tx.RepublishCheckpoint(signed)
 	})
 	if err == nil {
-		i.base.Signed, i.published = signed, i.p.Now()
+		i.base.Signed, i.published = signed, i.p.options.Now()
 	}
 	return err
 }

@@ -40,10 +40,10 @@ func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struc
 		case err == nil || ctx.Err() != nil:
 		case isFault(err):
 			p.setFault(err)
-			p.Logger.Error("signing has stopped: what Trillian holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
+			p.options.Logger.Error("signing has stopped: what Trillian holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
 			return
 		default:
-			p.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
+			p.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
 			wait = retryAfter
 		}
 		if wait > 0 {

@@ -55,7 +55,7 @@ func (s *sequencer) nextBatch(ctx context.Context) ([]store.Pending, error) {
 		return nil, nil
 	}
 	var batch []store.Pending
-	err := s.p.Store.View(ctx, func(tx *store.Tx) error {
+	err := s.p.options.Store.View(ctx, func(tx *store.Tx) error {
 		keys, err := tx.Ready(len(s.inFlight.keys) + room)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (s *sequencer) successors(tx *store.Tx, batch []store.Pending, room int) ([
 	}
 	var all []store.Pending
 	for _, l := range s.inFlight.logs {
-		limit := min(s.p.InFlightPerLog-l.queued, room-len(all))
+		limit := min(s.p.options.InFlightPerLog-l.queued, room-len(all))
 		if l.next >= l.length || limit <= 0 || inBatch[l.key] {
 			continue
 		}
@@ -126,7 +126,7 @@ func (s *sequencer) operatorFirst(batch []store.Pending) []store.Pending {
 // such a leaf needs a connection to spare to learn how to answer.
 func (s *sequencer) queue(ctx context.Context, batch []store.Pending) error {
 	if len(batch) > 0 && !s.begun {
-		if err := s.p.Records.Queue(ctx, []follow.Leaf{leafOf(batch[0])}); err != nil {
+		if err := s.p.options.Records.Queue(ctx, []follow.Leaf{leafOf(batch[0])}); err != nil {
 			return err
 		}
 		s.begun, batch = true, batch[1:]
@@ -143,12 +143,12 @@ func (s *sequencer) queue(ctx context.Context, batch []store.Pending) error {
 			inRound[p.Log] = true
 			round = append(round, leafOf(p))
 		}
-		if err := s.p.Records.Queue(ctx, round); err != nil {
+		if err := s.p.options.Records.Queue(ctx, round); err != nil {
 			return err
 		}
 		batch = rest
 	}
-	return s.p.Records.Integrate(ctx)
+	return s.p.options.Records.Integrate(ctx)
 }
 
 func leafOf(p store.Pending) follow.Leaf { return newLeaf(p.Leaf, p.Name, p.Envelope) }

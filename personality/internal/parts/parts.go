@@ -30,7 +30,8 @@ type RecordsLog interface {
 }
 
 // Options are what several parts need, and the parts' own options. What stands
-// here wins over what stands there.
+// here wins over what stands there, except for the publisher's database: that is by
+// default the part of Store that is reserved for it.
 type Options struct {
 	Store       *store.DB
 	Records     RecordsLog
@@ -65,7 +66,9 @@ func New(o Options) *Registry {
 	r.Admission = admission.New(a)
 
 	p := o.Publisher
-	p.Store = o.Store.Reserved() // the publisher does not wait for readers
+	if p.Store == nil {
+		p.Store = o.Store.Reserved() // so that it does not wait for readers
+	}
 	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, o.Index
 	p.OperatorKey, p.Now, p.Logger = o.OperatorKey, o.Now, o.Logger
 	p.Restorer, p.Published = r.Admission, r.Admission.Published

@@ -154,6 +154,31 @@ func TestForeignLeafInCheckpointsLog(t *testing.T) {
 	}
 }
 
+// So does one that stands where a checkpoint belongs, with all checkpoints behind it.
+func TestForeignLeafInPlaceOfCheckpoint(t *testing.T) {
+	s := registrytest.New(t)
+	away := &awayLog{Log: s.Options.Checkpoints}
+	away.away.Store(true)
+	s.Options.Checkpoints = away
+	s.Renew()
+	s.Start()
+	s.Load("example:one", 0) // published, and not logged
+	s.Stop()
+
+	log := newMemoryLog()
+	log.add(follow.Leaf{Value: []byte("foreign")})
+	s.Options.Checkpoints = log
+	s.Renew()
+	s.Start()
+	s.Eventually("signing has stopped", func() bool { return stopped(s) })
+	if fault, _ := s.Troubles(); !strings.Contains(fault.Error(), "leaf 0 of the checkpoints log is not the checkpoint that belongs there") {
+		t.Errorf("it says %q", fault)
+	}
+	if got := logged(s); got.Size != 0 {
+		t.Errorf("took %d leaves", got.Size)
+	}
+}
+
 func stopped(s *registrytest.Setup) bool {
 	err := s.Ready(context.Background())
 	return err != nil && strings.Contains(err.Error(), "signing has stopped")

@@ -31,7 +31,7 @@ func newPlan(ctx context.Context, tree *index.Tree, tiles index.TileReader, base
 	for n, leaf := range leaves {
 		changes[n] = index.Change{LogID: leaf.LogID, RecordID: leaf.RecordID}
 	}
-	mapRoot, changed, err := tree.Update(ctx, tiles, snapshot(base), changes)
+	mapRoot, changed, err := tree.Update(ctx, tiles, base.Snapshot(), changes)
 	if err != nil {
 		return plan{}, fmt.Errorf("update the package index: %w", err)
 	}
@@ -45,11 +45,6 @@ func newPlan(ctx context.Context, tree *index.Tree, tiles index.TileReader, base
 }
 
 func lengthOf(c store.Checkpoint) uint64 { return c.Signed.Contents.LogLength }
-
-// snapshot is the package index as of a checkpoint.
-func snapshot(c store.Checkpoint) index.Snapshot {
-	return index.Snapshot{Revision: lengthOf(c), Root: c.Signed.Contents.MapRoot}
-}
 
 // rootOf is the root of the records log as of a checkpoint.
 func rootOf(c store.Checkpoint) follow.Root {

@@ -39,14 +39,14 @@ func TestShortHashes(t *testing.T) {
 		"checkpoint":      func(tx *store.Tx) error { _, err := tx.LatestCheckpoint(); return err },
 		"checkpoints log": func(tx *store.Tx) error { _, err := tx.CheckpointsLog(); return err },
 	} {
-		if err := db.View(context.Background(), read); err == nil || !strings.Contains(err.Error(), "32 bytes") {
+		if err := db.View(context.Background(), read); err == nil || !strings.Contains(err.Error(), "want 32") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := raw.Exec(`UPDATE logs SET log_id = ?`, logID[:]); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.View(context.Background(), func(tx *store.Tx) error { _, err := tx.Leaves(0, 1); return err }); err == nil || !strings.Contains(err.Error(), "32 bytes") {
+	if err := db.View(context.Background(), func(tx *store.Tx) error { _, err := tx.Leaves(0, 1); return err }); err == nil || !strings.Contains(err.Error(), "want 32") {
 		t.Errorf("record id: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -147,6 +148,50 @@ func TestRebuildRefusesExtraDataOfCheckpoints(t *testing.T) {
 			log.on.Store(false)
 			rebuilt(t, s, newest)
 		})
+	}
+}
+
+// Checkpoints that are stored, and not noted to be in the checkpoints log, are compared
+// with it.
+func TestRebuildComparesStoredCheckpoints(t *testing.T) {
+	s := registrytest.New(t)
+	checkpoints := newMemoryLog()
+	s.Options.Checkpoints = checkpoints
+	s.Renew()
+	s.Start()
+	s.Load("example:one", 0)
+	s.Load("example:two", 0)
+	s.Eventually("all checkpoints are logged", func() bool { return allLogged(s) })
+	s.Stop()
+	newest, err := s.LatestCheckpoint(context.Background())
+	s.Must(err)
+	forget := func() {
+		known := logged(s)
+		s.Must(s.Options.Store.Update(context.Background(), func(tx *store.Tx) error {
+			return tx.ReplaceCheckpointsLog(known, store.CheckpointsLog{})
+		}))
+	}
+	forget()
+	rebuilt(t, s, newest)
+	for words, change := range map[string]func(*protocol.TimestampedCheckpoint){
+		"the checkpoints log has other roots": func(c *protocol.TimestampedCheckpoint) { c.MapRoot[0]++ },
+		"and the registry's database has not": func(c *protocol.TimestampedCheckpoint) { c.LogLength = 0 },
+	} {
+		forget()
+		contents := newest.Contents
+		change(&contents)
+		extra, err := json.Marshal(contents.Sign(s.Key))
+		s.Must(err)
+		other := newMemoryLog()
+		other.add(follow.Leaf{Value: contents.Checkpoint.Encode(), ExtraData: extra})
+		s.Options.Checkpoints = other
+		s.Renew()
+		if err := s.Rebuild(context.Background(), func(uint64, uint64) {}); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("rebuilt, or not because %s: %v", words, err)
+		}
+		if got := logged(s); got.Size != 0 {
+			t.Errorf("noted %+v", got)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struc
 		case err == nil || ctx.Err() != nil:
 		case isFault(err):
 			p.setFault(err)
-			p.options.Logger.Error("signing has stopped: what Trillian holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
+			p.options.Logger.Error("signing has stopped: what Trillian or the database holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
 			return
 		default:
 			p.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)

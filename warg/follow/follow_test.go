@@ -179,9 +179,8 @@ func TestLies(t *testing.T) {
 			l[0].Value, l[1].Value = l[1].Value, l[0].Value
 			return l
 		})},
-		"wrong place":     {leaves: change(func(l []follow.Leaf) []follow.Leaf { l[0].Index++; return l })},
-		"too many leaves": {leaves: change(func(l []follow.Leaf) []follow.Leaf { return append(l, follow.Leaf{Index: l[len(l)-1].Index + 1}) })},
-		"no proof":        {proof: noPath},
+		"wrong place": {leaves: change(func(l []follow.Leaf) []follow.Leaf { l[0].Index++; return l })},
+		"no proof":    {proof: noPath},
 		"too long a proof": {proof: func(path [][]byte) ([][]byte, error) {
 			return append(path, make([]byte, protocol.HashSize)), nil
 		}},
@@ -205,6 +204,22 @@ func TestLies(t *testing.T) {
 					t.Errorf("%s, from %d, %d leaves: %+v", name, from, limit, inconsistent)
 				}
 			}
+		}
+	}
+}
+
+// Answers that would be taken for something else are named for what they are: a log
+// that shrank, and true leaves beyond the limit.
+func TestLiesByName(t *testing.T) {
+	log := newMemory("leaf", 11)
+	shorter := &source{Source: log, root: func(follow.Root) (follow.Root, error) { return log.rootAt(2), nil }}
+	eager := &source{Source: log, leaves: func(l []follow.Leaf) ([]follow.Leaf, error) {
+		more, err := log.Leaves(t.Context(), l[0].Index, len(l)+1)
+		return more, err
+	}}
+	for words, s := range map[string]*source{"the log has 2 leaves now, and 4 were read": shorter, "4 leaves where 3 were asked for": eager} {
+		if _, err := follow.Next(t.Context(), s, log.state(t, 4), 3); !isInconsistent(err) || !strings.Contains(err.Error(), words) {
+			t.Errorf("got %v, want %q", err, words)
 		}
 	}
 }

@@ -21,8 +21,9 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 )
 
-// resignInterval is how often an idle registry signs its last checkpoint again.
-const resignInterval = 5 * time.Minute
+// republishInterval is how often an idle registry signs and publishes its last
+// checkpoint again.
+const republishInterval = 5 * time.Minute
 
 // Server is a registry with everything that it runs on.
 type Server struct {
@@ -136,7 +137,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		Admission:   o.Admission,
 		Publisher:   o.Publisher,
 	}
-	p.Publisher.ResignInterval = resignInterval
+	p.Publisher.RepublishInterval = republishInterval
 	p.Publisher.SharedStore = o.Database.Shared()
 	var err error
 	if p.Store, err = o.Database.Open(ctx, o.Logger); err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // away stands before a part that does not answer while it is told so.
 type away struct {
-	publisher.TrillianLog
+	parts.RecordsLog
 	parts.Contents
 	trillian, contents, contentWrites atomic.Bool
 }
@@ -34,11 +34,11 @@ func (a *away) Probe(context.Context) error {
 
 var errAway = errors.New("it is away")
 
-func (a *away) Root(ctx context.Context) (trilliansvc.Root, error) {
+func (a *away) Root(ctx context.Context) (follow.Root, error) {
 	if a.trillian.Load() {
-		return trilliansvc.Root{}, errAway
+		return follow.Root{}, errAway
 	}
-	return a.TrillianLog.Root(ctx)
+	return a.RecordsLog.Root(ctx)
 }
 
 func (a *away) Has(ctx context.Context, digest protocol.Hash) (bool, error) {
@@ -51,7 +51,7 @@ func (a *away) Has(ctx context.Context, digest protocol.Hash) (bool, error) {
 // Readiness names each part that is not ready, and no other.
 func TestReadyNamesParts(t *testing.T) {
 	s := registrytest.New(t)
-	a := &away{TrillianLog: s.Options.Records, Contents: s.Options.Contents}
+	a := &away{RecordsLog: s.Options.Records, Contents: s.Options.Contents}
 	s.Options.Records, s.Options.Contents = a, a
 	s.Renew()
 	says := func(when string, want ...string) {
@@ -71,7 +71,7 @@ func TestReadyNamesParts(t *testing.T) {
 	s.Start()
 	s.Eventually("it is ready", func() bool { return s.Ready(context.Background()) == nil })
 	a.trillian.Store(true)
-	s.Eventually("it notices", func() bool { _, stall := s.Troubles(); return stall != nil })
+	s.Eventually("it notices", func() bool { _, failure := s.Troubles(); return failure != nil })
 	says("without Trillian", "publishing is delayed", "Trillian does not answer")
 	a.trillian.Store(false)
 	s.Eventually("it is ready again", func() bool { return s.Ready(context.Background()) == nil })

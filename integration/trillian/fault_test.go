@@ -13,6 +13,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 )
 
 // writers queue leaves, each in turn, while something goes wrong.
@@ -21,8 +22,8 @@ type writers struct {
 	stop    context.CancelFunc
 
 	mu      sync.Mutex
-	leaves  []trilliansvc.Leaf // whose Queue returned; guarded by mu
-	longest time.Duration      // that a Queue took; guarded by mu
+	leaves  []follow.Leaf // whose Queue returned; guarded by mu
+	longest time.Duration // that a Queue took; guarded by mu
 }
 
 // startWriters starts eight of them. Any error of theirs fails the test.
@@ -35,7 +36,7 @@ func startWriters(t *testing.T, l *trilliansvc.Log) *writers {
 			for i := 0; ctx.Err() == nil; i++ {
 				leaf := leaf(n*1_000_000 + i)
 				begin := time.Now()
-				if err := l.Queue(t.Context(), []trilliansvc.Leaf{leaf}); err != nil {
+				if err := l.Queue(t.Context(), []follow.Leaf{leaf}); err != nil {
 					t.Errorf("writer %d after %v: %v", n, time.Since(begin), err)
 					return
 				}

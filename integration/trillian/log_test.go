@@ -10,34 +10,38 @@ import (
 	"testing"
 	"time"
 
+	trilliangrpc "github.com/google/trillian"
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // readAll reads the log, checks that it holds each of the leaves once, and that
 // its root is theirs. It returns them in their order, and the root at each size.
-func readAll(t testing.TB, l *trilliansvc.Log, want []trilliansvc.Leaf) ([]trilliansvc.LeafAt, [][]byte) {
+func readAll(t testing.TB, l *trilliansvc.Log, want []follow.Leaf) ([]follow.Leaf, [][]byte) {
 	t.Helper()
 	root := awaitSize(t, l, uint64(len(want)))
 	got, err := l.Leaves(t.Context(), 0, len(want)+1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing := make(map[protocol.Hash]trilliansvc.Leaf)
+	missing := make(map[string]follow.Leaf)
 	for _, leaf := range want {
-		missing[leaf.IdentityHash] = leaf
+		missing[string(leaf.Value)] = leaf
 	}
 	tree := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
 	roots := [][]byte{rfc6962.DefaultHasher.EmptyRoot()}
 	for _, leaf := range got {
-		if w, ok := missing[leaf.IdentityHash]; !ok || !bytes.Equal(w.Value, leaf.Value) || !bytes.Equal(w.ExtraData, leaf.ExtraData) {
+		if w, ok := missing[string(leaf.Value)]; !ok || !bytes.Equal(w.ExtraData, leaf.ExtraData) {
 			t.Fatalf("leaf %d is not one that was queued, or there twice", leaf.Index)
 		}
-		delete(missing, leaf.IdentityHash)
+		delete(missing, string(leaf.Value))
 		if err := tree.Append(rfc6962.DefaultHasher.HashLeaf(leaf.Value), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -97,16 +101,32 @@ func TestProofsAtAllSizes(t *testing.T) {
 
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
-	l, _, _ := newLog(t)
+	l, server, _ := newLog(t)
 	twice := append(leaves(50), leaves(50)...)
 	queue(t, l, twice...) // partly at the same time
 	readAll(t, l, leaves(50))
 	queue(t, l, leaves(51)...)
 	readAll(t, l, leaves(51))
-	other := leaf(7)
-	other.Value = []byte("something else")
-	if err := l.Queue(t.Context(), []trilliansvc.Leaf{other}); !errors.Is(err, trilliansvc.ErrConflict) {
+	other := leaf(51)
+	queueAs(t, server, l.ID(), []byte("something else"), protocol.HashOf(other.Value))
+	if err := l.Queue(t.Context(), []follow.Leaf{other}); !errors.Is(err, trilliansvc.ErrConflict) {
 		t.Errorf("another leaf with the same identity hash: %v", err)
+	}
+}
+
+// queueAs queues a leaf as somebody else may do, under any identity hash.
+func queueAs(t *testing.T, server *Process, tree int64, value []byte, identity protocol.Hash) {
+	t.Helper()
+	conn, err := grpc.NewClient(server.RPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = trilliangrpc.NewTrillianLogClient(conn).QueueLeaf(t.Context(), &trilliangrpc.QueueLeafRequest{
+		LogId: tree, Leaf: &trilliangrpc.LogLeaf{LeafValue: value, LeafIdentityHash: identity[:]},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -125,7 +145,7 @@ func TestBigLeaves(t *testing.T) {
 	readAll(t, l, big)
 
 	big[0].ExtraData = make([]byte, 4<<20)
-	big[0].IdentityHash = protocol.HashOf([]byte("too big"))
+	big[0].Value = []byte("too big")
 	begin := time.Now()
 	err := l.Queue(t.Context(), big[:1])
 	if err == nil || !strings.Contains(err.Error(), "max_msg_size_bytes") {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 )
 
 // database is the server of all tests that leave it running.
@@ -76,20 +76,20 @@ func openLog(t testing.TB, s *trilliansvc.Service) *trilliansvc.Log {
 }
 
 // leaf is the i-th leaf of a test.
-func leaf(i int) trilliansvc.Leaf {
+func leaf(i int) follow.Leaf {
 	value := fmt.Appendf(nil, "leaf %d", i)
-	return trilliansvc.Leaf{Value: value, ExtraData: fmt.Appendf(nil, "extra %d", i), IdentityHash: protocol.HashOf(value)}
+	return follow.Leaf{Value: value, ExtraData: fmt.Appendf(nil, "extra %d", i)}
 }
 
-func leaves(n int) []trilliansvc.Leaf {
-	ls := make([]trilliansvc.Leaf, n)
+func leaves(n int) []follow.Leaf {
+	ls := make([]follow.Leaf, n)
 	for i := range ls {
 		ls[i] = leaf(i)
 	}
 	return ls
 }
 
-func queue(t testing.TB, l *trilliansvc.Log, ls ...trilliansvc.Leaf) {
+func queue(t testing.TB, l *trilliansvc.Log, ls ...follow.Leaf) {
 	t.Helper()
 	if err := l.Queue(t.Context(), ls); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func queue(t testing.TB, l *trilliansvc.Log, ls ...trilliansvc.Leaf) {
 }
 
 // awaitSize waits until the log has size leaves; it must not get more.
-func awaitSize(t testing.TB, l *trilliansvc.Log, size uint64) trilliansvc.Root {
+func awaitSize(t testing.TB, l *trilliansvc.Log, size uint64) follow.Root {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		root, err := l.Root(t.Context())

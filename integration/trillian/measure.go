@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -31,7 +32,7 @@ func MeasureSequencing(ctx context.Context, log *trilliansvc.Log, leaves, size, 
 		group.Go(func() error {
 			value := make([]byte, size)
 			rand.Read(value)
-			return log.Queue(groupCtx, []trilliansvc.Leaf{{Value: value, IdentityHash: protocol.HashOf(value)}})
+			return log.Queue(groupCtx, []follow.Leaf{{Value: value}})
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -9,14 +9,18 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// CheckOperatorKey refuses an operator key that the operator log does not allow
-// to sign checkpoints.
-func (a *Admission) CheckOperatorKey(tx *store.Tx) error {
+// CheckpointKey returns the key with an id, if the operator log as accepted lets it
+// sign checkpoints.
+func (a *Admission) CheckpointKey(tx *store.Tx, id protocol.KeyID) (protocol.PublicKey, error) {
 	log, err := a.operatorLog(tx)
-	if err == nil && !log.HasPermission(a.operatorKeyID, protocol.PermissionCommit) {
-		err = notTheOperatorsKey(a.operatorKeyID)
+	if err != nil {
+		return protocol.PublicKey{}, err
 	}
-	return err
+	key, known := log.PublicKey(id)
+	if !known || !log.HasPermission(id, protocol.PermissionCommit) {
+		return protocol.PublicKey{}, notTheOperatorsKey(id)
+	}
+	return key, nil
 }
 
 // Restore stores a record that Trillian's log has as accepted, unless it is here.

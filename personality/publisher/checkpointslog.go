@@ -4,111 +4,172 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// The checkpoints log is a second Trillian log, with a leaf for each checkpoint
-// that has new roots. It makes the sequence of map roots append-only, which a
-// map alone is not. A leaf's value is warg's encoding of the checkpoint without
-// its time, so that it is the same however often it is signed; its extra data is
-// the signed checkpoint in JSON.
+// The checkpoints log is a second log, with a leaf for each checkpoint that has new
+// roots. It makes the sequence of map roots append-only, which a map alone is not.
+// A leaf's value is warg's encoding of the checkpoint without its time, so that it
+// is the same however often the checkpoint is published; its extra data is the
+// signed checkpoint in JSON.
 
-// loggedPoll is how often to look whether a Trillian elsewhere has sequenced
-// checkpoints. Nobody waits for them as one does for a record.
-const loggedPoll = 100 * time.Millisecond
+const (
+	// checkpointsPage is how many leaves of the checkpoints log are read at a time.
+	checkpointsPage = 100
+	// loggedPoll is how often to look whether a Trillian elsewhere has sequenced
+	// checkpoints. Nobody waits for them as one does for a record.
+	loggedPoll = 100 * time.Millisecond
+)
 
-// checkpointsLogger fills the checkpoints log. It belongs to one goroutine of
-// [Publisher.Run].
-type checkpointsLogger struct {
-	*Publisher
-	// queued is the log length of the newest checkpoint that was handed to
-	// Trillian. It only saves handing it over again; zero is always right.
+// checkpointsLog is the stage after publication that fills the checkpoints log. What
+// was queued is read back and verified like the records log, and compared with the
+// checkpoints of the database: another leaf there, or another order, is a fault.
+type checkpointsLog struct {
+	p *Publisher
+	// queued is the log length of the newest checkpoint that this process has
+	// queued. It only saves queueing it again; zero is always right.
 	queued uint64
+	// read says that this process has read all that the log had. Before that, what
+	// is not verified yet is likely to be there, and is read rather than queued.
+	read bool
 }
 
-// step puts some checkpoints into the checkpoints log, in order, and returns 0 if
-// there may be more.
-func (c *checkpointsLogger) step(ctx context.Context) (time.Duration, error) {
-	const batch = 100
-	var size uint64
-	var checkpoints []store.Checkpoint
-	err := c.publishing.View(ctx, func(tx *store.Tx) error {
-		length, have, err := tx.Logged()
+// step queues what is published and not in the log yet, and verifies some of what
+// is there.
+func (c *checkpointsLog) step(ctx context.Context) (time.Duration, error) {
+	verified, unlogged, err := c.load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	mayQueue := c.read
+	if mayQueue {
+		if err := c.queue(ctx, unlogged); err != nil {
+			c.queued = 0 // which of them the log has is not known
+			return 0, err
+		}
+	}
+	batch, err := readCheckpoints(ctx, c.p.options.Checkpoints, verified)
+	if err != nil {
+		return 0, err
+	}
+	c.read = !batch.More()
+	if len(batch.Leaves) > 0 {
+		if err := c.confirm(ctx, verified, unlogged, batch); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case !c.read || !mayQueue || len(batch.Leaves) == checkpointsPage:
+		return 0, nil // there is more to read or to queue
+	case len(batch.Leaves) < len(unlogged):
+		return loggedPoll, nil
+	}
+	return idlePoll, nil
+}
+
+// load returns how much of the log is verified, and some checkpoints behind that.
+func (c *checkpointsLog) load(ctx context.Context) (verified store.CheckpointsLog, unlogged []store.Checkpoint, err error) {
+	err = c.p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if verified, err = tx.CheckpointsLog(); err != nil {
+			return err
+		}
+		unlogged, err = tx.CheckpointsAfter(verified.LogLength, checkpointsPage)
+		return err
+	})
+	return verified, unlogged, err
+}
+
+// queue queues checkpoints that this process has not queued before.
+func (c *checkpointsLog) queue(ctx context.Context, checkpoints []store.Checkpoint) error {
+	for _, checkpoint := range checkpoints {
+		if lengthOf(checkpoint) <= c.queued {
+			continue
+		}
+		leaf, err := checkpointLeaf(checkpoint.Signed)
 		if err != nil {
 			return err
 		}
-		size = have
-		checkpoints, err = tx.CheckpointsAfter(length, batch)
-		return err
-	})
-	if err != nil || len(checkpoints) == 0 {
-		return idlePoll, err
-	}
-	leaves, err := c.queue(ctx, checkpoints)
-	if err != nil {
-		c.queued = 0
-		return 0, err
-	}
-	logged, err := c.checkLogged(ctx, size, leaves)
-	if err != nil || logged == 0 {
-		return loggedPoll, err
-	}
-	last := checkpoints[logged-1].Signed.Contents.LogLength
-	err = c.publishing.Update(ctx, func(tx *store.Tx) error { return tx.SetLogged(last, size+uint64(logged)) })
-	return 0, err
-}
-
-// queue hands checkpoints to Trillian that it was not handed before, and returns
-// the leaves of all.
-func (c *checkpointsLogger) queue(ctx context.Context, checkpoints []store.Checkpoint) ([]trilliansvc.Leaf, error) {
-	leaves := make([]trilliansvc.Leaf, len(checkpoints))
-	for i, checkpoint := range checkpoints {
-		var err error
-		if leaves[i], err = checkpointLeaf(checkpoint.Signed); err != nil {
-			return nil, err
-		}
-		length := checkpoint.Signed.Contents.LogLength
-		if length <= c.queued {
-			continue
-		}
 		// One after the other: they are to stand in the order of their lengths.
-		if err := c.Checkpoints.Queue(ctx, leaves[i:i+1]); err != nil {
-			return nil, err
+		if err := c.p.options.Checkpoints.Queue(ctx, []follow.Leaf{leaf}); err != nil {
+			return err
 		}
-		c.queued = length
+		c.queued = lengthOf(checkpoint)
 	}
-	return leaves, c.Checkpoints.Advance(ctx)
+	if len(checkpoints) == 0 {
+		return nil
+	}
+	return c.p.options.Checkpoints.Integrate(ctx)
 }
 
-// checkLogged reads back how many of the leaves are sequenced, and checks that
-// they stand where they should.
-func (c *checkpointsLogger) checkLogged(ctx context.Context, size uint64, want []trilliansvc.Leaf) (int, error) {
-	root, err := c.Checkpoints.Root(ctx)
-	if err != nil || root.Size <= size {
-		return 0, err
+// confirm compares leaves with the checkpoints that belong there, and notes them as
+// verified.
+func (c *checkpointsLog) confirm(ctx context.Context, verified store.CheckpointsLog, want []store.Checkpoint, batch follow.Batch) error {
+	if len(batch.Leaves) > len(want) {
+		// Another process may have published and queued them since.
+		err := c.p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+			want, err = tx.CheckpointsAfter(verified.LogLength, checkpointsPage)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	got, err := c.Checkpoints.Leaves(ctx, size, int(min(root.Size-size, uint64(len(want)))))
+	for n, leaf := range batch.Leaves {
+		if n >= len(want) || !bytes.Equal(leaf.Value, want[n].Signed.Contents.Checkpoint.Encode()) {
+			return faultf("leaf %d of the checkpoints log is not the checkpoint that belongs there", leaf.Index)
+		}
+	}
+	now := verifiedWith(lengthOf(want[len(batch.Leaves)-1]), batch.State)
+	err := c.p.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(verified, now) })
+	if errors.Is(err, store.ErrSuperseded) {
+		return nil // another process has noted that or more
+	}
+	return err
+}
+
+// readCheckpoints reads some leaves of the checkpoints log behind what is verified.
+func readCheckpoints(ctx context.Context, log Log, verified store.CheckpointsLog) (follow.Batch, error) {
+	known, err := follow.NewState(verified.Size, verified.Subtrees)
 	if err != nil {
-		return 0, err
+		return follow.Batch{}, faultf("the registry's database is damaged: what is known of the checkpoints log: %w", err)
 	}
-	for i, leaf := range got {
-		if !bytes.Equal(leaf.Value, want[i].Value) {
-			return 0, faultf("leaf %d of the checkpoints log is not the checkpoint that belongs there", leaf.Index)
-		}
+	batch, err := follow.Next(ctx, log, known, checkpointsPage)
+	if err != nil {
+		return follow.Batch{}, fmt.Errorf("the checkpoints log: %w", err)
 	}
-	return len(got), nil
+	return batch, nil
 }
 
-func checkpointLeaf(signed protocol.SignedCheckpoint) (trilliansvc.Leaf, error) {
-	value := signed.Contents.Checkpoint.Encode()
+// verifiedWith is what is stored of a checkpoints log whose newest checkpoint has
+// some length.
+func verifiedWith(length uint64, state follow.State) store.CheckpointsLog {
+	return store.CheckpointsLog{LogLength: length, Size: state.Size(), Subtrees: state.Subtrees()}
+}
+
+func checkpointLeaf(signed protocol.SignedCheckpoint) (follow.Leaf, error) {
 	extra, err := json.Marshal(signed)
 	if err != nil {
-		return trilliansvc.Leaf{}, fmt.Errorf("encode checkpoint %d: %w", signed.Contents.LogLength, err)
+		return follow.Leaf{}, fmt.Errorf("encode checkpoint %d: %w", signed.Contents.LogLength, err)
 	}
-	return trilliansvc.Leaf{Value: value, ExtraData: extra, IdentityHash: protocol.HashOf(value)}, nil
+	return follow.Leaf{Value: signed.Contents.Checkpoint.Encode(), ExtraData: extra}, nil
+}
+
+// readCheckpointLeaf is the inverse of [checkpointLeaf]. The Merkle tree does not
+// cover the extra data, so its roots must be those of the value; whether the
+// signature is the operator's the caller has to find out.
+func readCheckpointLeaf(leaf follow.Leaf) (protocol.SignedCheckpoint, error) {
+	var signed protocol.SignedCheckpoint
+	if err := json.Unmarshal(leaf.ExtraData, &signed); err != nil {
+		return signed, faultf("leaf %d of the checkpoints log: its extra data: %w", leaf.Index, err)
+	}
+	if !bytes.Equal(signed.Contents.Checkpoint.Encode(), leaf.Value) {
+		return signed, faultf("leaf %d of the checkpoints log: its extra data is another checkpoint, of %d records", leaf.Index, signed.Contents.LogLength)
+	}
+	return signed, nil
 }

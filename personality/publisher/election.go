@@ -8,38 +8,37 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
-// How the processes that share a database agree on one that sequences and
-// integrates. A leader that dies is succeeded after patience and at most one
-// campaign more.
+// How the processes that share a database agree on one that publishes. A leader
+// that dies is succeeded after the leader timeout and at most one campaign more.
 const (
-	beatEach     = time.Second            // the leader says that it lives
-	campaignEach = 500 * time.Millisecond // the others look whether it does
-	patience     = 3 * time.Second        // without a beat, before another takes over
+	heartbeatEach = time.Second            // the leader says that it lives
+	campaignEach  = 500 * time.Millisecond // the others look whether it does
+	leaderTimeout = 3 * time.Second        // without a heartbeat, before another takes over
 )
 
-// election decides whether this process sequences and integrates. It only saves
+// election decides whether this process publishes. It only saves
 // work: two that believe to lead do no harm, since the transaction that
-// integrates compares and sets. It belongs to the goroutine of [Publisher.Run].
+// publishes compares and sets. It belongs to the integrating goroutine.
 type election struct {
-	store *store.DB
+	store Database
 	self  string // another one each time the process starts
 	now   func() time.Time
 
 	leading bool
-	renewed time.Time    // leading: when the last beat was stored
+	renewed time.Time    // leading: when the last heartbeat was stored
 	seen    store.Leader // not leading: the leader as last seen,
 	since   time.Time    // when it was first seen so,
 	looked  time.Time    // and when it was last looked at
 }
 
-func newElection(db *store.DB, now func() time.Time) *election {
+func newElection(db Database, now func() time.Time) *election {
 	return &election{store: db, self: rand.Text(), now: now}
 }
 
 // campaign returns whether this process leads.
 func (e *election) campaign(ctx context.Context) (bool, error) {
 	started := e.now()
-	if e.leading && started.Sub(e.renewed) < beatEach {
+	if e.leading && started.Sub(e.renewed) < heartbeatEach {
 		return true, nil
 	}
 	if !e.leading && started.Sub(e.looked) < campaignEach {
@@ -69,11 +68,11 @@ func (e *election) campaign(ctx context.Context) (bool, error) {
 
 func (e *election) mayLead(current store.Leader) bool {
 	return current.Holder == "" || current.Holder == e.self ||
-		!e.leading && current == e.seen && e.now().Sub(e.since) >= patience
+		!e.leading && current == e.seen && e.now().Sub(e.since) >= leaderTimeout
 }
 
-// resign lets another process lead at once.
-func (e *election) resign(ctx context.Context) error {
+// stepDown lets another process lead at once.
+func (e *election) stepDown(ctx context.Context) error {
 	if !e.leading {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // A leader that lives keeps leading; one that is silent is succeeded when the
-// others have lost patience, and steps back when it sees that.
+// others have waited for long enough, and steps back when it sees that.
 func TestElection(t *testing.T) {
 	ctx := context.Background()
 	db, err := store.OpenSQLite(ctx, filepath.Join(t.TempDir(), "registry.db"))
@@ -38,20 +38,20 @@ func TestElection(t *testing.T) {
 		expect("it leads", one, true)
 	}
 	expect("the last sign of life", two, false)
-	now = now.Add(patience - time.Millisecond)
+	now = now.Add(leaderTimeout - time.Millisecond)
 	expect("not silent for long enough", two, false)
 	now = now.Add(time.Millisecond)
 	expect("silent, but looked at just now", two, false)
 	now = now.Add(campaignEach)
 	expect("silent for long enough", two, true)
 	expect("succeeded", one, false)
-	now = now.Add(patience)
+	now = now.Add(leaderTimeout)
 	expect("lives on", two, true)
 	expect("seen to live on", one, false)
 	now = now.Add(campaignEach)
-	if err := two.resign(ctx); err != nil {
+	if err := two.stepDown(ctx); err != nil {
 		t.Fatal(err)
 	}
-	expect("the other has resigned", one, true)
-	expect("resigned", two, false)
+	expect("the other has stepped down", one, true)
+	expect("stepped down", two, false)
 }

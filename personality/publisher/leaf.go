@@ -1,68 +1,49 @@
 package publisher
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// A leaf of the records log has as its value warg's encoding of (log id, record
-// id), so that Trillian's root is warg's, and as its extra data all that it
-// takes to rebuild the registry's database: a protobuf message of the package
-// name (field 1, absent for the operator log) and the envelope (field 2).
-const (
-	extraName     protowire.Number = 1
-	extraEnvelope protowire.Number = 2
-)
-
-// newLeaf makes the leaf of a record. Its identity is the SHA-256 of its value:
-// Trillian takes each record once.
-func newLeaf(leaf protocol.LogLeaf, name string, envelope []byte) trilliansvc.Leaf {
-	value := leaf.Encode()
-	var extra []byte
-	if name != "" {
-		extra = protowire.AppendTag(extra, extraName, protowire.BytesType)
-		extra = protowire.AppendString(extra, name)
-	}
-	extra = protowire.AppendTag(extra, extraEnvelope, protowire.BytesType)
-	extra = protowire.AppendBytes(extra, envelope)
-	return trilliansvc.Leaf{Value: value, ExtraData: extra, IdentityHash: protocol.HashOf(value)}
+// newLeaf makes the leaf of a record. Its value is warg's encoding of (log id, record
+// id), so that the log's root is warg's; its extra data is all that it takes to
+// rebuild the registry's database.
+func newLeaf(leaf protocol.LogLeaf, name string, envelope []byte) follow.Leaf {
+	return follow.Leaf{Value: leaf.Encode(), ExtraData: protocol.EncodeLeafData(name, envelope)}
 }
 
-// readExtra reads the extra data of a leaf that [newLeaf] made.
-func readExtra(extra []byte) (name string, envelope []byte, err error) {
-	for len(extra) > 0 {
-		number, kind, n := protowire.ConsumeField(extra) // n includes the tag
-		if n < 0 {
-			return "", nil, fmt.Errorf("its extra data is damaged: %w", protowire.ParseError(n))
-		}
-		_, _, tag := protowire.ConsumeTag(extra)
-		if kind == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(extra[tag:])
-			switch number {
-			case extraName:
-				name = string(value)
-			case extraEnvelope:
-				envelope = value
-			}
-		}
-		extra = extra[n:]
+// readExtra reads the extra data of a leaf. The Merkle tree does not cover it, so it
+// is refused unless it is what [newLeaf] writes, with a name that is that of the
+// leaf's log. Whether the envelope is the record's the caller has to find out.
+func readExtra(leaf protocol.LogLeaf, extra []byte) (name string, envelope []byte, err error) {
+	name, envelope, err = protocol.ParseLeafData(extra)
+	if err == nil && !bytes.Equal(protocol.EncodeLeafData(name, envelope), extra) {
+		err = errors.New("it is not a package name and an envelope alone")
 	}
-	return name, envelope, nil
-}
-
-// readLeaf checks that a leaf is one that [newLeaf] made and returns what it
-// stands for.
-func readLeaf(l trilliansvc.Leaf) (protocol.LogLeaf, error) {
-	leaf, err := protocol.ParseLogLeaf(l.Value)
 	if err != nil {
-		return leaf, fmt.Errorf("it is not a record of a warg registry: %w", err)
+		return "", nil, fmt.Errorf("its extra data is damaged: %w", err)
 	}
-	if protocol.HashOf(l.Value) != l.IdentityHash {
-		return leaf, fmt.Errorf("its identity hash is %s, not that of its value", l.IdentityHash)
+	return name, envelope, checkName(leaf, name)
+}
+
+// checkName refuses a package name that is not that of the leaf's log.
+func checkName(leaf protocol.LogLeaf, name string) error {
+	if leaf.LogID == protocol.OperatorLogID() {
+		if name != "" {
+			return fmt.Errorf("its extra data gives a record of the operator log the package name %q", name)
+		}
+		return nil
 	}
-	return leaf, nil
+	parsed, err := protocol.ParsePackageName(name)
+	if err != nil {
+		return fmt.Errorf("its extra data: %w", err)
+	}
+	if parsed.LogID() != leaf.LogID {
+		return fmt.Errorf("its extra data gives it the package name %s, which is that of log %s", parsed, parsed.LogID())
+	}
+	return nil
 }

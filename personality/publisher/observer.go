@@ -5,7 +5,7 @@ import "time"
 // Observer is told what [Publisher.Run] does, for metrics. Its methods are called
 // between two steps of the work, by several goroutines, and must return at once.
 type Observer interface {
-	// Leading says whether this process sequences and integrates from now on.
+	// Leading says whether this process publishes from now on.
 	Leading(bool)
 	// Waiting says how many records are handed to Trillian and not known to be
 	// sequenced by it.
@@ -14,8 +14,7 @@ type Observer interface {
 	Integrated(Integration)
 }
 
-// Integration is the making of a checkpoint that covers more of the log than
-// the one before.
+// Integration is the making of a checkpoint that publishes records.
 type Integration struct {
 	Records int           // published by it
 	Tiles   int           // of the package index, written

@@ -2,152 +2,218 @@ package publisher
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Rebuild fills the store from Trillian alone: every record from the records
-// log, with the checkpoints that the checkpoints log has, as they were signed.
-// Records are validated and roots compared on the way, so it ends at the roots
-// that were signed, or with an error. What was not sequenced when the store was
-// lost cannot come back. It goes on where it was interrupted; progress is told
-// how many records are done, of how many. No other process may use the store.
-func (r *Publisher) Rebuild(ctx context.Context, progress func(done, total uint64)) error {
-	b := &rebuilder{r: r, integrator: &integrator{r: r}, progress: progress}
-	b.integrator.keep = b.keep
-	if err := b.integrator.load(ctx); err != nil {
-		return err
-	}
-	if err := b.withCheckpoints(ctx); err != nil {
-		return err
-	}
-	return b.rest(ctx)
+// Restorer knows how records are stored. It is told only of leaves whose package
+// name is that of their log.
+type Restorer interface {
+	// Restore stores the record of a leaf of the records log as accepted, unless it
+	// is there. It refuses an envelope that is not that of the record, or not valid
+	// behind the records restored before.
+	Restore(tx *store.Tx, leaf protocol.LogLeaf, name string, envelope []byte) error
+	// CheckpointKey returns the key with an id, if the stored operator log lets it
+	// sign checkpoints.
+	CheckpointKey(tx *store.Tx, id protocol.KeyID) (protocol.PublicKey, error)
 }
 
-// rebuilder is a rebuild under way.
-type rebuilder struct {
-	r          *Publisher
+// Rebuild fills the database from the logs alone: every record from the records
+// log, with the checkpoints that the checkpoints log has, as they were signed. Both
+// logs are verified, records are validated and roots compared on the way, so it ends
+// at the roots that were signed, or with an error. What was not sequenced when the
+// database was lost cannot come back. It goes on where it was interrupted; progress
+// is told how many records are done, of how many. No other process may use the
+// database.
+func (p *Publisher) Rebuild(ctx context.Context, progress func(done, total uint64)) error {
+	i, err := loadIntegrator(ctx, p)
+	if err != nil {
+		return err
+	}
+	r := &rebuild{p: p, integrator: i, progress: progress}
+	if err := r.loggedCheckpoints(ctx); err != nil {
+		return err
+	}
+	return r.rest(ctx)
+}
+
+// rebuild is a rebuild under way.
+type rebuild struct {
+	p          *Publisher
 	integrator *integrator
+	unrestored []sequencedLeaf      // the integrator's unpublished leaves, with their extra data
+	logged     store.CheckpointsLog // as stored
 	progress   func(done, total uint64)
-	kept       []keptLeaf // the integrator's tail, with what is to be stored
 }
 
-type keptLeaf struct {
-	protocol.LogLeaf
-	extra []byte
-}
-
-func (b *rebuilder) keep(leaf protocol.LogLeaf, extra []byte) {
-	b.kept = append(b.kept, keptLeaf{leaf, extra})
-}
-
-// withCheckpoints goes from each checkpoint in the checkpoints log to the next.
-func (b *rebuilder) withCheckpoints(ctx context.Context) error {
-	root, err := b.r.Checkpoints.Root(ctx)
-	if err != nil {
-		return err
-	}
-	var logged uint64
-	err = b.r.Store.View(ctx, func(tx *store.Tx) (err error) {
-		_, logged, err = tx.Logged()
+// loggedCheckpoints goes from each checkpoint in the checkpoints log to the next.
+func (r *rebuild) loggedCheckpoints(ctx context.Context) error {
+	err := r.p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+		r.logged, err = tx.CheckpointsLog()
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	for logged < root.Size {
-		const page = 500
-		leaves, err := b.r.Checkpoints.Leaves(ctx, logged, page)
-		if err != nil {
-			return err
+	for more := true; more && err == nil; {
+		var batch follow.Batch
+		if batch, err = readCheckpoints(ctx, r.p.options.Checkpoints, r.logged); err == nil {
+			more, err = batch.More(), r.loggedBatch(ctx, batch.Leaves)
 		}
-		if len(leaves) == 0 {
-			return fmt.Errorf("Trillian has a checkpoints log of %d leaves and does not give leaf %d", root.Size, logged)
-		}
-		for _, leaf := range leaves {
-			var signed protocol.SignedCheckpoint
-			if err := json.Unmarshal(leaf.ExtraData, &signed); err != nil {
-				return faultf("leaf %d of the checkpoints log: %w", leaf.Index, err)
-			}
-			logged++
-			if err := b.to(ctx, signed, logged); err != nil {
-				return fmt.Errorf("rebuild the checkpoint of %d records: %w", signed.Contents.LogLength, err)
-			}
-		}
-	}
-	return nil
-}
-
-// to rebuilds up to a checkpoint that was signed, which is the one that makes
-// the checkpoints log logged leaves long.
-func (b *rebuilder) to(ctx context.Context, want protocol.SignedCheckpoint, logged uint64) error {
-	length := want.Contents.LogLength
-	setLogged := func(tx *store.Tx) error { return tx.SetLogged(length, logged) }
-	if length <= b.integrator.length() {
-		return b.r.Store.Update(ctx, setLogged) // it was stored, and not noted that it is logged
-	}
-	for b.integrator.tree.End() < length {
-		fresh, err := b.integrator.fetch(ctx, length)
-		if err != nil {
-			return err
-		}
-		if len(fresh) == 0 {
-			return faultf("the records log ends before it, at %d", b.integrator.tree.End())
-		}
-	}
-	return b.cover(ctx, func(got protocol.TimestampedCheckpoint) (protocol.SignedCheckpoint, error) {
-		if got.Checkpoint != want.Contents.Checkpoint {
-			return want, faultf("it was signed with log root %s and map root %s; the records log gives %s and %s",
-				want.Contents.LogRoot, want.Contents.MapRoot, got.LogRoot, got.MapRoot)
-		}
-		return want, nil
-	}, setLogged)
-}
-
-// rest goes on to the end of the records log with checkpoints of its own.
-func (b *rebuilder) rest(ctx context.Context) error {
-	for {
-		fresh, err := b.integrator.fetch(ctx, math.MaxUint64)
-		if err != nil || len(fresh) == 0 {
-			return err
-		}
-		sign := func(c protocol.TimestampedCheckpoint) (protocol.SignedCheckpoint, error) { return b.r.sign(c), nil }
-		if err := b.cover(ctx, sign, b.r.Restorer.CheckOperatorKey); err != nil {
-			return err
-		}
-	}
-}
-
-// cover stores the records read so far with the checkpoint that covers them.
-func (b *rebuilder) cover(ctx context.Context, sign func(protocol.TimestampedCheckpoint) (protocol.SignedCheckpoint, error), also func(*store.Tx) error) error {
-	_, err := b.integrator.cover(ctx, sign, func(tx *store.Tx) error {
-		for n, leaf := range b.kept {
-			if err := b.restore(tx, leaf); err != nil {
-				return faultf("leaf %d of the records log, record %s of log %s: %w", b.integrator.length()+uint64(n), leaf.RecordID, leaf.LogID, err)
-			}
-		}
-		return also(tx)
-	})
-	if err != nil {
-		return err
-	}
-	b.kept = nil
-	root, err := b.r.Records.Root(ctx)
-	if err == nil {
-		b.progress(b.integrator.length(), root.Size)
 	}
 	return err
 }
 
-// restore stores the record of a leaf as accepted, unless it is here.
-func (b *rebuilder) restore(tx *store.Tx, leaf keptLeaf) error {
-	name, envelope, err := readExtra(leaf.extra)
+func (r *rebuild) loggedBatch(ctx context.Context, leaves []follow.Leaf) error {
+	state, err := follow.NewState(r.logged.Size, r.logged.Subtrees)
+	for _, leaf := range leaves {
+		if err != nil {
+			return err
+		}
+		state = state.Append(leaf.Value)
+		err = r.to(ctx, leaf, state)
+	}
+	return err
+}
+
+// to rebuilds up to the checkpoint of a leaf of the checkpoints log, which is in the
+// given state with it.
+func (r *rebuild) to(ctx context.Context, leaf follow.Leaf, state follow.State) error {
+	want, err := readCheckpointLeaf(leaf)
 	if err != nil {
 		return err
 	}
-	return b.r.Restorer.Restore(tx, leaf.LogLeaf, name, envelope)
+	length := want.Contents.LogLength
+	logged := verifiedWith(length, state)
+	step := r.publishLogged
+	if length <= lengthOf(r.integrator.base) {
+		step = r.noteLogged // it was stored, and not noted that it is in the log
+	}
+	if err := step(ctx, want, logged); err != nil {
+		return fmt.Errorf("rebuild the checkpoint of %d records: %w", length, err)
+	}
+	r.logged = logged
+	return nil
+}
+
+// noteLogged notes that a checkpoint of the database is in the checkpoints log.
+func (r *rebuild) noteLogged(ctx context.Context, want protocol.SignedCheckpoint, logged store.CheckpointsLog) error {
+	return r.p.options.Store.Update(ctx, func(tx *store.Tx) error {
+		stored, err := tx.Checkpoint(want.Contents.LogLength)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return faultf("the checkpoints log has it, and the registry's database has not")
+		case err != nil:
+			return err
+		case stored.Signed.Contents.Checkpoint != want.Contents.Checkpoint:
+			return faultf("the checkpoints log has other roots than the registry's database")
+		}
+		return tx.ReplaceCheckpointsLog(r.logged, logged)
+	})
+}
+
+// publishLogged publishes the records up to a checkpoint that was signed, with that.
+func (r *rebuild) publishLogged(ctx context.Context, want protocol.SignedCheckpoint, logged store.CheckpointsLog) error {
+	for r.integrator.known.Size() < want.Contents.LogLength {
+		fresh, err := r.read(ctx, want.Contents.LogLength)
+		if err != nil {
+			return err
+		}
+		if fresh == 0 {
+			return faultf("the records log ends before it, at %d", r.integrator.known.Size())
+		}
+	}
+	next, err := r.integrator.plan(ctx)
+	if err != nil {
+		return err
+	}
+	if got := next.checkpoint; got != want.Contents.Checkpoint {
+		return faultf("it was signed with log root %s and map root %s; the records log gives %s and %s",
+			want.Contents.LogRoot, want.Contents.MapRoot, got.LogRoot, got.MapRoot)
+	}
+	return r.publish(ctx, next, want, func(tx *store.Tx) error {
+		if err := r.checkSignature(tx, want); err != nil {
+			return err
+		}
+		return tx.ReplaceCheckpointsLog(r.logged, logged)
+	})
+}
+
+// checkSignature refuses a signed checkpoint of the checkpoints log that is not
+// signed as it says: the Merkle tree covers the roots alone.
+func (r *rebuild) checkSignature(tx *store.Tx, signed protocol.SignedCheckpoint) error {
+	key, err := r.p.options.Restorer.CheckpointKey(tx, signed.KeyID)
+	if err == nil {
+		err = signed.Verify(key)
+	}
+	if err != nil {
+		return faultf("the checkpoints log has it with a wrong signature or time: %w", err)
+	}
+	return nil
+}
+
+// rest goes on to the end of the records log with checkpoints of its own.
+func (r *rebuild) rest(ctx context.Context) error {
+	for {
+		fresh, err := r.read(ctx, math.MaxUint64)
+		if err != nil || fresh == 0 {
+			return err
+		}
+		next, err := r.integrator.plan(ctx)
+		if err != nil {
+			return err
+		}
+		signed := r.p.sign(protocol.TimestampedCheckpoint{
+			Checkpoint: next.checkpoint,
+			Timestamp:  r.p.timestamp(next.base.Signed.Contents.Timestamp),
+		})
+		if err := r.publish(ctx, next, signed, func(tx *store.Tx) error {
+			_, err := r.p.options.Restorer.CheckpointKey(tx, signed.KeyID)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+}
+
+// read reads more of the records log, and returns how many leaves.
+func (r *rebuild) read(ctx context.Context, upTo uint64) (int, error) {
+	fresh, err := r.integrator.read(ctx, upTo)
+	r.unrestored = append(r.unrestored, fresh...)
+	return len(fresh), err
+}
+
+// publish restores the records of a plan, checks what is to be checked of them, and
+// commits the plan, in one transaction.
+func (r *rebuild) publish(ctx context.Context, next plan, signed protocol.SignedCheckpoint, check func(*store.Tx) error) error {
+	var made store.Checkpoint
+	err := r.p.options.Store.Update(ctx, func(tx *store.Tx) (err error) {
+		for n, leaf := range r.unrestored {
+			if err := r.restore(tx, leaf); err != nil {
+				return faultf("leaf %d of the records log, record %s of log %s: %w", lengthOf(next.base)+uint64(n), leaf.RecordID, leaf.LogID, err)
+			}
+		}
+		if err := check(tx); err != nil {
+			return err
+		}
+		made, err = next.commit(tx, signed)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.unrestored = nil
+	r.progress(lengthOf(made), r.integrator.source.Size)
+	return r.integrator.beginAt(made)
+}
+
+// restore stores the record of a leaf as accepted, unless it is there.
+func (r *rebuild) restore(tx *store.Tx, leaf sequencedLeaf) error {
+	name, envelope, err := readExtra(leaf.LogLeaf, leaf.extra)
+	if err != nil {
+		return err
+	}
+	return r.p.options.Restorer.Restore(tx, leaf.LogLeaf, name, envelope)
 }

@@ -99,9 +99,9 @@ func TestRebuildBeyondTheCheckpointsLog(t *testing.T) {
 }
 
 // forgetful is a Trillian log that sequences nothing.
-type forgetful struct{ publisher.TrillianLog }
+type forgetful struct{ publisher.Log }
 
-func (*forgetful) Advance(context.Context) error { return nil }
+func (*forgetful) Integrate(context.Context) error { return nil }
 
 // A log that does not give the roots that were signed is not taken.
 func TestRebuildFromAnotherLog(t *testing.T) {

@@ -2,7 +2,6 @@ package publisher
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -10,52 +9,41 @@ import (
 )
 
 const (
-	idlePoll      = time.Second // look whether something is left to do
-	retryAfter    = 500 * time.Millisecond
-	resignTimeout = time.Second
+	idlePoll        = time.Second // look whether something is left to do
+	retryAfter      = 500 * time.Millisecond
+	stepDownTimeout = time.Second
 )
 
-// Run sequences, integrates and signs until ctx ends, and then returns nil.
-// Reading and accepting need no Run.
-func (r *Publisher) Run(ctx context.Context) error {
-	e, logger := newEngine(r), &checkpointsLogger{Publisher: r}
+// Run sequences, integrates, signs and publishes until ctx ends, and then returns
+// nil. Reading and accepting need no Run.
+func (p *Publisher) Run(ctx context.Context) error {
+	e := newEngine(p)
 	var work sync.WaitGroup
-	work.Go(func() { r.repeat(ctx, "sequencing", r.wake, e.sequence) })
-	work.Go(func() { r.repeat(ctx, "integrating", e.queued, e.integrate) })
-	work.Go(func() {
-		r.repeat(ctx, "filling the checkpoints log", r.checkpoint, r.whileLeading(logger.step))
-	})
+	work.Go(func() { p.repeat(ctx, "sequencing", p.accepted, e.sequence) })
+	work.Go(func() { p.repeat(ctx, "integrating", e.queued, e.integrate) })
+	for _, s := range p.stages {
+		work.Go(func() { s.run(ctx, p) })
+	}
 	work.Wait()
 	e.stepDown(ctx)
 	<-ctx.Done() // after a fault nothing is published, and reading goes on
 	return nil
 }
 
-// whileLeading leaves work to the process that leads.
-func (r *Publisher) whileLeading(step func(context.Context) (time.Duration, error)) func(context.Context) (time.Duration, error) {
-	return func(ctx context.Context) (time.Duration, error) {
-		if !r.leading.Load() {
-			return campaignEach, nil
-		}
-		return step(ctx)
-	}
-}
-
 // repeat takes steps until ctx ends. A step returns how long nothing new will
-// have to be done unless somebody nudges. After a passing failure it tries
-// again; a fault ends it, and all that another one found would sign on.
-func (r *Publisher) repeat(ctx context.Context, what string, nudged <-chan struct{}, step func(context.Context) (time.Duration, error)) {
-	for ctx.Err() == nil && r.faulted() == nil {
+// have to be done unless somebody nudges. After a passing failure it tries again.
+// A fault ends it, and all other work of the publisher: nothing is signed any more.
+func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struct{}, step func(context.Context) (time.Duration, error)) {
+	for ctx.Err() == nil && p.faulted() == nil {
 		wait, err := step(ctx)
-		var fault faultError
 		switch {
 		case err == nil || ctx.Err() != nil:
-		case errors.As(err, &fault):
-			r.setFault(fault)
-			r.Logger.Error("signing has stopped: what Trillian holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
+		case isFault(err):
+			p.setFault(err)
+			p.options.Logger.Error("signing has stopped: what Trillian or the database holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
 			return
 		default:
-			r.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
+			p.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
 			wait = retryAfter
 		}
 		if wait > 0 {

@@ -57,7 +57,7 @@ func TestTimesDoNotGoBack(t *testing.T) {
 	s := registrytest.New(t)
 	s.Start()
 	ahead, behind := s.Options, s.Options
-	ahead.Publisher.ResignInterval = 1
+	ahead.Publisher.RepublishInterval = 1
 	began := time.Now()
 	ahead.Now = func() time.Time { return began.Add(1000 * time.Since(began)) } // a second each millisecond
 	behind.Now = func() time.Time { return time.Now().Add(-time.Minute) }
@@ -225,7 +225,7 @@ func TestCheckpointsLog(t *testing.T) {
 
 func TestIdleRegistrySignsAgain(t *testing.T) {
 	s := registrytest.New(t)
-	s.Options.Publisher.ResignInterval = 1
+	s.Options.Publisher.RepublishInterval = 1
 	s.Renew()
 	s.Start()
 	s.Eventually("there is a checkpoint", func() bool { return s.Ready(context.Background()) == nil })

@@ -29,7 +29,7 @@ func fromPaths(s *registrytest.Setup, a *asked, at uint64, indices []uint64) pro
 	}))
 	paths := make([]proof.LeafPath, len(indices))
 	for i, index := range indices {
-		path, err := a.TrillianLog.InclusionProof(context.Background(), index, at)
+		path, err := a.RecordsLog.InclusionProof(context.Background(), index, at)
 		s.Must(err)
 		paths[i] = proof.LeafPath{Index: index, LeafHash: leaves[index].Hash(), Path: path}
 	}

@@ -8,15 +8,15 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
-	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // asked is a records log that counts the paths it is asked for, and answers as
 // it is told.
 type asked struct {
-	publisher.TrillianLog
+	parts.RecordsLog
 	paths  atomic.Int64
 	before atomic.Pointer[func(ctx context.Context) error] // an error is the answer
 }
@@ -28,7 +28,7 @@ func (a *asked) InclusionProof(ctx context.Context, index, size uint64) ([][]byt
 			return nil, err
 		}
 	}
-	return a.TrillianLog.InclusionProof(ctx, index, size)
+	return a.RecordsLog.InclusionProof(ctx, index, size)
 }
 
 // answer sets what comes before each answer; nil for nothing.
@@ -46,7 +46,7 @@ func (a *asked) answer(before func(context.Context) error) {
 func watched(t *testing.T, packages int) (*registrytest.Setup, *asked) {
 	t.Helper()
 	s := registrytest.New(t)
-	a := &asked{TrillianLog: s.Options.Records}
+	a := &asked{RecordsLog: s.Options.Records}
 	s.Options.Records = a
 	s.Renew()
 	s.Start()

@@ -2,7 +2,7 @@ package store
 
 import (
 	"database/sql"
-	"fmt"
+	"errors"
 	"math"
 
 	"github.com/warg-trillian/warg-trillian/personality/index"
@@ -24,20 +24,12 @@ func (c *Checkpoint) Snapshot() index.Snapshot {
 const checkpointColumns = `SELECT log_length, log_root, map_root, timestamp, key_id, signature, roots FROM checkpoints `
 
 func (c *Checkpoint) scan(row scanner) error {
-	var logRoot, mapRoot, roots []byte
 	var keyID, signature string
 	contents := &c.Signed.Contents
-	if err := row.Scan(&contents.LogLength, &logRoot, &mapRoot, &contents.Timestamp, &keyID, &signature, &roots); err != nil {
+	err := row.Scan(&contents.LogLength, scanHash(&contents.LogRoot), scanHash(&contents.MapRoot), &contents.Timestamp, &keyID, &signature, scanHashes(&c.Roots))
+	if err != nil {
 		return err
 	}
-	if len(logRoot) != protocol.HashSize || len(mapRoot) != protocol.HashSize || len(roots)%protocol.HashSize != 0 {
-		return fmt.Errorf("checkpoint %d has roots of %d, %d and %d bytes", contents.LogLength, len(logRoot), len(mapRoot), len(roots))
-	}
-	contents.LogRoot, contents.MapRoot = protocol.Hash(logRoot), protocol.Hash(mapRoot)
-	for ; len(roots) > 0; roots = roots[protocol.HashSize:] {
-		c.Roots = append(c.Roots, protocol.Hash(roots[:protocol.HashSize]))
-	}
-	var err error
 	c.Signed.KeyID = protocol.KeyID(keyID)
 	c.Signed.Signature, err = protocol.ParseSignature(signature)
 	return err
@@ -86,55 +78,53 @@ func (tx *Tx) CheckpointsAfter(logLength uint64, limit int) ([]Checkpoint, error
 	return tx.checkpoints(`WHERE log_length > ? ORDER BY log_length LIMIT ?`, logLength, limit)
 }
 
-// ErrSuperseded: another process has integrated since.
-var ErrSuperseded = fmt.Errorf("another process has made a checkpoint since: %w", ErrNotFound)
+// ErrSuperseded: what was to be replaced is not there any more, since another
+// process has replaced it.
+var ErrSuperseded = errors.New("another process was faster")
 
-// Advance moves the length of the newest checkpoint from one value to another,
-// which may be the same, or fails with [ErrSuperseded] if it is not the first.
-// Everything else that a checkpoint brings is to be written in the same
-// transaction. Of two processes that advance from the same value the second
-// waits here until the first one's transaction ends; if that was committed, it
-// finds what was changed.
-func (tx *Tx) Advance(from, to uint64) error {
-	r, err := tx.exec(`UPDATE applied SET log_length = ? WHERE id = 1 AND log_length = ?`, to, from)
+// NewestLength returns the log length of the newest checkpoint, as
+// [Tx.ReplaceNewestLength] has set it; 0 before the first.
+func (tx *Tx) NewestLength() (uint64, error) {
+	var length uint64
+	err := tx.row(`SELECT log_length FROM applied WHERE id = 1`, nil, &length)
+	return length, err
+}
+
+// ReplaceNewestLength compares and sets the log length of the newest checkpoint:
+// [ErrSuperseded] if it is not old. Both may be the same. Everything else that a
+// checkpoint brings is to be written in the same transaction, behind this. Of two
+// processes that replace the same length the second waits here until the first
+// one's transaction ends; if that was committed, it finds what was changed.
+func (tx *Tx) ReplaceNewestLength(old, length uint64) error {
+	return tx.replace(`UPDATE applied SET log_length = ? WHERE id = 1 AND log_length = ?`, length, old)
+}
+
+// replace runs a statement that changes one row if that is as it is expected, and
+// returns [ErrSuperseded] if it is not.
+func (tx *Tx) replace(query string, args ...any) error {
+	r, err := tx.exec(query, args...)
 	if err != nil {
 		return err
 	}
-	if n, err := r.RowsAffected(); err != nil || n != 1 {
-		return ErrSuperseded
+	n, err := r.RowsAffected()
+	if err == nil && n != 1 {
+		err = ErrSuperseded
 	}
-	return nil
+	return err
 }
 
 // InsertCheckpoint stores a checkpoint.
 func (tx *Tx) InsertCheckpoint(c Checkpoint) error {
-	roots := make([]byte, 0, len(c.Roots)*protocol.HashSize)
-	for _, r := range c.Roots {
-		roots = append(roots, r[:]...)
-	}
 	contents := c.Signed.Contents
 	_, err := tx.exec(`INSERT INTO checkpoints (log_length, log_root, map_root, timestamp, key_id, signature, roots) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		contents.LogLength, contents.LogRoot[:], contents.MapRoot[:], contents.Timestamp, string(c.Signed.KeyID), c.Signed.Signature.String(), roots)
+		contents.LogLength, contents.LogRoot[:], contents.MapRoot[:], contents.Timestamp, string(c.Signed.KeyID), c.Signed.Signature.String(), joinHashes(c.Roots))
 	return err
 }
 
-// ResignCheckpoint replaces the time and signature of a checkpoint whose roots
+// RepublishCheckpoint replaces the time and signature of a checkpoint whose roots
 // stay as they are, unless a newer time was stored meanwhile.
-func (tx *Tx) ResignCheckpoint(s protocol.SignedCheckpoint) error {
+func (tx *Tx) RepublishCheckpoint(s protocol.SignedCheckpoint) error {
 	_, err := tx.exec(`UPDATE checkpoints SET timestamp = ?, key_id = ?, signature = ? WHERE log_length = ? AND timestamp < ?`,
 		s.Contents.Timestamp, string(s.KeyID), s.Signature.String(), s.Contents.LogLength, s.Contents.Timestamp)
-	return err
-}
-
-// Logged returns the log length of the newest checkpoint that is in the
-// checkpoints log, and that log's size.
-func (tx *Tx) Logged() (logLength, size uint64, err error) {
-	err = tx.row(`SELECT logged_length, checkpoints_logged FROM applied WHERE id = 1`, nil, &logLength, &size)
-	return logLength, size, err
-}
-
-// SetLogged notes what the checkpoints log holds.
-func (tx *Tx) SetLogged(logLength, size uint64) error {
-	_, err := tx.exec(`UPDATE applied SET logged_length = ?, checkpoints_logged = ? WHERE id = 1 AND checkpoints_logged < ?`, logLength, size, size)
 	return err
 }

@@ -29,3 +29,30 @@ func hashArgs(hashes []protocol.Hash) []any {
 	}
 	return args
 }
+
+// scanHashes reads a column of hashes that stand one after the other.
+func scanHashes(dst *[]protocol.Hash) hashesColumn { return hashesColumn{dst} }
+
+type hashesColumn struct{ dst *[]protocol.Hash }
+
+// Scan implements [database/sql.Scanner].
+func (c hashesColumn) Scan(value any) error {
+	b, ok := value.([]byte)
+	if !ok || len(b)%protocol.HashSize != 0 {
+		return fmt.Errorf("hashes of %d bytes (%T) are stored, want %d for each", len(b), value, protocol.HashSize)
+	}
+	*c.dst = nil
+	for ; len(b) > 0; b = b[protocol.HashSize:] {
+		*c.dst = append(*c.dst, protocol.Hash(b[:protocol.HashSize]))
+	}
+	return nil
+}
+
+// joinHashes is what [scanHashes] reads.
+func joinHashes(hashes []protocol.Hash) []byte {
+	joined := make([]byte, 0, len(hashes)*protocol.HashSize)
+	for i := range hashes {
+		joined = append(joined, hashes[i][:]...)
+	}
+	return joined
+}

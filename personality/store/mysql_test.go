@@ -66,7 +66,7 @@ func TestMySQLSchema(t *testing.T) {
 					return
 				}
 				defer db.Close()
-				if err := db.View(context.Background(), func(tx *store.Tx) error { _, _, err := tx.Logged(); return err }); err != nil {
+				if err := db.View(context.Background(), func(tx *store.Tx) error { _, err := tx.CheckpointsLog(); return err }); err != nil {
 					t.Error(err)
 				}
 			})

@@ -56,15 +56,15 @@ func (tx *Tx) Sequenced(leaves []protocol.LogLeaf) (map[protocol.LogLeaf]Sequenc
 			FROM records r LEFT JOIN records b ON b.log = r.log AND b.position = r.position - 1
 			WHERE `+repeat(len(batch), `(r.record_id = ? AND r.log = ?)`, ` OR `), args, func(rows *sql.Rows) error {
 			var s Sequenced
-			var recordID []byte
+			var recordID protocol.Hash
 			var position, before sql.Null[uint64]
-			if err := rows.Scan(&s.Record, &s.Log, &recordID, &position, &s.State, &before); err != nil {
+			if err := rows.Scan(&s.Record, &s.Log, scanHash(&recordID), &position, &s.State, &before); err != nil {
 				return err
 			}
 			log := byKey[s.Log]
 			s.Position, s.Before = position.V, nullable(before)
 			s.Last = position.V+1 >= log.length
-			found[protocol.LogLeaf{LogID: log.logID, RecordID: protocol.Hash(recordID)}] = s
+			found[protocol.LogLeaf{LogID: log.logID, RecordID: recordID}] = s
 			return nil
 		})
 	})
@@ -93,11 +93,9 @@ func (tx *Tx) lockLogs(leaves []protocol.LogLeaf) (map[protocol.Hash]lockedLog, 
 		return tx.rows(`SELECT id, log_id, length FROM logs`+tx.dialect.index(`log_id`)+` WHERE log_id IN (`+repeat(len(batch), `?`, `, `)+`) ORDER BY log_id`+tx.forUpdate(),
 			args, func(rows *sql.Rows) error {
 				var l lockedLog
-				var logID []byte
-				if err := rows.Scan(&l.id, &logID, &l.length); err != nil {
+				if err := rows.Scan(&l.id, scanHash(&l.logID), &l.length); err != nil {
 					return err
 				}
-				l.logID = protocol.Hash(logID)
 				logs[l.logID] = l
 				return nil
 			})

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/go-sql-driver/mysql"
 	"modernc.org/sqlite"
@@ -32,7 +33,7 @@ func Unavailable(err error) (reason string, unavailable bool) {
 	if err == nil {
 		return "", false
 	}
-	if errors.Is(err, errMoved) {
+	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
 		reason = reasonMissing
 	} else if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		reason = sqliteReason(e.Code())

@@ -7,19 +7,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 )
 
 // benchLeaves makes leaves of the size that the registry has: a LogLeaf of some
 // 150 bytes and an envelope of 600.
-func benchLeaves(n int) []trilliansvc.Leaf {
-	ls := make([]trilliansvc.Leaf, n)
+func benchLeaves(n int) []follow.Leaf {
+	ls := make([]follow.Leaf, n)
 	for i := range ls {
 		value, extra := make([]byte, 150), make([]byte, 600)
 		rand.Read(value)
 		rand.Read(extra)
-		ls[i] = trilliansvc.Leaf{Value: value, ExtraData: extra, IdentityHash: protocol.HashOf(value)}
+		ls[i] = follow.Leaf{Value: value, ExtraData: extra}
 	}
 	return ls
 }
@@ -47,7 +46,7 @@ func BenchmarkQueueAndSequence(b *testing.B) {
 	for from := 0; from < b.N; from += 200 {
 		to := min(from+200, b.N)
 		queue(b, l, ls[from:to]...)
-		advance(b, l)
+		integrate(b, l)
 		if got, err := l.Leaves(b.Context(), uint64(from), to-from); err != nil || len(got) != to-from {
 			b.Fatal(len(got), err)
 		}
@@ -63,7 +62,7 @@ func BenchmarkLoneLeaf(b *testing.B) {
 	cpu := cpuTime()
 	for i := range ls {
 		queue(b, l, ls[i])
-		advance(b, l)
+		integrate(b, l)
 		if got, err := l.Leaves(b.Context(), uint64(i), 1); err != nil || len(got) != 1 {
 			b.Fatal(len(got), err)
 		}
@@ -79,7 +78,7 @@ func BenchmarkInclusionProof(b *testing.B) {
 	for from := 0; from < size; from += 10_000 {
 		queue(b, l, benchLeaves(10_000)...)
 	}
-	advance(b, l)
+	integrate(b, l)
 	b.ResetTimer()
 	cpu := cpuTime()
 	for b.Loop() {

@@ -36,7 +36,7 @@ const (
 var ErrClosed = errors.New("the Trillian service is closed")
 
 // embedded is the server side in this process: the log server behind an
-// in-memory listener, and a signer that passes when [Log.Advance] asks.
+// in-memory listener, and a signer that passes when [Log.Integrate] asks.
 type embedded struct {
 	storage  *sqlitestorage.Storage
 	registry extension.Registry
@@ -53,7 +53,7 @@ type embedded struct {
 // database in the folder dir (made if it is missing). The folder belongs to one
 // process at a time: a second one gets an error at once.
 //
-// There is no background work: leaves are integrated when [Log.Advance] is
+// There is no background work: leaves are integrated when [Log.Integrate] is
 // called, those that were queued before a crash as well. What Trillian logs goes
 // to log, errors as errors and the rest as debug messages. Trillian logs through
 // klog, which is one per process, so the first call decides where they go. The
@@ -111,8 +111,8 @@ func startEmbedded(dir string) (*embedded, error) {
 	return e, nil
 }
 
-// advance runs signer passes on one tree until its queue is drained.
-func (e *embedded) advance(ctx context.Context, treeID int64) error {
+// integrate runs signer passes on one tree until its queue is drained.
+func (e *embedded) integrate(ctx context.Context, treeID int64) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if e.closed {

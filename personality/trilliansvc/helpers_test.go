@@ -11,6 +11,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -48,34 +49,30 @@ func newLog(t testing.TB) *trilliansvc.Log {
 }
 
 // leaf is the i-th leaf of a test.
-func leaf(i int) trilliansvc.Leaf {
+func leaf(i int) follow.Leaf {
 	value := fmt.Appendf(nil, "leaf %d", i)
-	return trilliansvc.Leaf{
-		Value:        value,
-		ExtraData:    []byte(strings.Repeat("extra ", i%7)),
-		IdentityHash: protocol.HashOf(value),
-	}
+	return follow.Leaf{Value: value, ExtraData: []byte(strings.Repeat("extra ", i%7))}
 }
 
-func leaves(from, to int) []trilliansvc.Leaf {
-	var ls []trilliansvc.Leaf
+func leaves(from, to int) []follow.Leaf {
+	var ls []follow.Leaf
 	for i := from; i < to; i++ {
 		ls = append(ls, leaf(i))
 	}
 	return ls
 }
 
-func queue(t testing.TB, l *trilliansvc.Log, ls ...trilliansvc.Leaf) {
+func queue(t testing.TB, l *trilliansvc.Log, ls ...follow.Leaf) {
 	t.Helper()
 	if err := l.Queue(t.Context(), ls); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// advance integrates and returns the root.
-func advance(t testing.TB, l *trilliansvc.Log) trilliansvc.Root {
+// integrate integrates and returns the root.
+func integrate(t testing.TB, l *trilliansvc.Log) follow.Root {
 	t.Helper()
-	if err := l.Advance(t.Context()); err != nil {
+	if err := l.Integrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	root, err := l.Root(t.Context())
@@ -87,7 +84,7 @@ func advance(t testing.TB, l *trilliansvc.Log) trilliansvc.Root {
 
 // readAll reads the whole log, checks that its root is that of its leaves and
 // returns them.
-func readAll(t testing.TB, l *trilliansvc.Log) []trilliansvc.LeafAt {
+func readAll(t testing.TB, l *trilliansvc.Log) []follow.Leaf {
 	t.Helper()
 	root, err := l.Root(t.Context())
 	if err != nil {
@@ -108,7 +105,7 @@ func readAll(t testing.TB, l *trilliansvc.Log) []trilliansvc.LeafAt {
 }
 
 // treeRoots returns the root at each size from 0 on.
-func treeRoots(t testing.TB, all []trilliansvc.LeafAt) []protocol.Hash {
+func treeRoots(t testing.TB, all []follow.Leaf) []protocol.Hash {
 	t.Helper()
 	cr := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
 	roots := []protocol.Hash{sha256.Sum256(nil)}
@@ -128,6 +125,6 @@ func treeRoots(t testing.TB, all []trilliansvc.LeafAt) []protocol.Hash {
 	return roots
 }
 
-func sameLeaf(a, b trilliansvc.Leaf) bool {
-	return string(a.Value) == string(b.Value) && string(a.ExtraData) == string(b.ExtraData) && a.IdentityHash == b.IdentityHash
+func sameLeaf(a, b follow.Leaf) bool {
+	return string(a.Value) == string(b.Value) && string(a.ExtraData) == string(b.ExtraData)
 }

@@ -3,6 +3,7 @@ package trilliansvc_test
 import (
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,12 +11,13 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-func TestQueueAdvanceReadBack(t *testing.T) {
+func TestQueueIntegrateReadBack(t *testing.T) {
 	l := newLog(t)
-	root := advance(t, l)
+	root := integrate(t, l)
 	if root.Size != 0 || root.Hash != sha256.Sum256(nil) {
 		t.Errorf("root of a new log: size %d, hash %v", root.Size, root.Hash)
 	}
@@ -27,27 +29,27 @@ func TestQueueAdvanceReadBack(t *testing.T) {
 		queue(t, l, leaf(i))
 	}
 	queue(t, l, leaves(20, 2500)...)
-	if root = advance(t, l); root.Size != 2500 {
+	if root = integrate(t, l); root.Size != 2500 {
 		t.Fatalf("size %d after 2500 leaves", root.Size)
 	}
-	if root.Time.Before(before) || root.Time.After(time.Now().Add(time.Second)) {
-		t.Errorf("root time %v", root.Time)
+	if made, err := l.RootTime(t.Context()); err != nil || made.Before(before) || made.After(time.Now().Add(time.Second)) {
+		t.Errorf("root time %v, error %v", made, err)
 	}
 	all := readAll(t, l)
-	seen := make(map[protocol.Hash]trilliansvc.Leaf)
+	seen := make(map[string]follow.Leaf)
 	for i, at := range all {
-		if i < 20 && !sameLeaf(at.Leaf, leaf(i)) {
+		if i < 20 && !sameLeaf(at, leaf(i)) {
 			t.Errorf("leaf %d is %q", i, at.Value)
 		}
-		seen[at.IdentityHash] = at.Leaf
+		seen[string(at.Value)] = at
 	}
 	for i := range 2500 {
-		if want := leaf(i); !sameLeaf(seen[want.IdentityHash], want) {
-			t.Errorf("leaf %d was read back as %+v", i, seen[want.IdentityHash])
+		if want := leaf(i); !sameLeaf(seen[string(want.Value)], want) {
+			t.Errorf("leaf %d was read back as %+v", i, seen[string(want.Value)])
 		}
 	}
-	if again := advance(t, l); again != root {
-		t.Errorf("idle Advance changed the root from %v to %v", root, again)
+	if again := integrate(t, l); again != root {
+		t.Errorf("idle Integrate changed the root from %v to %v", root, again)
 	}
 	for _, c := range []struct {
 		start        uint64
@@ -63,7 +65,7 @@ func TestQueueAdvanceReadBack(t *testing.T) {
 // Leaves that do not fit into one message of the connection.
 func TestLargeLeaves(t *testing.T) {
 	l := newLog(t)
-	var want []trilliansvc.Leaf
+	var want []follow.Leaf
 	for i := range 30 {
 		big := leaf(i)
 		big.ExtraData = make([]byte, 3<<20)
@@ -71,9 +73,9 @@ func TestLargeLeaves(t *testing.T) {
 		want = append(want, big)
 		queue(t, l, big)
 	}
-	advance(t, l)
+	integrate(t, l)
 	for i, at := range readAll(t, l) {
-		if !sameLeaf(at.Leaf, want[i]) {
+		if !sameLeaf(at, want[i]) {
 			t.Errorf("large leaf %d differs", i)
 		}
 	}
@@ -83,23 +85,31 @@ func TestDuplicates(t *testing.T) {
 	l := newLog(t)
 	queue(t, l, leaf(0), leaf(0), leaf(1))
 	queue(t, l, leaf(1))
-	advance(t, l)
+	integrate(t, l)
 	queue(t, l, leaf(0))
-	if root := advance(t, l); root.Size != 2 {
+	if root := integrate(t, l); root.Size != 2 {
 		t.Errorf("size %d, want 2", root.Size)
 	}
 	other := leaf(2)
-	other.IdentityHash = leaf(0).IdentityHash
-	if err := l.Queue(t.Context(), []trilliansvc.Leaf{other}); !errors.Is(err, trilliansvc.ErrConflict) {
+	if err := l.QueueAs(t.Context(), []byte("not that"), protocol.HashOf(other.Value)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Queue(t.Context(), []follow.Leaf{other}); !errors.Is(err, trilliansvc.ErrConflict) {
 		t.Errorf("another value under the same identity: %v", err)
 	}
-	if err := l.Queue(t.Context(), []trilliansvc.Leaf{{}}); err == nil {
+	if err := l.Queue(t.Context(), []follow.Leaf{{}}); err == nil {
 		t.Error("an empty leaf was queued")
 	}
-	if err := l.Queue(t.Context(), []trilliansvc.Leaf{leaf(10), other}); !errors.Is(err, trilliansvc.ErrConflict) {
+	if err := l.Queue(t.Context(), []follow.Leaf{leaf(10), other}); !errors.Is(err, trilliansvc.ErrConflict) {
 		t.Errorf("call with a conflict: %v", err)
 	}
 	readAll(t, l)
+	// What stands there under another identity than its own could be there twice.
+	root := integrate(t, l)
+	_, err := l.Leaves(t.Context(), 0, int(root.Size))
+	if _, ok := errors.AsType[*follow.InconsistentError](err); !ok || !strings.Contains(err.Error(), "identity hash") {
+		t.Errorf("read a leaf under the identity of another: %v", err)
+	}
 }
 
 func TestProofs(t *testing.T) {
@@ -109,7 +119,7 @@ func TestProofs(t *testing.T) {
 	for from, step := 0, 1; from < size; step = step%37 + 1 {
 		to := min(from+step, size)
 		queue(t, l, leaves(from, to)...)
-		advance(t, l)
+		integrate(t, l)
 		from = to
 	}
 	all := readAll(t, l)
@@ -153,7 +163,7 @@ func TestIndexOf(t *testing.T) {
 	l := newLog(t)
 	queue(t, l, leaf(0))
 	queue(t, l, leaf(1))
-	advance(t, l)
+	integrate(t, l)
 	queue(t, l, leaf(2)) // queued only
 	hash := func(i int) protocol.Hash { return protocol.Hash(rfc6962.DefaultHasher.HashLeaf(leaf(i).Value)) }
 	for _, c := range []struct {

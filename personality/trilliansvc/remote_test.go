@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 )
 
 // dialed starts a log server on a TCP port and connects to it.
@@ -61,17 +61,17 @@ func TestDial(t *testing.T) {
 	}
 	value := []byte("value")
 	// An answer beyond gRPC's default limit of 4 MiB.
-	leaf := Leaf{Value: value, ExtraData: make([]byte, 5<<20), IdentityHash: protocol.HashOf(value)}
-	if err := l.Queue(t.Context(), []Leaf{leaf}); err != nil {
+	leaf := follow.Leaf{Value: value, ExtraData: make([]byte, 5<<20)}
+	if err := l.Queue(t.Context(), []follow.Leaf{leaf}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Advance(t.Context()); err != nil {
+	if err := l.Integrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if root, err := l.Root(t.Context()); err != nil || root.Size != 0 {
-		t.Errorf("Advance integrated remotely: size %d, error %v", root.Size, err)
+		t.Errorf("Integrate integrated remotely: size %d, error %v", root.Size, err)
 	}
-	if err := e.advance(t.Context(), l.ID()); err != nil { // as the signer there does
+	if err := e.integrate(t.Context(), l.ID()); err != nil { // as the signer there does
 		t.Fatal(err)
 	}
 	got, err := l.Leaves(t.Context(), 0, 10)
@@ -128,7 +128,7 @@ func TestOpenLogRefusesOtherTrees(t *testing.T) {
 func TestClockSetBack(t *testing.T) {
 	dir := t.TempDir()
 	future := time.Now().Add(2 * time.Hour)
-	run := func(ahead bool, size uint64) Root {
+	run := func(ahead bool, size uint64) time.Time {
 		s, err := Embedded(t.Context(), dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
@@ -141,26 +141,26 @@ func TestClockSetBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Advance(t.Context()); err != nil { // what the run before has left
+		if err := l.Integrate(t.Context()); err != nil { // what the run before has left
 			t.Fatal(err)
 		}
-		root, err := l.Root(t.Context())
+		root, made, err := l.latestRoot(t.Context())
 		if err != nil || root.Size != size {
 			t.Fatalf("size %d, error %v, want %d", root.Size, err, size)
 		}
 		value := fmt.Append(nil, size)
-		if err := l.Queue(t.Context(), []Leaf{{Value: value, IdentityHash: protocol.HashOf(value)}}); err != nil {
+		if err := l.Queue(t.Context(), []follow.Leaf{{Value: value}}); err != nil {
 			t.Fatal(err)
 		}
-		return root
+		return made
 	}
 	run(true, 0)
 	first := run(false, 1)
-	if first.Time.Before(time.Now().Add(-time.Minute)) {
-		t.Errorf("time %v", first.Time)
+	if first.Before(time.Now().Add(-time.Minute)) {
+		t.Errorf("time %v", first)
 	}
-	if second := run(false, 2); !second.Time.After(first.Time) {
-		t.Errorf("time went from %v to %v", first.Time, second.Time)
+	if second := run(false, 2); !second.After(first) {
+		t.Errorf("time went from %v to %v", first, second)
 	}
 }
 

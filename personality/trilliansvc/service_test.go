@@ -20,13 +20,13 @@ func TestRestartKeepsEverything(t *testing.T) {
 	s := start(t, dir)
 	l := openLog(t, s, 0, "records")
 	queue(t, l, leaves(0, 300)...)
-	root := advance(t, l)
+	root := integrate(t, l)
 	queue(t, l, leaves(300, 310)...) // never integrated in this run
 	before := readAll(t, l)
 	stop(t, s)
 	stop(t, s) // again, without effect
-	if err := l.Advance(t.Context()); !errors.Is(err, trilliansvc.ErrClosed) {
-		t.Errorf("Advance after Close: %v", err)
+	if err := l.Integrate(t.Context()); !errors.Is(err, trilliansvc.ErrClosed) {
+		t.Errorf("Integrate after Close: %v", err)
 	}
 	if err := l.Queue(t.Context(), leaves(400, 401)); err == nil {
 		t.Error("Queue after Close succeeded")
@@ -41,11 +41,11 @@ func TestRestartKeepsEverything(t *testing.T) {
 	if got, err := again.Root(t.Context()); err != nil || got != root {
 		t.Errorf("root %v, error %v, want %v", got, err, root)
 	}
-	if root := advance(t, again); root.Size != 310 {
+	if root := integrate(t, again); root.Size != 310 {
 		t.Errorf("size %d, want 310", root.Size)
 	}
 	after := readAll(t, again)
-	if !slices.EqualFunc(before, after[:300], func(a, b trilliansvc.LeafAt) bool { return sameLeaf(a.Leaf, b.Leaf) }) {
+	if !slices.EqualFunc(before, after[:300], sameLeaf) {
 		t.Error("leaves changed")
 	}
 }
@@ -59,13 +59,13 @@ func TestTwoLogs(t *testing.T) {
 	}
 	queue(t, records, leaves(0, 50)...)
 	queue(t, checkpoints, leaf(0)) // the same leaf in another log is no duplicate
-	if root := advance(t, checkpoints); root.Size != 1 {
+	if root := integrate(t, checkpoints); root.Size != 1 {
 		t.Errorf("checkpoints: size %d", root.Size)
 	}
 	if root, err := records.Root(t.Context()); err != nil || root.Size != 0 {
 		t.Errorf("advancing one log advanced the other: size %d, error %v", root.Size, err)
 	}
-	if root := advance(t, records); root.Size != 50 {
+	if root := integrate(t, records); root.Size != 50 {
 		t.Errorf("records: size %d", root.Size)
 	}
 	readAll(t, records)
@@ -129,7 +129,7 @@ func TestConcurrentUse(t *testing.T) {
 	var others, wg sync.WaitGroup
 	others.Go(func() {
 		for ctx.Err() == nil {
-			if err := l.Advance(context.Background()); err != nil {
+			if err := l.Integrate(context.Background()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -158,7 +158,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	cancel()
 	others.Wait()
-	if root := advance(t, l); root.Size != writers*each {
+	if root := integrate(t, l); root.Size != writers*each {
 		t.Errorf("size %d, want %d", root.Size, writers*each)
 	}
 	readAll(t, l)

@@ -94,10 +94,10 @@ func (s *Service) oldestNamed(ctx context.Context, name string) (*trillian.Tree,
 // so at the same time, and the server has several errors for those who come
 // second, so what counts is whether there is a root in the end.
 func (l *Log) initialise(ctx context.Context) error {
-	root, err := l.Root(ctx)
+	_, made, err := l.latestRoot(ctx)
 	if status.Code(err) == codes.FailedPrecondition {
 		_, initErr := l.service.log.InitLog(ctx, &trillian.InitLogRequest{LogId: l.id})
-		root, err = l.Root(ctx)
+		_, made, err = l.latestRoot(ctx)
 		if err != nil && initErr != nil {
 			return l.failed("initialising", errors.Join(initErr, err))
 		}
@@ -106,7 +106,7 @@ func (l *Log) initialise(ctx context.Context) error {
 		return err
 	}
 	if e := l.service.embedded; e != nil {
-		e.clock.saw(root.Time)
+		e.clock.saw(made)
 	}
 	return nil
 }

@@ -22,13 +22,20 @@ type Contents interface {
 	reader.Contents
 }
 
+// RecordsLog is the records log.
+type RecordsLog interface {
+	publisher.Log
+	reader.RecordsLog
+}
+
 // Options are what several parts need, and the parts' own options. What stands
-// here wins over what stands there.
+// here wins over what stands there, except for the publisher's database: that is by
+// default the part of Store that is reserved for it.
 type Options struct {
 	Store       *store.DB
-	Records     publisher.TrillianLog // the records log
-	Checkpoints publisher.TrillianLog // the checkpoints log
-	Index       *index.Tree           // the package index, over the tiles in Store
+	Records     RecordsLog
+	Checkpoints publisher.Log // the checkpoints log
+	Index       *index.Tree   // the package index, over the tiles in Store
 	Contents    Contents
 	OperatorKey protocol.PrivateKey
 	Now         func() time.Time
@@ -61,7 +68,10 @@ func New(o Options) *Registry {
 	r.Admission = admission.New(a)
 
 	p := o.Publisher
-	p.Store, p.Records, p.Checkpoints, p.Index = o.Store, o.Records, o.Checkpoints, o.Index
+	if p.Store == nil {
+		p.Store = o.Store.Reserved() // so that it does not wait for readers
+	}
+	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, o.Index
 	p.OperatorKey, p.Now, p.Logger = o.OperatorKey, o.Now, o.Logger
 	p.Restorer, p.Published = r.Admission, r.Admission.Published
 	r.Publisher = publisher.New(p)

@@ -77,7 +77,7 @@ func (s *Setup) Open() {
 		Store: db, Records: records, Checkpoints: checkpoints, Contents: folder, Index: index.NewTree(100),
 		OperatorKey: s.Key, Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.T.Output(), nil)),
 		Admission: admission.Options{CheckContent: refuseBad, UploadTimeout: time.Hour},
-		Publisher: publisher.Options{CheckpointInterval: 5 * time.Millisecond, ResignInterval: time.Hour, InFlightPerLog: 16},
+		Publisher: publisher.Options{CheckpointInterval: 5 * time.Millisecond, RepublishInterval: time.Hour, InFlightPerLog: 16},
 	}
 	s.Renew()
 }

@@ -29,12 +29,14 @@ func testCheckpoints(t *testing.T, db *store.DB) {
 	})
 	first := store.Checkpoint{Signed: sign(1, 10), Roots: []protocol.Hash{hash("r")}}
 	second := store.Checkpoint{Signed: sign(3, 11), Roots: []protocol.Hash{hash("s"), hash("t")}}
-	update(t, db, func(tx *store.Tx) error { return errors.Join(tx.Advance(0, 1), tx.InsertCheckpoint(first)) })
-	err = db.Update(context.Background(), func(tx *store.Tx) error { return tx.Advance(0, 2) })
-	if !errors.Is(err, store.ErrSuperseded) {
-		t.Errorf("advance from a length that was left: %v, want ErrSuperseded", err)
+	update(t, db, func(tx *store.Tx) error { return errors.Join(tx.ReplaceNewestLength(0, 1), tx.InsertCheckpoint(first)) })
+	err = db.Update(context.Background(), func(tx *store.Tx) error { return tx.ReplaceNewestLength(0, 2) })
+	if !errors.Is(err, store.ErrSuperseded) || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("replace a length that was replaced before: %v, want ErrSuperseded", err)
 	}
-	update(t, db, func(tx *store.Tx) error { return errors.Join(tx.Advance(1, 3), tx.InsertCheckpoint(second)) })
+	update(t, db, func(tx *store.Tx) error {
+		return errors.Join(tx.ReplaceNewestLength(1, 3), tx.InsertCheckpoint(second))
+	})
 	view(t, db, func(tx *store.Tx) error {
 		latest, err := tx.LatestCheckpoint()
 		equal(t, "latest", latest, second)
@@ -48,19 +50,45 @@ func testCheckpoints(t *testing.T, db *store.DB) {
 	})
 	second.Signed = sign(3, 20)
 	update(t, db, func(tx *store.Tx) error {
-		return errors.Join(tx.ResignCheckpoint(second.Signed), tx.ResignCheckpoint(sign(3, 15)))
+		return errors.Join(tx.RepublishCheckpoint(second.Signed), tx.RepublishCheckpoint(sign(3, 15)))
 	})
 	view(t, db, func(tx *store.Tx) error {
 		latest, err := tx.LatestCheckpoint()
 		equal(t, "signed again", latest, second)
 		return err
 	})
-	update(t, db, func(tx *store.Tx) error { return errors.Join(tx.SetLogged(3, 2), tx.SetLogged(1, 1)) })
 	view(t, db, func(tx *store.Tx) error {
-		length, size, err := tx.Logged()
-		equal(t, "logged", []uint64{length, size}, []uint64{3, 2})
+		length, err := tx.NewestLength()
+		equal(t, "newest length", length, 3)
 		return err
 	})
+}
+
+func testCheckpointsLog(t *testing.T, db *store.DB) {
+	one := store.CheckpointsLog{LogLength: 1, Size: 1, Subtrees: []protocol.Hash{hash("a")}}
+	three := store.CheckpointsLog{LogLength: 9, Size: 3, Subtrees: []protocol.Hash{hash("b"), hash("c")}}
+	stored := func(want store.CheckpointsLog) {
+		t.Helper()
+		view(t, db, func(tx *store.Tx) error {
+			got, err := tx.CheckpointsLog()
+			equal(t, "checkpoints log", got, want)
+			return err
+		})
+	}
+	stored(store.CheckpointsLog{})
+	update(t, db, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(store.CheckpointsLog{}, one) })
+	stored(one)
+	other := one
+	other.Subtrees = []protocol.Hash{hash("z")}
+	for _, old := range []store.CheckpointsLog{{}, three, other, {LogLength: 2, Size: 1, Subtrees: one.Subtrees}} {
+		err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(old, three) })
+		if !errors.Is(err, store.ErrSuperseded) || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("replaced %+v, which is not stored: %v", old, err)
+		}
+	}
+	stored(one)
+	update(t, db, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(one, three) })
+	stored(three)
 }
 
 func testTiles(t *testing.T, db *store.DB) {

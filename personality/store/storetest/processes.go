@@ -51,7 +51,7 @@ func testAdvancing(t *testing.T, dbs []*store.DB) {
 		errs := make([]error, 2*len(dbs))
 		together(dbs, 2, func(db *store.DB, worker int) {
 			errs[worker] = db.Update(context.Background(), func(tx *store.Tx) error {
-				return errors.Join(tx.Advance(from, from+1), tx.SetMeta(fmt.Sprint("step ", from), []byte{byte(worker)}))
+				return errors.Join(tx.ReplaceNewestLength(from, from+1), tx.SetMeta(fmt.Sprint("step ", from), []byte{byte(worker)}))
 			})
 		})
 		won := 0
@@ -281,7 +281,7 @@ func testTwoIntegrations(t *testing.T, dbs []*store.DB) {
 		errs := make([]error, 2)
 		together(dbs[:2], 1, func(db *store.DB, worker int) {
 			errs[worker] = db.Update(context.Background(), func(tx *store.Tx) error {
-				if err := tx.Advance(length, length+logs); err != nil {
+				if err := tx.ReplaceNewestLength(length, length+logs); err != nil {
 					return err
 				}
 				return publish(tx, length, leaves)

@@ -18,21 +18,22 @@ import (
 // several times if only one process may have the database open.
 func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB) {
 	for name, test := range map[string]func(*testing.T, *store.DB){
-		"logs":         testLogs,
-		"releases":     testReleases,
-		"records":      testRecords,
-		"waiting":      testWaiting,
-		"rejected":     testRejected,
-		"content":      testContent,
-		"sequencing":   testSequencing,
-		"queue":        testQueue,
-		"batches":      testBatches,
-		"reading":      testReading,
-		"checkpoints":  testCheckpoints,
-		"tiles":        testTiles,
-		"transactions": testTransactions,
-		"failures":     testFailures,
-		"changes":      testChanges,
+		"logs":            testLogs,
+		"releases":        testReleases,
+		"records":         testRecords,
+		"waiting":         testWaiting,
+		"rejected":        testRejected,
+		"content":         testContent,
+		"sequencing":      testSequencing,
+		"queue":           testQueue,
+		"batches":         testBatches,
+		"reading":         testReading,
+		"checkpoints":     testCheckpoints,
+		"checkpoints log": testCheckpointsLog,
+		"tiles":           testTiles,
+		"transactions":    testTransactions,
+		"failures":        testFailures,
+		"changes":         testChanges,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, 1)[0]) })
 	}

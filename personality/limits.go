@@ -13,9 +13,11 @@ import (
 
 // Limits keep a registry usable under load. Zero is no limit.
 type Limits struct {
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is
+	// TrustedProxies are the networks of proxies whose X-Forwarded headers are
 	// believed.
 	TrustedProxies []netip.Prefix
+	// CountLoopback counts clients on loopback as any other.
+	CountLoopback bool
 
 	MaxConnections           int // of all clients
 	MaxConnectionsPerAddress int
@@ -25,10 +27,10 @@ type Limits struct {
 	KeyRate     int // records a second signed by one key
 	MaxQueue    int // records that wait to be published
 
-	MaxPublishing  int // posts of records at a time
-	MaxReading     int // fetches and proofs at a time
-	MaxUploads     int // uploads of content at a time
-	MaxLargeBodies int // JSON bodies over 16 KiB at a time
+	MaxPublishing int   // posts of records worked on at a time
+	MaxReading    int   // fetches and proofs worked on at a time
+	MaxUploads    int   // uploads worked on at a time, and under way from one address
+	MaxBuffered   int64 // bytes of requests and answers in memory
 
 	MaxBodySize int64 // of a JSON body, in bytes
 	MaxNames    int   // package logs or leaves that one request names
@@ -41,6 +43,8 @@ const (
 	// gatePatience is how long a request waits for its turn: clients give up
 	// later than that.
 	gatePatience = 5 * time.Second
+	// memoryPatience is how long one waits for a part of MaxBuffered, with a turn.
+	memoryPatience = 2 * time.Second
 	// transferGrace is how long a transfer may be slower than it should.
 	transferGrace = 10 * time.Second
 )
@@ -52,10 +56,13 @@ func (s *Server) LimitConnections(l net.Listener) net.Listener {
 	return limits.Connections(l, o.MaxConnections, o.MaxConnectionsPerAddress, o.addresses())
 }
 
-func (l Limits) addresses() limits.Addresses { return limits.Addresses{Trusted: l.TrustedProxies} }
+func (l Limits) addresses() limits.Addresses {
+	return limits.Addresses{Trusted: l.TrustedProxies, CountLoopback: l.CountLoopback}
+}
 
-func (l Limits) pace(next http.Handler) http.Handler {
-	return limits.Pace{PerSecond: l.MinTransferRate, Grace: transferGrace}.Handler(next)
+// transfers sees to how bodies come and answers go.
+func (l Limits) transfers(next http.Handler) http.Handler {
+	return limits.WholeBodies(limits.Pace{PerSecond: l.MinTransferRate, Grace: transferGrace}.Handler(next))
 }
 
 func (l Limits) api() httpapi.Limits {
@@ -66,8 +73,9 @@ func (l Limits) api() httpapi.Limits {
 		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(l.KeyRate)),
 		Publishing:  limits.NewGate("records being posted", l.MaxPublishing, gatePatience),
 		Reading:     limits.NewGate("fetches and proofs", l.MaxReading, gatePatience),
-		Uploading:   limits.NewGate("uploads", l.MaxUploads, gatePatience),
-		LargeBodies: limits.NewGate("large requests", l.MaxLargeBodies, gatePatience),
+		Uploading:   limits.NewGate("uploads to check", l.MaxUploads, gatePatience),
+		Uploads:     limits.NewSlots("uploads under way", l.MaxConnections, l.MaxUploads),
+		Memory:      limits.NewBudget(l.MaxBuffered, memoryPatience),
 		RequestTime: l.RequestTime,
 	}
 }

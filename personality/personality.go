@@ -63,8 +63,8 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 		return s, err
 	}
 	o = s.options
-	s.handler = o.Tracing.Handler(o.Limits.pace(httpapi.New(s.registry, httpapi.Options{
-		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: cmp.Or(o.Limits.MaxNames, math.MaxInt), Logger: o.Logger,
+	s.handler = o.Tracing.Handler(o.Limits.transfers(httpapi.New(s.registry, httpapi.Options{
+		BaseURL: o.BaseURL, ContentBaseURL: o.ContentBaseURL, MaxBody: o.Limits.MaxBodySize, MaxItems: cmp.Or(o.Limits.MaxNames, math.MaxInt), MaxContent: o.MaxContentSize, Logger: o.Logger,
 		Limits: o.Limits.api(), Private: s.private, Observer: observer,
 	})))
 	return s, nil

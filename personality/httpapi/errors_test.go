@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 )
 
@@ -99,7 +100,7 @@ func TestErrors(t *testing.T) {
 
 func TestGoodRequestsAreGood(t *testing.T) {
 	for name, r := range requests() {
-		s := newServer(t, &fake{}, httpapi.Options{})
+		s := newServer(t, &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}}, httpapi.Options{})
 		s.fake.checkpoint.Signature = envelope.Signature
 		if w := s.do(r.method, r.path, r.body); w.Code >= 300 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)

@@ -3,9 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -119,36 +117,4 @@ func TestRequestTime(t *testing.T) {
 	w := s.do("POST", fmt.Sprintf("/v1/package/%s/record", logID), publishBody())
 	expect(t, w, 503, `{"status":503,"message":"the request took too long; try again later"}`)
 	equal(t, "Retry-After", w.Header().Get("Retry-After"), "1")
-}
-
-// A body over 16 KiB waits for its turn before more than that is read.
-func TestLargeBodies(t *testing.T) {
-	gate := limits.NewGate("large requests", 1, 10*time.Millisecond)
-	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{LargeBodies: gate}})
-	large := `{"logLength":1}` + strings.Repeat(" ", 20<<10)
-	equal(t, "alone", s.do("POST", "/v1/fetch/logs", large).Code, 200)
-	leave, err := gate.Enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "one too many", s.do("POST", "/v1/fetch/logs", large).Code, http.StatusServiceUnavailable)
-	equal(t, "small", s.do("POST", "/v1/fetch/logs", `{"logLength":1}`).Code, 200)
-	leave()
-	equal(t, "in turn", s.do("POST", "/v1/fetch/logs", large).Code, 200)
-	equal(t, "malformed", s.do("POST", "/v1/fetch/logs", large+"x").Code, 400)
-	equal(t, "after a malformed one", s.do("POST", "/v1/fetch/logs", large).Code, 200)
-}
-
-func TestUploadGate(t *testing.T) {
-	gate := limits.NewGate("uploads", 1, 10*time.Millisecond)
-	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Uploading: gate}})
-	path := fmt.Sprintf("/v1/package/%s/record/%s/content/%s", logID, recordID, digest)
-	leave, err := gate.Enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "one too many", s.do("POST", path, "content").Code, 503)
-	leave()
-	equal(t, "in turn", s.do("POST", path, "content").Code, 201)
-	equal(t, "and again", s.do("POST", path, "content").Code, 201)
 }

@@ -3,12 +3,15 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -117,4 +120,53 @@ func TestRequestTime(t *testing.T) {
 	w := s.do("POST", fmt.Sprintf("/v1/package/%s/record", logID), publishBody())
 	expect(t, w, 503, `{"status":503,"message":"the request took too long; try again later"}`)
 	equal(t, "Retry-After", w.Header().Get("Retry-After"), "1")
+}
+
+// heldUp is a connection whose client takes nothing until it is released.
+type heldUp struct {
+	*httptest.ResponseRecorder
+	writing chan struct{}
+	release chan struct{}
+}
+
+func (h *heldUp) Write(b []byte) (int, error) {
+	h.writing <- struct{}{}
+	<-h.release
+	return h.ResponseRecorder.Write(b)
+}
+
+// A request has no turn while its body comes, nor while its answer goes.
+func TestTurnsAreForWork(t *testing.T) {
+	one := func(what string) *limits.Gate { return limits.NewGate(what, 1, 10*time.Millisecond) }
+	f := &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}, content: []byte("content"), leaves: []protocol.LogLeaf{{}}}
+	f.checkpoint.Signature = envelope.Signature
+	s := newServer(t, f, httpapi.Options{Limits: httpapi.Limits{Publishing: one("records"), Reading: one("fetches"), Uploading: one("uploads")}})
+	for name, r := range requests() {
+		t.Run(name, func(t *testing.T) {
+			want := s.do(r.method, r.path, r.body).Code
+			slow := httptest.NewRequest(r.method, r.path, nil)
+			slow.Header.Set("Content-Type", "application/json")
+			body, feed := io.Pipe()
+			slow.Body, slow.ContentLength = body, -1
+			w := &heldUp{httptest.NewRecorder(), make(chan struct{}, 100), make(chan struct{})}
+			done := make(chan struct{})
+			go func() {
+				s.http.ServeHTTP(w, slow)
+				close(done)
+			}()
+			if r.body != "" {
+				io.WriteString(feed, r.body[:1]) // it is being read
+				equal(t, "beside a body that comes", s.do(r.method, r.path, r.body).Code, want)
+				io.WriteString(feed, r.body[1:])
+				feed.Close()
+			}
+			if name != "upload" { // its answer has no body
+				<-w.writing
+				equal(t, "beside an answer that goes", s.do(r.method, r.path, r.body).Code, want)
+			}
+			close(w.release)
+			<-done
+			equal(t, "the slow one", w.Code, want)
+		})
+	}
 }

@@ -92,7 +92,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	observer := metrics.New(o.Metrics)
+	observer := newMetrics(o.Metrics)
 	s := &Server{options: o, rebuilding: rebuilding}
 	if err := s.lockDataDir(); err != nil {
 		return s, nil, err
@@ -103,7 +103,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	}
 	p.Publisher.Observer = observer
 	s.registry = parts.New(p)
-	metrics.Watch(o.Metrics, s.registry, o.Now)
+	metrics.Watch(o.Metrics, standing{s.registry}, o.Now)
 	return s, observer, nil
 }
 

@@ -24,6 +24,8 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 		refusal.SetHeader(w.Header())
 	} else if has[*registry.UnavailableError](err) {
 		w.Header().Set("Retry-After", "5") // seconds
+	} else if has[*registry.WaitingError](err) {
+		w.Header().Set("Retry-After", "60")
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1")
 	}
@@ -84,6 +86,9 @@ func messageError(err error) api.Error {
 	}
 	if errors.Is(err, registry.ErrOverloaded) {
 		return &api.MessageError{Code: 503, Message: registry.ErrOverloaded.Error()}
+	}
+	if e, ok := is[*registry.WaitingError](err); ok {
+		return &api.MessageError{Code: 429, Message: e.Error()}
 	}
 	if e, ok := is[*registry.InvalidError](err); ok {
 		return &api.MessageError{Code: 400, Message: e.Error()}

@@ -78,6 +78,8 @@ func errorTable() []answered {
 		{&registry.InvalidError{Reason: reason}, everything, 400, message(400)},
 		{&registry.TooLargeError{Reason: reason}, everything, 413, message(413)},
 
+		{&registry.WaitingError{Reason: reason}, everything, 429, message(429)},
+
 		{&registry.RecordNotFoundError{RecordID: recordID}, "publish record upload", 404, entity(404, "record", recordID)},
 		{registry.ErrRecordNotSourcing, "upload", 405, `{"status":405}`},
 		{&registry.NamespaceNotDefinedError{Namespace: "foo"}, "publish", 404, entity(404, "namespace", "foo")},
@@ -121,7 +123,7 @@ func TestErrors(t *testing.T) {
 				equal(t, "logged as an error", strings.Contains(s.log.String(), "level=ERROR"), c.status == 500)
 				away := has[*registry.UnavailableError](c.err) || has[*registry.StorageFullError](c.err)
 				equal(t, "logged with its cause", strings.Contains(s.log.String(), c.err.Error()), c.status == 500 || away)
-				equal(t, "told when to try again", w.Header().Get("Retry-After") != "", c.status == 503)
+				equal(t, "told when to try again", w.Header().Get("Retry-After") != "", c.status == 503 || c.status == 429)
 			})
 		}
 	}

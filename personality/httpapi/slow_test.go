@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -168,9 +169,9 @@ func TestSlowUploads(t *testing.T) {
 
 // When the slow ones are gone, everything is free again.
 func TestMemoryIsGivenBack(t *testing.T) {
-	s := newServer(t, &fake{logs: large(), bundle: []byte{1}}, httpapi.Options{Limits: httpapi.Limits{Memory: limits.NewBudget(64<<20, time.Second)}})
+	s := newServer(t, &fake{}, httpapi.Options{})
 	memory := limits.NewBudget(16<<20, time.Millisecond)
-	s.http = httpapi.New(s.fake, httpapi.Options{Limits: httpapi.Limits{Memory: memory}})
+	s.http = httpapi.New(s.fake, httpapi.Options{Limits: httpapi.Limits{Memory: memory}, Logger: slog.New(slog.DiscardHandler)})
 	full := func() {
 		t.Helper()
 		held := memory.Hold(limits.ClientOf(t.Context()))

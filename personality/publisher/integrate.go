@@ -208,7 +208,7 @@ func (i *integrator) cover(ctx context.Context, sign func(protocol.TimestampedCh
 	}
 	published := i.tail
 	i.signed = i.r.Now()
-	i.r.Observer.Integrated(Integration{Records: len(published), Tiles: len(tiles), Took: time.Since(start)})
+	i.r.Observer.Integrated(len(published), len(tiles), time.Since(start))
 	return published, i.begin(next)
 }
 

@@ -1,0 +1,46 @@
+package registry
+
+import "fmt"
+
+// UnavailableError: a part that the registry needs does not answer or does not
+// work at the moment. Trying again later helps.
+type UnavailableError struct {
+	Part   string // for people: "the database", "Trillian", "the content store"
+	Reason string // for clients, without addresses, paths and secrets; may be empty
+	Err    error  // for the operator's log; may be nil
+}
+
+// StorageFullError: a part that the registry needs has no room to store more.
+type StorageFullError struct {
+	Part string // as in [UnavailableError]
+	Err  error  // for the operator's log; may be nil
+}
+
+// Public is what a client may read.
+func (e *UnavailableError) Public() string {
+	if e.Reason == "" {
+		return e.Part + " is not available at the moment; try again later"
+	}
+	return fmt.Sprintf("%s is not available at the moment (%s); try again later", e.Part, e.Reason)
+}
+
+// Public is what a client may read.
+func (e *StorageFullError) Public() string {
+	return e.Part + " of this registry is full; its operator has to make room"
+}
+
+func (e *UnavailableError) Error() string { return withCause(e.Public(), e.Err) }
+func (e *StorageFullError) Error() string { return withCause(e.Public(), e.Err) }
+
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Unwrap returns the cause.
+func (e *StorageFullError) Unwrap() error { return e.Err }
+
+func withCause(text string, cause error) string {
+	if cause == nil {
+		return text
+	}
+	return text + ": " + cause.Error()
+}

@@ -357,7 +357,7 @@ func TestLostContent(t *testing.T) {
 	status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "lost"))
 	s.Must(a.Upload(status.RecordID, "lost"))
 	expectPublished(t, a, status.RecordID)
-	folder, err := content.OpenFolder(t.TempDir(), 1<<20)
+	folder, err := content.OpenFolder(t.TempDir(), content.FolderOptions{MaxSize: 1 << 20})
 	s.Must(err)
 	s.Stop()
 	s.Options.Contents = folder

@@ -21,7 +21,7 @@ import (
 func newFolder(t *testing.T, maxSize int64) (*Folder, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "a", "content")
-	f, err := OpenFolder(dir, maxSize)
+	f, err := OpenFolder(dir, FolderOptions{MaxSize: maxSize})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestOpenFolderClearsLeftovers(t *testing.T) {
 	if err := os.Chtimes(old, then, then); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenFolder(dir, 0); err != nil {
+	if _, err := OpenFolder(dir, FolderOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, dir); len(got) != 1 || got[0] != filepath.Join("tmp", "young") {
@@ -213,7 +213,7 @@ func TestOpenFolderFailures(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenFolder(filepath.Join(file, "content"), 0); !errors.Is(err, syscall.ENOTDIR) {
+	if _, err := OpenFolder(filepath.Join(file, "content"), FolderOptions{}); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("below a file: %v", err)
 	}
 
@@ -224,29 +224,8 @@ func TestOpenFolderFailures(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "files"), 0o555); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenFolder(dir, 0); !errors.Is(err, fs.ErrPermission) {
+	if _, err := OpenFolder(dir, FolderOptions{}); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a read-only folder: %v", err)
-	}
-}
-
-// A folder that vanishes under the server is an error of each Put, no crash.
-func TestPutWithoutFolder(t *testing.T) {
-	f, dir := newFolder(t, 0)
-	data := []byte("data")
-	if err := os.RemoveAll(filepath.Join(dir, "files")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Put(t.Context(), protocol.HashOf(data), bytes.NewReader(data), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("without files/: %v", err)
-	}
-	if left := names(t, dir); len(left) != 0 {
-		t.Errorf("left behind: %q", left)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Put(t.Context(), protocol.HashOf(data), bytes.NewReader(data), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("without tmp/: %v", err)
 	}
 }
 

@@ -39,7 +39,7 @@ type Contents struct {
 
 // Open opens the folder and prepares the policy. To be closed.
 func Open(ctx context.Context, o Options) (*Contents, error) {
-	folder, err := OpenFolder(o.Dir, o.MaxSize)
+	folder, err := OpenFolder(o.Dir, FolderOptions{MaxSize: o.MaxSize, MinFree: o.MinFreeSpace})
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -14,18 +14,25 @@ import (
 // Put stores what r holds under its digest and returns its size in bytes. The
 // content is on disk when Put returns, and nobody sees it before it is whole and
 // check (which may be nil) has allowed it. Storing the same content again is
-// fine, at the same time too.
+// fine, at the same time too, and keeps it from being collected as [Folder.Hold] does.
+//
+// It reads r as the content is written, 32 KiB or less at a time: who wants to know
+// how far it is counts what is read from r.
 //
 // It fails with [*TooLargeError], [*MismatchError], what check returns, the error
-// of r or of ctx, or an error of the file system; nothing is stored then. The
-// digest is compared first: whoever sends other bytes cannot have a policy reject
-// the record that needs this content.
+// of r or of ctx, [*NoSpaceError] or [*UnavailableError] if the folder takes nothing,
+// or another error of the file system; nothing is stored then. The digest is compared
+// before check is asked: whoever sends other bytes cannot have a policy reject the
+// record that needs this content.
 func (f *Folder) Put(ctx context.Context, digest protocol.Hash, r io.Reader, check Check) (size int64, err error) {
-	tmp, err := os.CreateTemp(f.tmp, "upload-*")
-	if err != nil {
+	if err := f.enoughSpace(); err != nil {
 		return 0, fmt.Errorf("storing content %s: %w", digest, err)
 	}
-	defer os.Remove(tmp.Name()) // in vain once it is renamed
+	tmp, err := f.fs.CreateTemp(f.tmp, "upload-*")
+	if err != nil {
+		return 0, fmt.Errorf("storing content %s: %w", digest, f.unavailable(err))
+	}
+	defer f.fs.Remove(tmp.Name()) // in vain once it is renamed
 	defer tmp.Close()
 
 	size, err = f.receive(ctx, tmp, digest, r)
@@ -38,26 +45,26 @@ func (f *Folder) Put(ctx context.Context, digest protocol.Hash, r io.Reader, che
 		}
 	}
 	if err := f.publish(tmp, digest); err != nil {
-		return 0, fmt.Errorf("storing content %s: %w", digest, err)
+		return 0, fmt.Errorf("storing content %s: %w", digest, f.unavailable(err))
 	}
 	return size, nil
 }
 
 // receive copies r to tmp and compares size and digest.
-func (f *Folder) receive(ctx context.Context, tmp *os.File, digest protocol.Hash, r io.Reader) (int64, error) {
-	limit := f.maxSize
+func (f *Folder) receive(ctx context.Context, tmp partialFile, digest protocol.Hash, r io.Reader) (int64, error) {
+	limit := f.options.MaxSize
 	if limit <= 0 {
 		limit = math.MaxInt64 - 1
 	}
 	source := &sourceReader{ctx: ctx, r: r}
 	hash := sha256.New()
 	// One byte beyond the limit is enough to know.
-	size, err := io.Copy(io.MultiWriter(tmp, hash), io.LimitReader(source, limit+1))
+	size, err := io.Copy(io.MultiWriter(&spaceWriter{f: f, w: tmp}, hash), io.LimitReader(source, limit+1))
 	switch {
 	case source.err != nil:
 		return 0, fmt.Errorf("receiving content %s after %d bytes: %w", digest, size, source.err)
 	case err != nil:
-		return 0, fmt.Errorf("storing content %s after %d bytes: %w", digest, size, err)
+		return 0, fmt.Errorf("storing content %s after %d bytes: %w", digest, size, f.unavailable(err))
 	case size > limit:
 		return 0, &TooLargeError{Limit: limit}
 	}
@@ -69,8 +76,12 @@ func (f *Folder) receive(ctx context.Context, tmp *os.File, digest protocol.Hash
 
 // publish gives the complete file tmp its final name. Content is durable before
 // the name is, and the name before anyone is told.
-func (f *Folder) publish(tmp *os.File, digest protocol.Hash) error {
-	if err := tmp.Chmod(0o644); err != nil {
+func (f *Folder) publish(tmp partialFile, digest protocol.Hash) error {
+	if err := tmp.Chmod(f.fileMode()); err != nil {
+		return err
+	}
+	// It is new from now on, however long the check took.
+	if err := f.fs.Touch(tmp.Name(), time.Now()); err != nil {
 		return err
 	}
 	if err := tmp.Sync(); err != nil {
@@ -79,10 +90,30 @@ func (f *Folder) publish(tmp *os.File, digest protocol.Hash) error {
 	if err := tmp.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), f.path(digest)); err != nil {
+	if err := f.fs.Rename(tmp.Name(), f.path(digest)); err != nil {
 		return err
 	}
-	return syncFolder(f.files)
+	return f.fs.SyncFolder(f.files)
+}
+
+// spaceStretch is how many bytes are written between two looks at the free space.
+const spaceStretch = 8 << 20
+
+// spaceWriter writes to w while enough of the disk is free.
+type spaceWriter struct {
+	f       *Folder
+	w       io.Writer
+	written int64 // since the last look
+}
+
+func (s *spaceWriter) Write(p []byte) (int, error) {
+	if s.written += int64(len(p)); s.written > spaceStretch {
+		s.written = 0
+		if err := s.f.enoughSpace(); err != nil {
+			return 0, err
+		}
+	}
+	return s.w.Write(p)
 }
 
 // sourceReader reads r until ctx ends. It remembers the error, which io.Copy

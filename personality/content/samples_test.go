@@ -93,10 +93,9 @@ func bigData(n int) []byte {
 	return module(vector(memories, []byte{0, 1}), vector(data, segment))
 }
 
-// slowFunction is a module of 6 MB whose only function has br_table instructions
-// with 60,000 targets each, of 1000 results: 6 thousand million types to compare.
-func slowFunction() []byte {
-	const results, targets, tables = 1000, 60_000, 100
+// costly is a valid module whose only function has br_table instructions with so many
+// targets each, of so many results: the validator compares a type for each of them.
+func costly(results, targets, tables int) []byte {
 	table := slices.Concat([]byte{0x0e}, leb(targets), make([]byte, targets+1))
 	body := slices.Concat([]byte{0},
 		bytes.Repeat([]byte{0x41, 0}, results+1),
@@ -105,6 +104,21 @@ func slowFunction() []byte {
 		vector(types, slices.Concat([]byte{0x60, 0}, leb(results), bytes.Repeat([]byte{0x7f}, results))),
 		vector(functions, []byte{0}),
 		vector(code, slices.Concat(leb(len(body)), body)))
+}
+
+// costlyCalls is a module of a function that calls one with so many results, and drops
+// none of them, again and again: its stack of operands becomes huge.
+func costlyCalls(results, calls int) []byte {
+	callee := []byte{0, 0x00, 0x0b} // unreachable
+	caller := slices.Concat([]byte{0}, bytes.Repeat([]byte{0x10, 0}, calls), []byte{0x00, 0x0b})
+	return module(
+		vector(types,
+			slices.Concat([]byte{0x60, 0}, leb(results), bytes.Repeat([]byte{0x7f}, results)),
+			[]byte{0x60, 0, 0}),
+		vector(functions, []byte{0}, []byte{1}),
+		vector(code,
+			slices.Concat(leb(len(callee)), callee),
+			slices.Concat(leb(len(caller)), caller)))
 }
 
 const v128 = "\xfd\x0c0123456789abcdef" // v128.const

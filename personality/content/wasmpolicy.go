@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
-	"time"
+	"runtime"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
-	"golang.org/x/sync/semaphore"
 )
 
 // validatorWasm is wasmparser's validator as a core module; validator/build.sh
@@ -19,39 +18,39 @@ import (
 //go:embed validator/validator.wasm
 var validatorWasm []byte
 
-// Bounds of validation. It takes about 35 ms per MB of code on one processor, half
-// of that if it could not be stopped (but then Go's garbage collector would have to
-// wait for it, and the whole server with that), and next to nothing for data. It
-// needs as much memory as the largest section that is not code, and what is known
-// about types, functions and names.
+// Bounds of the memory that checks use. Validating needs the largest section that is
+// not code, and what is known about types, functions and names: on real files 1 to 8
+// MiB. So the check of small content begins with little, of which very many may have
+// some at once, and begins anew with much if that is not enough.
 const (
-	maxChecks       = 4       // at once
-	maxMemory int64 = 1 << 30 // bytes, of all checks together
+	smallSize         = 4 << 20   // bytes of small content
+	smallMemory int64 = 4 << 20   // bytes that its check may use, besides its size
+	allSmall    int64 = 512 << 20 // bytes of all such checks together
 
-	minMemory     int64 = 64 << 20 // bytes that any check may use
+	minMemory     int64 = 64 << 20 // bytes that any other check may use
 	memoryPerByte int64 = 4        // bytes more per byte of content
-
-	baseTime  = 30 * time.Second
-	timePerMB = 500 * time.Millisecond
+	maxMemory     int64 = 1 << 30  // bytes of all of these together
 )
 
-var (
-	errPolicyClosed = errors.New("the WebAssembly policy is closed")
-	errTooSlow      = errors.New("validating the content as WebAssembly takes too long")
-)
+var errPolicyClosed = errors.New("the WebAssembly policy is closed")
 
 // WasmPolicy admits valid WebAssembly: modules and components, with every
 // proposal that wasmparser 0.261 knows. That is the last version that also takes
 // imports of registry packages, as in "unlocked-dep=<example:add@{>=1.0.0}>", which
 // official clients lock and bundle by and the component model has dropped since.
-// The validator is wasmparser itself, in a sandbox with bounds on memory and time,
+// The validator is wasmparser itself, in a sandbox with bounds on memory and work,
 // so that hostile content cannot harm the server. Its methods may be called
 // concurrently.
 type WasmPolicy struct {
-	memory  *semaphore.Weighted // bytes that checks may use
-	stopped context.Context     // ends when Close is called
-	stop    context.CancelCauseFunc
-	closed  atomic.Bool
+	processors   *turns          // to work on
+	small, large *turns          // bytes of memory
+	stopped      context.Context // ends when Close is called
+	stop         context.CancelCauseFunc
+
+	mu     sync.Mutex // guards checks and closed
+	checks int        // that have begun
+	closed bool
+	idle   chan struct{} // closed when closed is set and checks is 0
 
 	compiled chan struct{} // closed when sandbox and err are set, for good
 	sandbox  *sandbox
@@ -73,10 +72,14 @@ func NewWasmPolicy(ctx context.Context, cacheDir string) (*WasmPolicy, error) {
 	// The policy outlives ctx, which may be that of starting the server.
 	stopped, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	p := &WasmPolicy{
-		memory:   semaphore.NewWeighted(maxMemory),
-		stopped:  stopped,
-		stop:     stop,
-		compiled: make(chan struct{}),
+		// The other half of the processors stays for everything else.
+		processors: newTurns(int64(max(1, runtime.GOMAXPROCS(0)/2))),
+		small:      newTurns(allSmall),
+		large:      newTurns(maxMemory),
+		stopped:    stopped,
+		stop:       stop,
+		idle:       make(chan struct{}),
+		compiled:   make(chan struct{}),
 	}
 	go func() {
 		defer close(p.compiled)
@@ -91,19 +94,19 @@ func NewWasmPolicy(ctx context.Context, cacheDir string) (*WasmPolicy, error) {
 // other error says nothing about the content: it could not be read, ctx ended,
 // the policy was closed, or the validator failed.
 //
-// A few contents are checked at once, within a common bound on memory; others
-// wait for their turn.
+// Content that would take far more work than real content of its size is rejected as
+// too costly. The work is counted, not timed: the same bytes have the same verdict on
+// every machine. Checks share half of the processors and a bound on memory by turns
+// that are fair between clients ([WithClient]), changing every few milliseconds: a
+// check waits for those of others, but not for them to be done.
 func (p *WasmPolicy) Check(ctx context.Context, f io.ReaderAt, size int64) error {
+	if !p.enter() {
+		return fmt.Errorf("validating content: %w", errPolicyClosed)
+	}
+	defer p.leave()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(p.stopped, func() { cancel(errPolicyClosed) })()
-
-	limit := memoryLimit(size)
-	share := max(limit, maxMemory/maxChecks)
-	if err := p.memory.Acquire(ctx, share); err != nil {
-		return fmt.Errorf("waiting to validate content: %w", context.Cause(ctx))
-	}
-	defer p.memory.Release(share)
 
 	select {
 	case <-p.compiled:
@@ -114,9 +117,36 @@ func (p *WasmPolicy) Check(ctx context.Context, f io.ReaderAt, size int64) error
 		return p.err
 	}
 
-	ctx, cancelTime := context.WithTimeoutCause(ctx, baseTime+time.Duration(size>>20)*timePerMB, errTooSlow)
-	defer cancelTime()
-	return p.sandbox.validate(ctx, f, size, limit)
+	w := p.work(ctx, size)
+	err := errMemory
+	if size <= smallSize {
+		err = p.checkIn(ctx, p.small, smallMemory+size, f, w)
+	}
+	if errors.Is(err, errMemory) {
+		err = p.checkIn(ctx, p.large, memoryLimit(size), f, w)
+	}
+	if errors.Is(err, errMemory) {
+		return &RejectedError{Reason: fmt.Sprintf("content cannot be validated as WebAssembly with %d MiB of memory", memoryLimit(size)>>20)}
+	}
+	return err
+}
+
+func (p *WasmPolicy) work(ctx context.Context, size int64) *work {
+	return &work{turns: p.processors, client: clientOf(ctx), size: size}
+}
+
+// checkIn validates with at most limit bytes of memory, which it waits for first, and
+// does w.
+func (p *WasmPolicy) checkIn(ctx context.Context, memory *turns, limit int64, f io.ReaderAt, w *work) error {
+	if err := memory.acquire(ctx, w.client, limit, limit); err != nil {
+		return fmt.Errorf("waiting to validate content: %w", err)
+	}
+	defer memory.release(w.client, limit, 0)
+	if err := w.begin(ctx); err != nil {
+		return fmt.Errorf("waiting to validate content: %w", err)
+	}
+	defer w.end()
+	return p.sandbox.validate(ctx, f, w.size, limit, w)
 }
 
 // memoryLimit is the memory, in bytes, that the check of size bytes may use.
@@ -127,24 +157,56 @@ func memoryLimit(size int64) int64 {
 	return minMemory + memoryPerByte*size
 }
 
+// enter counts a check, unless the policy is closed.
+func (p *WasmPolicy) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.checks++
+	return true
+}
+
+func (p *WasmPolicy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.checks--; p.closed && p.checks == 0 {
+		close(p.idle)
+	}
+}
+
 // Close stops the checks that are running and frees the validator. It fails only
 // if ctx ends before that.
 func (p *WasmPolicy) Close(ctx context.Context) error {
-	if p.closed.Swap(true) {
+	if !p.shut() {
 		return nil
 	}
 	p.stop(errPolicyClosed)
 	// Code must not be freed while a check runs in it: wait for all of them.
-	if err := p.memory.Acquire(ctx, maxMemory); err != nil {
-		return fmt.Errorf("waiting for content checks to stop: %w", err)
-	}
-	select {
-	case <-p.compiled:
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for the WebAssembly validator: %w", ctx.Err())
+	for _, done := range []<-chan struct{}{p.idle, p.compiled} {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for content checks to stop: %w", ctx.Err())
+		}
 	}
 	if p.err != nil {
 		return nil // nothing to free
 	}
 	return p.sandbox.close(ctx)
+}
+
+// shut lets no more checks in. It returns false if that was so before.
+func (p *WasmPolicy) shut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.closed = true
+	if p.checks == 0 {
+		close(p.idle)
+	}
+	return true
 }

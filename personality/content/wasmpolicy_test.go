@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // cacheDir spares each test the compilation.
@@ -126,10 +125,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	<-p.compiled
 	sample := bigData(8 << 20)
 	run := func(limit int64) error {
-		return p.sandbox.validate(t.Context(), bytes.NewReader(sample), int64(len(sample)), limit)
+		return p.checkIn(t.Context(), p.large, limit, bytes.NewReader(sample), p.work(t.Context(), int64(len(sample))))
 	}
-	var rejected *RejectedError
-	if err := run(4 << 20); !errors.As(err, &rejected) || !strings.Contains(err.Error(), "4 MiB of memory") {
+	if err := run(4 << 20); !errors.Is(err, errMemory) {
 		t.Errorf("with too little memory: %v", err)
 	}
 	if err := run(memoryLimit(int64(len(sample)))); err != nil {
@@ -140,34 +138,33 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// Code is validated function by function: it may be larger than the memory.
-func TestCodeIsStreamed(t *testing.T) {
+// Content that takes more memory than small content gets at first gets what it needs,
+// and is refused, for good, if that is more than there is.
+func TestMemoryOfSmallContent(t *testing.T) {
 	p := newPolicy(t)
-	<-p.compiled
-	sample := manyFunctions(120_000)
-	if limit := int64(4 << 20); int64(len(sample)) < limit {
-		t.Fatalf("the sample has %d bytes only", len(sample))
-	} else if err := p.sandbox.validate(t.Context(), bytes.NewReader(sample), int64(len(sample)), limit); err != nil {
-		t.Error(err)
+	if err := checkBytes(t.Context(), p, costlyCalls(1000, 2000)); err != nil {
+		t.Errorf("2 million operands: %v", err)
+	}
+	err := checkBytes(t.Context(), p, costlyCalls(1000, 30_000))
+	var rejected *RejectedError
+	if !errors.As(err, &rejected) || rejected.Costly || !strings.Contains(rejected.Reason, "64 MiB of memory") {
+		t.Errorf("30 million operands: %v", err)
 	}
 }
 
-// Validating one small function can be made to take most of a minute. It has to
-// stop when it is told to, and leave the policy usable.
-func TestCheckEndsWithContext(t *testing.T) {
+// A real module does as well with more memory than it needs, which small content gets
+// first.
+func TestSmallContentIsCheckedInLittleMemory(t *testing.T) {
 	p := newPolicy(t)
 	<-p.compiled
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	if err := checkBytes(ctx, p, slowFunction()); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want the deadline", err)
-	}
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("it took %v to stop", took)
-	}
-	if err := checkBytes(t.Context(), p, emptyModule); err != nil {
-		t.Errorf("afterwards: %v", err)
+	for name, sample := range validSamples() {
+		size := int64(len(sample))
+		if size > smallSize {
+			continue
+		}
+		if err := p.checkIn(t.Context(), p.small, smallMemory+size, bytes.NewReader(sample), p.work(t.Context(), size)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -208,22 +205,27 @@ func TestConcurrentChecks(t *testing.T) {
 func TestClosedPolicy(t *testing.T) {
 	p := newPolicy(t)
 	<-p.compiled
-	sample := manyFunctions(400_000)
-	results := make(chan error)
-	for range 2 * maxChecks { // running ones and waiting ones
-		go func() { results <- checkBytes(context.Background(), p, sample) }()
+	const n = 6 // running ones and waiting ones
+	results, running := make(chan error), make(chan struct{}, n)
+	for i := range n {
+		ctx := WithClient(context.Background(), fmt.Sprint(i))
+		sample := costly(1000, 60_000, 100)
+		go func() { results <- p.Check(ctx, signalling(sample, running), int64(len(sample))) }()
 	}
-	time.Sleep(10 * time.Millisecond)
+	<-running
 	if err := p.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 * maxChecks {
+	for range n {
 		if err := <-results; !errors.Is(err, errPolicyClosed) {
 			t.Errorf("a check while closing: %v", err)
 		}
 	}
 	if err := checkBytes(t.Context(), p, emptyModule); !errors.Is(err, errPolicyClosed) {
 		t.Errorf("a check after closing: %v", err)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Errorf("closing again: %v", err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (s *Setup) Open() {
 	s.Must(err)
 	checkpoints, err := s.Service.OpenLog(ctx, 0, "checkpoints")
 	s.Must(err)
-	folder, err := content.OpenFolder(filepath.Join(s.Dir, "content"), 1<<20)
+	folder, err := content.OpenFolder(filepath.Join(s.Dir, "content"), content.FolderOptions{MaxSize: 1 << 20})
 	s.Must(err)
 	s.Options = parts.Options{
 		Store: db, Records: records, Checkpoints: checkpoints, Contents: folder, Index: index.NewTree(100),

@@ -3,9 +3,14 @@ package personality_test
 import (
 	"os"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 )
 
 const module = "github.com/warg-trillian/warg-trillian/"
@@ -101,6 +106,20 @@ func TestEveryPackageIsExplained(t *testing.T) {
 		}
 		if !strings.Contains(string(page), "| `"+p+"` |") {
 			t.Errorf("CONTRIBUTING.md has no line for %s", p)
+		}
+	}
+}
+
+// The parts keep what they are made of to themselves: the operator key and the
+// database are not for whoever has a part in hand.
+func TestPartsShowNoFields(t *testing.T) {
+	embedded := []string{"publisher.Publisher", "reader.Reader"} // their options, still
+	for _, part := range []reflect.Type{
+		reflect.TypeFor[admission.Admission](), reflect.TypeFor[publisher.Publisher](), reflect.TypeFor[reader.Reader](),
+	} {
+		shows := slices.ContainsFunc(reflect.VisibleFields(part), reflect.StructField.IsExported)
+		if known := slices.Contains(embedded, part.String()); shows != known {
+			t.Errorf("%s: shows fields: %v, said to: %v", part, shows, known)
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 // Limits are the settings of how much clients may do; the page docs/limits.md says
 // what each one is good for. In counts and rates 0 is no limit.
 type Limits struct {
-	TrustedProxy  []Network `env:"WARG_TRUSTED_PROXY" group:"limits" placeholder:"NETWORK" help:"Network of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For header tells clients apart (repeatable). Without it, clients are told apart by who connects."`
-	CountLoopback bool      `env:"WARG_COUNT_LOOPBACK" group:"limits" default:"false" help:"Apply the limits per address to clients on this machine, too (default: ${default})."`
+	TrustedProxy  []Network `env:"WARG_TRUSTED_PROXY" group:"limits" placeholder:"NETWORK" help:"Network of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For header tells clients apart, and whose X-Forwarded-Proto says how they came (repeatable). Without it, clients are told apart by who connects."`
+	CountLoopback bool      `env:"WARG_COUNT_LOOPBACK" name:"count-loopback" group:"limits" default:"false" help:"Let the limits per address count clients on loopback, too: for tests, not for a proxy on this machine, whose clients would have the limits of one (default: ${default})."`
 
 	MaxConnections           Count `env:"WARG_MAX_CONNECTIONS" group:"limits" default:"2048" placeholder:"N" help:"Connections at a time; more wait (default: ${default})."`
 	MaxConnectionsPerAddress Count `env:"WARG_MAX_CONNECTIONS_PER_ADDRESS" group:"limits" default:"256" placeholder:"N" help:"Connections at a time from one address; more are closed (default: ${default}). Loopback (without --count-loopback) and trusted proxies are not counted."`
@@ -26,10 +26,10 @@ type Limits struct {
 	FailureRate Count `env:"WARG_FAILURE_RATE" group:"limits" default:"100" placeholder:"N" help:"Wrong requests a second from one address, with ten seconds' worth at once; then all its requests are answered with 429 for a while (default: ${default})."`
 	KeyRate     Count `env:"WARG_KEY_RATE" group:"limits" default:"0" placeholder:"N" help:"Records a second signed by one key, with ten seconds' worth at once; more are answered with 429 (default: ${default})."`
 
-	MaxPublishing  Count `env:"WARG_MAX_PUBLISHING" group:"limits" default:"256" placeholder:"N" help:"Posts of records worked on at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
-	MaxReading     Count `env:"WARG_MAX_READING" group:"limits" default:"32" placeholder:"N" help:"Fetches and proofs worked on at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
-	MaxUploads     Count `env:"WARG_MAX_UPLOADS" group:"limits" default:"64" placeholder:"N" help:"Uploads of content at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
-	MaxLargeBodies Count `env:"WARG_MAX_LARGE_BODIES" group:"limits" default:"32" placeholder:"N" help:"JSON bodies over 16 KiB at a time; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxPublishing Count    `env:"WARG_MAX_PUBLISHING" group:"limits" default:"256" placeholder:"N" help:"Posts of records worked on at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxReading    Count    `env:"WARG_MAX_READING" group:"limits" default:"32" placeholder:"N" help:"Fetches and proofs worked on at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxUploads    Count    `env:"WARG_MAX_UPLOADS" group:"limits" default:"64" placeholder:"N" help:"Uploads of content checked and stored at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long. Also how many may be under way from one address (default: ${default})."`
+	MaxBuffered   ByteSize `env:"WARG_MAX_BUFFERED" group:"limits" default:"64MiB" placeholder:"SIZE" help:"JSON bodies and answers held in memory on their way, together; a quarter, or 16 MiB, of one address. Beyond that the slowest transfers are cut off (default: ${default})."`
 
 	MaxBodySize ByteSize `env:"WARG_MAX_BODY_SIZE" group:"limits" default:"2MiB" placeholder:"SIZE" help:"Largest JSON body, and so largest record (default: ${default}). Content has --max-content-size."`
 	MaxNames    Count    `env:"WARG_MAX_NAMES" group:"limits" default:"10000" placeholder:"N" help:"Package logs or leaves that one request may name (default: ${default})."`
@@ -49,7 +49,7 @@ func (l *Limits) limits() limits.Options {
 		MaxPublishing:            int(l.MaxPublishing),
 		MaxReading:               int(l.MaxReading),
 		MaxUploads:               int(l.MaxUploads),
-		MaxLargeBodies:           int(l.MaxLargeBodies),
+		MaxBuffered:              int64(l.MaxBuffered),
 		RequestTime:              time.Duration(l.RequestTimeout),
 		MinTransferRate:          int64(l.MinTransferRate),
 	}

@@ -10,7 +10,7 @@ import (
 // Records are the settings of which records are accepted, and when they are
 // published. In counts 0 is no limit.
 type Records struct {
-	UploadTimeout Duration `env:"WARG_UPLOAD_TIMEOUT" group:"content" default:"1h" placeholder:"TIME" help:"A record whose content has not come by then is rejected (default: ${default})."`
+	UploadTimeout Duration `env:"WARG_UPLOAD_TIMEOUT" group:"content" default:"1h" placeholder:"TIME" help:"A record that waits for content is rejected when none of it has come for so long (default: ${default})."`
 
 	CheckpointInterval Duration `env:"WARG_CHECKPOINT_INTERVAL" group:"log" default:"100ms" placeholder:"TIME" help:"At most one checkpoint in this time (default: ${default}). A lone record does not wait for it."`
 

@@ -15,6 +15,8 @@ const (
 	// gatePatience is how long a request waits for its turn: clients give up
 	// later than that.
 	gatePatience = 5 * time.Second
+	// memoryPatience is how long one waits for a part of MaxBuffered, with a turn.
+	memoryPatience = 2 * time.Second
 	// transferGrace is how long a transfer may be slower than it should.
 	transferGrace = 10 * time.Second
 )
@@ -27,12 +29,12 @@ func (s *Server) LimitConnections(l net.Listener) net.Listener {
 }
 
 func addresses(o limits.Options) limits.Addresses {
-	return limits.Addresses{Trusted: o.TrustedProxies}
+	return limits.Addresses{Trusted: o.TrustedProxies, CountLoopback: o.CountLoopback}
 }
 
-// pace bounds how slow a transfer may be.
-func pace(o limits.Options, next http.Handler) http.Handler {
-	return limits.Pace{PerSecond: o.MinTransferRate, Grace: transferGrace}.Handler(next)
+// transfers sees to how bodies come and answers go.
+func transfers(o limits.Options, next http.Handler) http.Handler {
+	return limits.WholeBodies(limits.Pace{PerSecond: o.MinTransferRate, Grace: transferGrace}.Handler(next))
 }
 
 // apiLimits makes what bounds the work of the API.
@@ -44,8 +46,9 @@ func apiLimits(o limits.Options) httpapi.Limits {
 		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(o.KeyRate)),
 		Publishing:  limits.NewGate("records being posted", o.MaxPublishing, gatePatience),
 		Reading:     limits.NewGate("fetches and proofs", o.MaxReading, gatePatience),
-		Uploading:   limits.NewGate("uploads", o.MaxUploads, gatePatience),
-		LargeBodies: limits.NewGate("large requests", o.MaxLargeBodies, gatePatience),
+		Uploading:   limits.NewGate("uploads to check", o.MaxUploads, gatePatience),
+		Uploads:     limits.NewSlots("uploads under way", o.MaxConnections, o.MaxUploads),
+		Memory:      limits.NewBudget(o.MaxBuffered, memoryPatience),
 		RequestTime: o.RequestTime,
 	}
 }

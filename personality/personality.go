@@ -59,9 +59,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 		return s, err
 	}
 	o = s.options
-	o.API.Logger, o.API.Observer = o.Logger, observer
+	o.API.Logger, o.API.Observer, o.API.MaxContent = o.Logger, observer, o.Content.MaxSize
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
-	s.handler = o.Tracing.Handler(pace(o.Limits, httpapi.New(s.registry, o.API)))
+	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(s.registry, o.API)))
 	return s, nil
 }
 
@@ -87,7 +87,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	observer := metrics.New(o.Metrics)
+	observer := newMetrics(o.Metrics)
 	s := &Server{options: o, rebuilding: rebuilding}
 	if err := s.lockDataDir(); err != nil {
 		return s, nil, err
@@ -98,7 +98,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	}
 	p.Publisher.Observer = observer
 	s.registry = parts.New(p)
-	metrics.Watch(o.Metrics, s.registry, o.Now)
+	metrics.Watch(o.Metrics, standing{s.registry}, o.Now)
 	metrics.WatchParts(o.Metrics, s.partsReady)
 	return s, observer, nil
 }

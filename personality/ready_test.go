@@ -9,10 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
-	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -119,12 +119,12 @@ func (w *witness) Waiting(records int) {
 	w.waiting, w.most = records, max(w.most, records)
 }
 
-func (w *witness) Integrated(i publisher.Integration) {
+func (w *witness) Integrated(records, tiles int, _ time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.integrations++
-	w.records += i.Records
-	w.tiles += i.Tiles
+	w.records += records
+	w.tiles += tiles
 }
 
 // An observer learns what is published, and who leads.

@@ -82,6 +82,7 @@ func (c *serveCommand) Run(std streams) error {
 	}
 	defer listener.Close()
 
+	warnOfBaseURL(&c.Serve, listener.Addr(), log)
 	options.Logger, options.Metrics, options.Tracing = log, observation.metrics, observation.tracing
 	registry, err := personality.Open(context.Background(), options)
 	if err != nil {
@@ -103,6 +104,15 @@ func (c *serveCommand) Run(std streams) error {
 	}
 	err = serve(withCertificate{registry, certificate}, server, registry.LimitConnections(listener), signals, log, std)
 	return errors.Join(err, registry.Close())
+}
+
+// warnOfBaseURL says what clients elsewhere will see of a registry that was not
+// told its URL.
+func warnOfBaseURL(s *config.Serve, listens net.Addr, log *slog.Logger) {
+	if address, ok := listens.(*net.TCPAddr); s.BaseURL != "" || ok && address.IP.IsLoopback() {
+		return
+	}
+	log.Warn("--base-url (or WARG_BASE_URL) is not set: the URLs of content are made of the host that each request names; set it to the URL by which clients reach this registry", "listen", listens.String())
 }
 
 // service is what serve needs of a registry; [personality.Server] is one.

@@ -29,7 +29,7 @@ type Links struct {
 // signs them is derived from it (HKDF, RFC 5869), so that there is no second
 // secret to keep.
 func NewLinks(operator protocol.PrivateKey, now func() time.Time) (*Links, error) {
-	key, err := hkdf.Key(sha256.New, []byte(operator.Text()), nil, "warg-personality: links to content, version 1", sha256.Size)
+	key, err := hkdf.Key(sha256.New, []byte(operator.Text()), nil, "warg-personality: links to content, version 2", sha256.Size)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key that signs links: %w", err)
 	}
@@ -37,27 +37,37 @@ func NewLinks(operator protocol.PrivateKey, now func() time.Time) (*Links, error
 }
 
 // Sign returns the query, without the question mark, that makes a path (without
-// scheme and host, with a slash in front) a link for one HTTP method.
-func (l *Links) Sign(method, path string) string {
+// scheme and host, with a slash in front) a link for one HTTP method. Whoever
+// follows it may what the bearer of the token may at that time: the link ends with
+// the token.
+func (l *Links) Sign(method, path string, t Token) string {
 	expires := strconv.FormatInt(l.now().Add(linkLifetime).Unix(), 10)
-	return "expires=" + expires + "&signature=" + base64.RawURLEncoding.EncodeToString(l.mac(method, path, expires))
+	id := t.linkID()
+	return "expires=" + expires + "&token=" + id + "&signature=" + base64.RawURLEncoding.EncodeToString(l.mac(method, path, expires, id))
 }
 
-// Valid reports whether a query makes a path a link for a method, and still
-// does.
-func (l *Links) Valid(method, path string, query url.Values) bool {
-	expires := query.Get("expires")
+// Holder returns the token that a link was given for, if the query makes the path
+// a link for the method, it has not expired, and the token is still in force.
+func (l *Links) Holder(method, path string, query url.Values, tokens *Tokens) (Token, bool) {
+	expires, id := query.Get("expires"), query.Get("token")
 	signature, err := base64.RawURLEncoding.DecodeString(query.Get("signature"))
-	if err != nil || !hmac.Equal(signature, l.mac(method, path, expires)) {
-		return false
+	if err != nil || !hmac.Equal(signature, l.mac(method, path, expires, id)) {
+		return Token{}, false
 	}
 	until, err := strconv.ParseInt(expires, 10, 64)
-	return err == nil && l.now().Unix() <= until
+	if err != nil || l.now().Unix() > until {
+		return Token{}, false
+	}
+	return tokens.find(func(t Token) bool { return t.linkID() == id })
 }
 
-func (l *Links) mac(method, path, expires string) []byte {
+func (l *Links) mac(method, path, expires, token string) []byte {
 	mac := hmac.New(sha256.New, l.key)
-	// None of them can hold a line feed but the path, which comes last.
-	fmt.Fprintf(mac, "%s\n%s\n%s", method, expires, path)
+	// Each part is quoted, so that no two lists of parts have the same text.
+	fmt.Fprintf(mac, "%q %q %q %q", method, expires, token, path)
 	return mac.Sum(nil)
 }
+
+// linkID stands for a token in links: half of its hash. Nobody can find a token
+// by it.
+func (t Token) linkID() string { return base64.RawURLEncoding.EncodeToString(t.Hash[:16]) }

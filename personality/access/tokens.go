@@ -134,15 +134,19 @@ func (t *Tokens) Reload() error {
 	return nil
 }
 
-// Permission returns what the bearer of a token may do: [None] if it is not
-// known. How long that takes says nothing of the tokens there are.
-func (t *Tokens) Permission(token string) Permission {
+// Find returns what is known of a token; false if it is not in force. How long
+// that takes says nothing of the tokens there are.
+func (t *Tokens) Find(token string) (Token, bool) {
 	hash := sha256.Sum256([]byte(token))
-	permission := None
+	return t.find(func(known Token) bool { return subtle.ConstantTimeCompare(hash[:], known.Hash[:]) == 1 })
+}
+
+// find looks at all tokens, wherever the one is that it finds.
+func (t *Tokens) find(is func(Token) bool) (found Token, ok bool) {
 	for _, known := range *t.all.Load() {
-		if subtle.ConstantTimeCompare(hash[:], known.Hash[:]) == 1 {
-			permission = known.Permission
+		if is(known) {
+			found, ok = known, true
 		}
 	}
-	return permission
+	return found, ok
 }

@@ -5,29 +5,33 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // contentSources says where a content can be fetched: from here.
-func (h *handler) contentSources(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) contentSources(r *http.Request, _ []byte) (reply, error) {
 	anyDigest, err := pathHash(r, "digest")
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	digest, err := anyDigest.Hash()
 	if err != nil {
-		return &api.ContentError{Variant: api.ContentDigestNotFound, Digest: anyDigest}
+		return reply{}, &api.ContentError{Variant: api.ContentDigestNotFound, Digest: anyDigest}
 	}
 	bytes, err := h.registry.HasContent(r.Context(), digest)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	size := uint64(bytes)
-	source := api.ContentSource{URL: h.contentURL(r, digest), AcceptRanges: true, Size: &size}
-	return h.writeBody(w, http.StatusOK, api.ContentSourcesResponse{
+	url, private := h.contentURL(r, digest)
+	source := api.ContentSource{URL: url, AcceptRanges: true, Size: &size}
+	answer := jsonReply(http.StatusOK, api.ContentSourcesResponse{
 		ContentSources: api.HashMap[[]api.ContentSource]{{Hash: anyDigest, Value: []api.ContentSource{source}}},
 	})
+	answer.private = private
+	return answer, nil
 }
 
 // content serves a content itself, under its digest with a hyphen for the colon.
@@ -56,12 +60,15 @@ func contentName(digest protocol.Hash) string {
 	return strings.Replace(digest.String(), ":", "-", 1)
 }
 
-func (h *handler) contentURL(r *http.Request, digest protocol.Hash) string {
+// contentURL is where a content can be downloaded. The URL is private if it is for
+// this client alone: made of what its request says, or a link.
+func (h *handler) contentURL(r *http.Request, digest protocol.Hash) (url string, private bool) {
 	path := "content/" + contentName(digest)
 	if h.ContentBaseURL != "" { // another server, which knows no links of ours
-		return strings.TrimRight(h.ContentBaseURL, "/") + "/" + path
+		return strings.TrimRight(h.ContentBaseURL, "/") + "/" + path, false
 	}
-	return cmp.Or(strings.TrimRight(h.BaseURL, "/"), baseURL(r)) + "/" + h.link(http.MethodGet, path)
+	base := cmp.Or(strings.TrimRight(h.BaseURL, "/"), h.baseURL(r))
+	return base + "/" + h.link(r, access.Read, http.MethodGet, path), h.BaseURL == "" || h.Private != nil
 }
 
 // cacheScope says who may keep content: shared caches too, if it is for all.

@@ -22,8 +22,12 @@ var internalError = &api.MessageError{Code: 500, Message: "an error occurred whi
 func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate translator, err error) {
 	if refusal, ok := is[*limits.Refusal](err); ok {
 		refusal.SetHeader(w.Header())
+	} else if has[*registry.UnavailableError](err) {
+		w.Header().Set("Retry-After", "5") // seconds
+	} else if has[*registry.WaitingError](err) {
+		w.Header().Set("Retry-After", "60")
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
-		w.Header().Set("Retry-After", "1") // seconds
+		w.Header().Set("Retry-After", "1")
 	}
 	body := asAPIError(err)
 	if body == nil {
@@ -38,8 +42,11 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 			h.Logger.ErrorContext(r.Context(), "unexpected error", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 	}
+	if has[*registry.UnavailableError](err) || has[*registry.StorageFullError](err) {
+		h.Logger.WarnContext(r.Context(), "a part of the registry is away", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
 	h.Observer.Refused(reason(err, observedStatus(r, body.Status())))
-	h.writeBody(w, body.Status(), body)
+	writeBody(w, body.Status(), body)
 }
 
 // asAPIError returns err if a handler has already put it into the form of the
@@ -65,6 +72,12 @@ func messageError(err error) api.Error {
 	if e, ok := is[*limits.Refusal](err); ok {
 		return &api.MessageError{Code: uint16(e.Status), Message: e.Message}
 	}
+	if e, ok := is[*registry.UnavailableError](err); ok {
+		return &api.MessageError{Code: 503, Message: e.Public()}
+	}
+	if e, ok := is[*registry.StorageFullError](err); ok {
+		return &api.MessageError{Code: 507, Message: e.Public()}
+	}
 	if e, ok := is[*registry.TooLargeError](err); ok {
 		return &api.MessageError{Code: 413, Message: e.Error()}
 	}
@@ -73,6 +86,9 @@ func messageError(err error) api.Error {
 	}
 	if errors.Is(err, registry.ErrOverloaded) {
 		return &api.MessageError{Code: 503, Message: registry.ErrOverloaded.Error()}
+	}
+	if e, ok := is[*registry.WaitingError](err); ok {
+		return &api.MessageError{Code: 429, Message: e.Error()}
 	}
 	if e, ok := is[*registry.InvalidError](err); ok {
 		return &api.MessageError{Code: 400, Message: e.Error()}

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 )
 
@@ -18,6 +22,7 @@ const internal = `{"status":500,"message":"an error occurred while processing th
 // request is one good request of an endpoint.
 type request struct{ method, path, body string }
 
+// requests has one for each route.
 func requests() map[string]request {
 	record := fmt.Sprintf("/v1/package/%s/record", logID)
 	return map[string]request{
@@ -35,10 +40,26 @@ func requests() map[string]request {
 		"proof":      {"POST", "/v1/proof/consistency", `{"from":1,"to":2}`},
 		"verify": {"POST", "/v1/verify/checkpoint", fmt.Sprintf(
 			`{"contents":{"logRoot":"%s","logLength":3,"mapRoot":"%[1]s","timestamp":1},"keyId":"k","signature":"%s"}`, logID, envelope.Signature)},
+		"health":    {"GET", "/healthz", ""},
+		"readiness": {"GET", "/readyz", ""},
+		"wellKnown": {"GET", "/.well-known/wasm-pkg/registry.json", ""},
 	}
 }
 
-func TestErrors(t *testing.T) {
+// everything is all endpoints that can fail.
+const everything = "fetch names checkpoint ledger leaves publish record upload content file inclusion proof verify"
+
+// answered is what becomes of an error on some endpoints.
+type answered struct {
+	err    error
+	on     string // endpoints
+	status int
+	body   string
+}
+
+// errorTable has every error of package registry, for every API that has a form
+// for it.
+func errorTable() []answered {
 	reason := `a "reason" <é>`
 	message := func(status int) string { return fmt.Sprintf(`{"status":%d,"message":"a \"reason\" <é>"}`, status) }
 	entity := func(status int, kind string, id any) string {
@@ -47,19 +68,19 @@ func TestErrors(t *testing.T) {
 		}
 		return fmt.Sprintf(`{"status":%d,"type":"%s","id":"%s"}`, status, kind, id)
 	}
-	for _, c := range []struct {
-		err    error
-		on     string // endpoints
-		status int
-		body   string
-	}{
+	secret := errors.New("dial tcp 10.0.0.7:3306")
+	return []answered{
 		{&registry.CheckpointNotFoundError{LogLength: 77}, "fetch checkpoint names", 404, entity(404, "logLength", 77)},
-		{&registry.LogNotFoundError{LogID: logID}, "fetch", 404, entity(404, "log", logID)},
+		{&registry.CheckpointNotFoundError{LogLength: 5}, "proof inclusion", 404, entity(404, "logLength", 5)},
+		{&registry.CheckpointNotFoundError{LogLength: 5}, "verify leaves", 404, "{\"status\":404,\"message\":\"checkpoint log length `5` was not found\"}"},
+		{&registry.LogNotFoundError{LogID: logID}, "fetch names publish record upload", 404, entity(404, "log", logID)},
 		{&registry.FetchTokenNotFoundError{Token: "tok"}, "fetch", 404, entity(404, "fetchToken", "tok")},
-		{&registry.InvalidError{Reason: reason}, "fetch publish upload proof inclusion content verify", 400, message(400)},
+		{&registry.InvalidError{Reason: reason}, everything, 400, message(400)},
+		{&registry.TooLargeError{Reason: reason}, everything, 413, message(413)},
 
-		{&registry.LogNotFoundError{LogID: logID}, "publish record upload", 404, entity(404, "log", logID)},
-		{&registry.RecordNotFoundError{RecordID: recordID}, "record upload", 404, entity(404, "record", recordID)},
+		{&registry.WaitingError{Reason: reason}, everything, 429, message(429)},
+
+		{&registry.RecordNotFoundError{RecordID: recordID}, "publish record upload", 404, entity(404, "record", recordID)},
 		{registry.ErrRecordNotSourcing, "upload", 405, `{"status":405}`},
 		{&registry.NamespaceNotDefinedError{Namespace: "foo"}, "publish", 404, entity(404, "namespace", "foo")},
 		{&registry.NamespaceImportedError{Namespace: "foo"}, "publish", 409, entity(409, "namespaceImport", "foo")},
@@ -69,18 +90,27 @@ func TestErrors(t *testing.T) {
 
 		{&registry.ContentNotFoundError{Digest: digest}, "content file", 404, entity(404, "contentDigest", digest)},
 
-		{&registry.CheckpointNotFoundError{LogLength: 5}, "proof inclusion", 404, entity(404, "logLength", 5)},
-		{&registry.LeafNotFoundError{Index: 6}, "inclusion", 404, entity(404, "leaf", 6)},
-		{&registry.IncorrectProofError{Root: digest, Found: recordID}, "inclusion", 422,
+		{&registry.LeafNotFoundError{Index: 6}, "proof inclusion", 404, entity(404, "leaf", 6)},
+		{&registry.IncorrectProofError{Root: digest, Found: recordID}, "proof inclusion", 422,
 			fmt.Sprintf(`{"status":422,"reason":"incorrectProof","root":"%s","found":"%s"}`, digest, recordID)},
-		{&registry.BundleError{Reason: reason}, "proof", 422, `{"status":422,"reason":"failure","message":"a \"reason\" <é>"}`},
+		{&registry.BundleError{Reason: reason}, "proof inclusion", 422, `{"status":422,"reason":"failure","message":"a \"reason\" <é>"}`},
 
-		{registry.ErrOverloaded, "fetch publish upload proof content ledger verify", 503,
-			`{"status":503,"message":"the registry is overloaded; try again later"}`},
-		{errors.New("the disk is full"), "fetch names checkpoint ledger leaves publish record upload content file inclusion proof verify", 500, internal},
+		{registry.ErrOverloaded, everything, 503, `{"status":503,"message":"the registry is overloaded; try again later"}`},
+		{&registry.UnavailableError{Part: "the database", Err: secret}, everything, 503,
+			`{"status":503,"message":"the database is not available at the moment; try again later"}`},
+		{&registry.UnavailableError{Part: "Trillian", Reason: "it is starting", Err: context.DeadlineExceeded}, everything, 503,
+			`{"status":503,"message":"Trillian is not available at the moment (it is starting); try again later"}`},
+		{&registry.StorageFullError{Part: "the content store", Err: secret}, everything, 507,
+			`{"status":507,"message":"the content store of this registry is full; its operator has to make room"}`},
+		{context.DeadlineExceeded, everything, 503, `{"status":503,"message":"the request took too long; try again later"}`},
+		{errors.New("the disk is on fire"), everything, 500, internal},
 		// An error of one API has no form in another.
 		{&registry.LeafNotFoundError{Index: 6}, "fetch publish content ledger", 500, internal},
-	} {
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range errorTable() {
 		for _, endpoint := range strings.Fields(c.on) {
 			t.Run(fmt.Sprintf("%T/%s", c.err, endpoint), func(t *testing.T) {
 				r, ok := requests()[endpoint]
@@ -90,16 +120,58 @@ func TestErrors(t *testing.T) {
 				s := newServer(t, &fake{err: fmt.Errorf("somewhere: %w", c.err)}, httpapi.Options{})
 				w := s.do(r.method, r.path, r.body)
 				expect(t, w, c.status, c.body)
-				equal(t, "logged", strings.Contains(s.log.String(), c.err.Error()), c.status == 500)
-				equal(t, "told when to try again", w.Header().Get("Retry-After") != "", c.status == 503)
+				equal(t, "logged as an error", strings.Contains(s.log.String(), "level=ERROR"), c.status == 500)
+				away := has[*registry.UnavailableError](c.err) || has[*registry.StorageFullError](c.err)
+				equal(t, "logged with its cause", strings.Contains(s.log.String(), c.err.Error()), c.status == 500 || away)
+				equal(t, "told when to try again", w.Header().Get("Retry-After") != "", c.status == 503 || c.status == 429)
 			})
 		}
 	}
 }
 
+func has[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+// The table above has every error that package registry declares.
+func TestEveryErrorIsInTheTable(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range errorTable() {
+		known[strings.TrimPrefix(fmt.Sprintf("%T", c.err), "*registry.")] = true
+		switch c.err {
+		case registry.ErrRecordNotSourcing:
+			known["ErrRecordNotSourcing"] = true
+		case registry.ErrOverloaded:
+			known["ErrOverloaded"] = true
+		}
+	}
+	declared := regexp.MustCompile(`(?m)^(?:type |\t)([A-Z]\w+Error) struct|^\t?(?:var )?(Err[A-Z]\w+) +=`)
+	files, err := filepath.Glob("../registry/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range declared.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if name := match[1] + match[2]; !known[name] {
+				t.Errorf("%s of %s is not in the table", name, file)
+			}
+		}
+	}
+	if found < 18 {
+		t.Errorf("found only %d errors", found)
+	}
+}
+
 func TestGoodRequestsAreGood(t *testing.T) {
 	for name, r := range requests() {
-		s := newServer(t, &fake{}, httpapi.Options{})
+		s := newServer(t, &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}}, httpapi.Options{})
 		s.fake.checkpoint.Signature = envelope.Signature
 		if w := s.do(r.method, r.path, r.body); w.Code >= 300 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)

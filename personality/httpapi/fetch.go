@@ -17,39 +17,37 @@ const (
 // maxNames is how many names are answered; a client asks again for the rest.
 const maxNames = 1000
 
-func (h *handler) fetchCheckpoint(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) fetchCheckpoint(r *http.Request, _ []byte) (reply, error) {
 	checkpoint, err := h.registry.LatestCheckpoint(r.Context())
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	text, err := checkpoint.MarshalJSON()
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	return writeJSON(w, http.StatusOK, text)
+	return reply{status: http.StatusOK, contentType: jsonType, encode: func(b []byte) []byte { return append(b, text...) }}, nil
 }
 
-func (h *handler) fetchLogs(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) fetchLogs(r *http.Request, body []byte) (reply, error) {
 	var request api.FetchLogsRequest
-	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
-	if err != nil {
-		return err
+	if err := decode(body, &request); err != nil {
+		return reply{}, err
 	}
-	defer leave()
 	query, err := h.logsQuery(request)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	found, err := h.registry.FetchLogs(r.Context(), query)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	response := api.FetchLogsResponse{More: found.More, Operator: publishedRecords(found.Operator)}
 	for _, p := range found.Packages {
 		response.Packages = append(response.Packages,
 			api.HashEntry[[]api.PublishedRecord]{Hash: p.LogID.Any(), Value: publishedRecords(p.Records)})
 	}
-	return h.writeBody(w, http.StatusOK, response)
+	return jsonReply(http.StatusOK, response), nil
 }
 
 func (h *handler) logsQuery(request api.FetchLogsRequest) (q reader.FetchLogsRequest, err error) {
@@ -99,27 +97,30 @@ func publishedRecords(records []reader.PublishedRecord) []api.PublishedRecord {
 	return list
 }
 
-func (h *handler) fetchNames(w http.ResponseWriter, r *http.Request) error {
+// fetchNames answers with the names of package logs. Like the reference, it
+// answers with an error if one of the logs is not known.
+func (h *handler) fetchNames(r *http.Request, body []byte) (reply, error) {
 	var request api.FetchPackageNamesRequest
-	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
-	if err != nil {
-		return err
+	if err := decode(body, &request); err != nil {
+		return reply{}, err
 	}
-	defer leave()
 	asked := request.Packages[:min(len(request.Packages), maxNames)]
 	names, err := h.names(r, asked)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	response := api.FetchPackageNamesResponse{}
 	answered := map[protocol.AnyHash]bool{}
 	for _, id := range asked {
+		if names[id] == nil {
+			return reply{}, &api.FetchError{Variant: api.FetchLogNotFound, LogID: id}
+		}
 		if !answered[id] {
 			answered[id] = true
 			response.Packages = append(response.Packages, api.HashEntry[*protocol.PackageName]{Hash: id, Value: names[id]})
 		}
 	}
-	return h.writeBody(w, http.StatusOK, response)
+	return jsonReply(http.StatusOK, response), nil
 }
 
 // names gives the names that are known.

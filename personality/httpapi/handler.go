@@ -14,8 +14,9 @@ import (
 const (
 	// DefaultMaxBody allows a fetch of all the package logs that
 	// DefaultMaxItems allows.
-	DefaultMaxBody  = 2 << 20
-	DefaultMaxItems = 10_000
+	DefaultMaxBody    = 2 << 20
+	DefaultMaxItems   = 10_000
+	DefaultMaxContent = 256 << 20
 )
 
 // Options of [New]. The zero value is usable.
@@ -27,8 +28,11 @@ type Options struct {
 	// BaseURL, or as the request's Host header says.
 	ContentBaseURL string
 	// MaxBody is the greatest JSON body in bytes; 0 means DefaultMaxBody.
-	// Content is bounded by the registry.
 	MaxBody int64
+	// MaxContent is the greatest content in bytes, which the registry bounds, too;
+	// 0 means DefaultMaxContent. An upload that says that it is larger is refused
+	// before it is read.
+	MaxContent int64
 	// MaxItems is how many package logs or leaves one request may name; 0 means
 	// DefaultMaxItems.
 	MaxItems int
@@ -51,6 +55,7 @@ type handler struct {
 func New(reg Registry, o Options) http.Handler {
 	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
 	o.MaxItems = cmp.Or(o.MaxItems, DefaultMaxItems)
+	o.MaxContent = cmp.Or(o.MaxContent, DefaultMaxContent)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	if o.Observer == nil {
 		o.Observer = unobserved{}
@@ -65,18 +70,19 @@ func New(reg Registry, o Options) http.Handler {
 	v1 := func(need access.Permission, method, path string, translate translator, serve serveFunc) {
 		route(method, path, translate, h.permit(need, thisRegistry(serve)))
 	}
-	v1(access.Read, "POST", api.FetchLogsPath, fetchError, h.timed(h.fetchLogs))
-	v1(access.Read, "GET", api.FetchCheckpointPath, fetchError, h.timed(h.fetchCheckpoint))
-	v1(access.Read, "POST", api.FetchPackageNamesPath, fetchError, h.timed(h.fetchNames))
-	v1(access.Read, "GET", api.LedgerSourcesPath, messageError, h.timed(h.ledgerSources))
-	v1(access.Read, "GET", "v1/ledger/records/{start}", messageError, h.timed(h.ledgerRecords))
-	v1(access.Publish, "POST", "v1/package/{log}/record", packageError, h.timed(h.publish))
-	v1(access.Read, "GET", "v1/package/{log}/record/{record}", packageError, h.timed(h.recordStatus))
+	reading, publishing := h.Limits.Reading, h.Limits.Publishing
+	v1(access.Read, "POST", api.FetchLogsPath, fetchError, h.posted(reading, h.fetchLogs))
+	v1(access.Read, "GET", api.FetchCheckpointPath, fetchError, h.asked(nil, h.fetchCheckpoint))
+	v1(access.Read, "POST", api.FetchPackageNamesPath, fetchError, h.posted(reading, h.fetchNames))
+	v1(access.Read, "GET", api.LedgerSourcesPath, messageError, h.asked(reading, h.ledgerSources))
+	v1(access.Read, "GET", "v1/ledger/records/{start}", messageError, h.asked(reading, h.ledgerRecords))
+	v1(access.Publish, "POST", "v1/package/{log}/record", packageError, h.posted(publishing, h.publish))
+	v1(access.Read, "GET", "v1/package/{log}/record/{record}", packageError, h.asked(nil, h.recordStatus))
 	v1(access.Publish, "POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
-	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.timed(h.contentSources))
-	v1(access.Read, "POST", api.ProveConsistencyPath, proofError, h.timed(h.proveConsistency))
-	v1(access.Read, "POST", api.ProveInclusionPath, proofError, h.timed(h.proveInclusion))
-	v1(access.Read, "POST", api.VerifyCheckpointPath, messageError, h.timed(h.verifyCheckpoint))
+	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.asked(nil, h.contentSources))
+	v1(access.Read, "POST", api.ProveConsistencyPath, proofError, h.posted(reading, h.proveConsistency))
+	v1(access.Read, "POST", api.ProveInclusionPath, proofError, h.posted(reading, h.proveInclusion))
+	v1(access.Read, "POST", api.VerifyCheckpointPath, messageError, h.posted(reading, h.verifyCheckpoint))
 
 	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)

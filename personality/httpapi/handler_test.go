@@ -90,10 +90,15 @@ func TestFetchCheckpoint(t *testing.T) {
 
 func TestFetchNames(t *testing.T) {
 	s := newServer(t, &fake{names: []reader.NamedLog{{LogID: recordID}, {LogID: logID, Name: "foo:bar"}}}, httpapi.Options{})
-	body := fmt.Sprintf(`{"packages":["%s","sha256:ab","%s","%[1]s"]}`, logID, recordID)
-	expect(t, s.do("POST", "/v1/fetch/names", body), 200,
-		fmt.Sprintf(`{"packages":{"%s":"foo:bar","sha256:ab":null,"%s":null}}`, logID, recordID))
+	expect(t, s.do("POST", "/v1/fetch/names", fmt.Sprintf(`{"packages":["%s","%[1]s"]}`, logID)), 200,
+		fmt.Sprintf(`{"packages":{"%s":"foo:bar"}}`, logID))
 	expect(t, s.do("POST", "/v1/fetch/names", `{"packages":[]}`), 200, `{"packages":{}}`)
+
+	// One that is not known is an error, as in the reference.
+	for _, unknown := range []string{recordID.String(), digest.String(), "sha256:ab"} {
+		expect(t, s.do("POST", "/v1/fetch/names", fmt.Sprintf(`{"packages":["%s","%s"]}`, logID, unknown)), 404,
+			fmt.Sprintf(`{"status":404,"type":"log","id":"%s"}`, unknown))
+	}
 
 	// The first thousand is answered; the client asks again for the rest.
 	many := strings.Repeat(`"`+logID.String()+`",`, 1000) + `"` + recordID.String() + `"`
@@ -188,14 +193,20 @@ func TestUploadContent(t *testing.T) {
 }
 
 func TestContentSources(t *testing.T) {
-	s := newServer(t, &fake{content: []byte("content")}, httpapi.Options{})
+	s := newServer(t, &fake{content: []byte("content")}, httpapi.Options{Limits: httpapi.Limits{Addresses: proxied}})
 	file := strings.Replace(digest.String(), ":", "-", 1)
 	path := "/v1/content/" + digest.String()
 	answer := `{"contentSources":{"` + digest.String() + `":[{"type":"httpGet","url":"%s/content/` + file + `","acceptRanges":true,"size":7}]}}`
 	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, "http://registry.example:8090"))
-	expect(t, s.do("GET", path, "", "X-Forwarded-Proto: https"), 200, fmt.Sprintf(answer, "https://registry.example:8090"))
+	w := s.do("GET", path, "", "X-Forwarded-Proto: https, https")
+	expect(t, w, 200, fmt.Sprintf(answer, "https://registry.example:8090"))
+	equal(t, "cache control of URLs made of the Host header", w.Header().Get("Cache-Control"), "no-store")
+	s = newServer(t, s.fake, httpapi.Options{})
+	expect(t, s.do("GET", path, "", "X-Forwarded-Proto: https"), 200, fmt.Sprintf(answer, "http://registry.example:8090"))
 	s = newServer(t, s.fake, httpapi.Options{BaseURL: "https://base.example"})
-	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, "https://base.example"))
+	w = s.do("GET", path, "")
+	expect(t, w, 200, fmt.Sprintf(answer, "https://base.example"))
+	equal(t, "cache control of URLs that are the same for all", w.Header().Get("Cache-Control"), "")
 }
 
 func TestContent(t *testing.T) {
@@ -233,8 +244,11 @@ func TestWellKnownAndHealth(t *testing.T) {
 	answer := `{"ociRegistry":null,"ociNamespacePrefix":null,"wargUrl":%s}`
 	s := newServer(t, &fake{}, httpapi.Options{BaseURL: "https://warg.example"})
 	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, `"https://warg.example"`))
-	s = newServer(t, &fake{}, httpapi.Options{})
-	expect(t, s.do("GET", path, "", "X-Forwarded-Proto: https"), 200, fmt.Sprintf(answer, `"https://registry.example:8090"`))
+	equal(t, "cache control of what is the same for all", s.do("GET", path, "").Header().Get("Cache-Control"), "")
+	s = newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Addresses: proxied}})
+	w := s.do("GET", path, "", "X-Forwarded-Proto: https")
+	expect(t, w, 200, fmt.Sprintf(answer, `"https://registry.example:8090"`))
+	equal(t, "cache control of what the Host header made", w.Header().Get("Cache-Control"), "no-store")
 	// The official client fails on a URL without TLS that is not on loopback.
 	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, "null"))
 
@@ -242,7 +256,7 @@ func TestWellKnownAndHealth(t *testing.T) {
 	equal(t, "readyz", s.do("GET", "/readyz", "").Code, 200)
 	s.fake.err = fmt.Errorf("the log server does not answer")
 	equal(t, "healthz when not ready", s.do("GET", "/healthz", "").Code, 200)
-	w := s.do("GET", "/readyz", "")
+	w = s.do("GET", "/readyz", "")
 	equal(t, "readyz when not ready", w.Code, 503)
 	equal(t, "reason", w.Body.String(), "the log server does not answer\n")
 }

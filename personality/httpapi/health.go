@@ -29,10 +29,13 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 // the URL that it has.
 func (h *handler) wellKnown(w http.ResponseWriter, r *http.Request) error {
 	var config api.WellKnownConfig
-	if base := cmp.Or(h.BaseURL, baseURL(r)); h.BaseURL != "" || acceptable(base) {
+	if base := cmp.Or(h.BaseURL, h.baseURL(r)); h.BaseURL != "" || acceptable(base) {
 		config.WargURL = &base
 	}
-	return h.writeBody(w, http.StatusOK, config)
+	if h.BaseURL == "" {
+		w.Header().Set("Cache-Control", "no-store") // another Host header gives another answer
+	}
+	return writeBody(w, http.StatusOK, config)
 }
 
 // acceptable reports whether the official client takes a URL for a registry's:

@@ -12,14 +12,14 @@ import (
 // ledgerChunk is how many leaves a ledger source has.
 const ledgerChunk = 1000
 
-func (h *handler) ledgerSources(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) ledgerSources(r *http.Request, _ []byte) (reply, error) {
 	var length uint64
 	checkpoint, err := h.registry.LatestCheckpoint(r.Context())
 	var none *registry.CheckpointNotFoundError
 	if err == nil {
 		length = checkpoint.Contents.LogLength
 	} else if !errors.As(err, &none) {
-		return err
+		return reply{}, err
 	}
 	response := api.LedgerSourcesResponse{}
 	for first := uint64(0); first < length; first += ledgerChunk {
@@ -29,24 +29,22 @@ func (h *handler) ledgerSources(w http.ResponseWriter, r *http.Request) error {
 			URL:   api.LedgerRecordsPath(first),
 		})
 	}
-	return h.writeBody(w, http.StatusOK, response)
+	return jsonReply(http.StatusOK, response), nil
 }
 
-func (h *handler) ledgerRecords(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) ledgerRecords(r *http.Request, _ []byte) (reply, error) {
 	start, err := strconv.ParseUint(r.PathValue("start"), 10, 64)
 	if err != nil {
-		return badRequest("Invalid URL: Cannot parse `%s` to a `u64`", r.PathValue("start"))
+		return reply{}, badRequest("Invalid URL: Cannot parse `%s` to a `u64`", r.PathValue("start"))
 	}
 	leaves, err := h.registry.Leaves(r.Context(), start, ledgerChunk)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	packed := make([]byte, 0, len(leaves)*api.PackedRecordSize)
-	for _, leaf := range leaves {
-		packed = api.AppendPackedRecord(packed, leaf)
-	}
-	w.Header().Set("Content-Type", api.PackedContentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(packed)))
-	w.Write(packed)
-	return nil
+	return reply{status: http.StatusOK, contentType: api.PackedContentType, encode: func(b []byte) []byte {
+		for _, leaf := range leaves {
+			b = api.AppendPackedRecord(b, leaf)
+		}
+		return b
+	}}, nil
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 	"net/netip"
 	"time"
@@ -22,10 +21,14 @@ type Limits struct {
 	Records *limits.Rate[protocol.KeyID]
 
 	// Publishing, Reading and Uploading are requests that are worked on at a
-	// time. They stand apart so that none of them keeps another one out.
+	// time: while their bodies come and their answers go, they have no turn. They
+	// stand apart so that none of them keeps another one out.
 	Publishing, Reading, Uploading *limits.Gate
-	// LargeBodies are requests with a JSON body over 16 KiB.
-	LargeBodies *limits.Gate
+	// Uploads are uploads of content under way, whether worked on or not.
+	Uploads *limits.Slots
+	// Memory is what JSON bodies and the answers to all requests but for content
+	// take, from the first byte that comes to the last that goes.
+	Memory *limits.Budget
 	// RequestTime bounds the work on one request, but for transfers of content;
 	// zero: no limit.
 	RequestTime time.Duration
@@ -38,8 +41,8 @@ func (h *handler) limitClients(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client, counted := h.Limits.Addresses.Client(r)
-		if !counted || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		client := limits.ClientOf(r.Context())
+		if !client.IsValid() || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -57,16 +60,4 @@ func (h *handler) limitClients(next http.Handler) http.Handler {
 			h.Limits.Failures.Charge(client)
 		}
 	})
-}
-
-// timed bounds the time that is spent on a request.
-func (h *handler) timed(serve serveFunc) serveFunc {
-	if h.Limits.RequestTime <= 0 {
-		return serve
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		ctx, cancel := context.WithTimeout(r.Context(), h.Limits.RequestTime)
-		defer cancel()
-		return serve(w, r.WithContext(ctx))
-	}
 }

@@ -3,14 +3,15 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"io"
+	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -121,34 +122,51 @@ func TestRequestTime(t *testing.T) {
 	equal(t, "Retry-After", w.Header().Get("Retry-After"), "1")
 }
 
-// A body over 16 KiB waits for its turn before more than that is read.
-func TestLargeBodies(t *testing.T) {
-	gate := limits.NewGate("large requests", 1, 10*time.Millisecond)
-	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{LargeBodies: gate}})
-	large := `{"logLength":1}` + strings.Repeat(" ", 20<<10)
-	equal(t, "alone", s.do("POST", "/v1/fetch/logs", large).Code, 200)
-	leave, err := gate.Enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "one too many", s.do("POST", "/v1/fetch/logs", large).Code, http.StatusServiceUnavailable)
-	equal(t, "small", s.do("POST", "/v1/fetch/logs", `{"logLength":1}`).Code, 200)
-	leave()
-	equal(t, "in turn", s.do("POST", "/v1/fetch/logs", large).Code, 200)
-	equal(t, "malformed", s.do("POST", "/v1/fetch/logs", large+"x").Code, 400)
-	equal(t, "after a malformed one", s.do("POST", "/v1/fetch/logs", large).Code, 200)
+// heldUp is a connection whose client takes nothing until it is released.
+type heldUp struct {
+	*httptest.ResponseRecorder
+	writing chan struct{}
+	release chan struct{}
 }
 
-func TestUploadGate(t *testing.T) {
-	gate := limits.NewGate("uploads", 1, 10*time.Millisecond)
-	s := newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Uploading: gate}})
-	path := fmt.Sprintf("/v1/package/%s/record/%s/content/%s", logID, recordID, digest)
-	leave, err := gate.Enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
+func (h *heldUp) Write(b []byte) (int, error) {
+	h.writing <- struct{}{}
+	<-h.release
+	return h.ResponseRecorder.Write(b)
+}
+
+// A request has no turn while its body comes, nor while its answer goes.
+func TestTurnsAreForWork(t *testing.T) {
+	one := func(what string) *limits.Gate { return limits.NewGate(what, 1, 10*time.Millisecond) }
+	f := &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}, content: []byte("content"), leaves: []protocol.LogLeaf{{}}}
+	f.checkpoint.Signature = envelope.Signature
+	s := newServer(t, f, httpapi.Options{Limits: httpapi.Limits{Publishing: one("records"), Reading: one("fetches"), Uploading: one("uploads")}})
+	for name, r := range requests() {
+		t.Run(name, func(t *testing.T) {
+			want := s.do(r.method, r.path, r.body).Code
+			slow := httptest.NewRequest(r.method, r.path, nil)
+			slow.Header.Set("Content-Type", "application/json")
+			body, feed := io.Pipe()
+			slow.Body, slow.ContentLength = body, -1
+			w := &heldUp{httptest.NewRecorder(), make(chan struct{}, 100), make(chan struct{})}
+			done := make(chan struct{})
+			go func() {
+				s.http.ServeHTTP(w, slow)
+				close(done)
+			}()
+			if r.body != "" {
+				io.WriteString(feed, r.body[:1]) // it is being read
+				equal(t, "beside a body that comes", s.do(r.method, r.path, r.body).Code, want)
+				io.WriteString(feed, r.body[1:])
+				feed.Close()
+			}
+			if name != "upload" { // its answer has no body
+				<-w.writing
+				equal(t, "beside an answer that goes", s.do(r.method, r.path, r.body).Code, want)
+			}
+			close(w.release)
+			<-done
+			equal(t, "the slow one", w.Code, want)
+		})
 	}
-	equal(t, "one too many", s.do("POST", path, "content").Code, 503)
-	leave()
-	equal(t, "in turn", s.do("POST", path, "content").Code, 201)
-	equal(t, "and again", s.do("POST", path, "content").Code, 201)
 }

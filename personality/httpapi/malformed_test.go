@@ -9,12 +9,10 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/warg/api"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func TestMalformedRequests(t *testing.T) {
 	record := fmt.Sprintf("/v1/package/%s/record", logID)
-	operator := protocol.OperatorLogID()
 	for _, c := range []struct {
 		name, method, path, body, header string
 		status                           int
@@ -40,8 +38,6 @@ func TestMalformedRequests(t *testing.T) {
 		{"empty package token", "POST", "/v1/fetch/logs", fmt.Sprintf(`{"logLength":1,"packages":{"%s":""}}`, logID), "", 404, `={"status":404,"type":"fetchToken","id":""}`},
 		{"log id of another length", "POST", "/v1/fetch/logs", `{"logLength":1,"packages":{"sha256:ab":null}}`, "", 404, `={"status":404,"type":"log","id":"sha256:ab"}`},
 
-		{"log id not of the name", "POST", fmt.Sprintf("/v1/package/%s/record", operator), publishBody(), "", 400,
-			fmt.Sprintf("package log identifier `%s` derived from `foo:bar` does not match provided log identifier `%s`", logID, operator)},
 		{"short log id on publish", "POST", "/v1/package/sha256:ab/record", publishBody(), "", 400, "does not match provided log identifier `sha256:ab`"},
 		{"log id no hash", "POST", "/v1/package/abc/record", publishBody(), "", 400, "Invalid URL: expected two parts for hash; found 1"},
 		{"log id in capitals", "GET", "/v1/package/" + strings.ToUpper(logID.String()) + "/record/" + recordID.String(), "", "", 400, "Invalid URL: "},

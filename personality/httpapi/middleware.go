@@ -23,12 +23,13 @@ func (h *handler) endpoint(translate translator, serve serveFunc) http.Handler {
 	})
 }
 
-// guard gives requests their ids, reports them when they are over, and answers
+// guard gives requests their ids and clients, reports them when they are over, and answers
 // for handlers that panic.
 func (h *handler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, outer *http.Request) {
 		start := time.Now()
-		r := identify(w, outer)
+		r := h.identify(w, outer)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
 			outer.Pattern = r.Pattern // for those around this handler
@@ -45,7 +46,7 @@ func (h *handler) guard(next http.Handler) http.Handler {
 					panic(http.ErrAbortHandler) // too late to answer: cut the connection
 				}
 				h.Observer.Refused(reasonInternal)
-				h.writeBody(recorder, http.StatusInternalServerError, internalError)
+				writeBody(recorder, http.StatusInternalServerError, internalError)
 			}
 		}()
 		next.ServeHTTP(recorder, r)

@@ -8,21 +8,19 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-func (h *handler) verifyCheckpoint(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) verifyCheckpoint(r *http.Request, body []byte) (reply, error) {
 	var received protocol.ReceivedCheckpoint
-	leave, err := h.readJSON(w, r, h.Limits.Reading, &received)
-	if err != nil {
-		return err
+	if err := decode(body, &received); err != nil {
+		return reply{}, err
 	}
-	defer leave()
 	checkpoint, signature, err := h.registry.VerifyCheckpoint(r.Context(), received)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	return h.writeBody(w, http.StatusOK, api.CheckpointVerificationResponse{
+	return jsonReply(http.StatusOK, api.CheckpointVerificationResponse{
 		Checkpoint: verificationState(checkpoint),
 		Signature:  verificationState(signature),
-	})
+	}), nil
 }
 
 func verificationState(v reader.Verdict) api.VerificationState {

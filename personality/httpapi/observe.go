@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -46,9 +45,11 @@ const (
 	reasonOverloaded          = "overloaded"
 	reasonRateLimited         = "rate_limited"
 	reasonRejected            = "rejected"
+	reasonStorageFull         = "storage_full"
 	reasonTooLarge            = "too_large"
 	reasonTooSlow             = "too_slow"
 	reasonUnauthorized        = "unauthorized"
+	reasonUnavailable         = "unavailable"
 	reasonUnsupported         = "unsupported"
 )
 
@@ -56,7 +57,7 @@ const (
 func Reasons() []string {
 	return []string{
 		reasonClientGone, reasonConflict, reasonInternal, reasonInvalid, reasonNamespaceImported, reasonNamespaceNotDefined, reasonNoProof,
-		reasonNotFound, reasonNotSourcing, reasonOverloaded, reasonRateLimited, reasonRejected, reasonTooLarge, reasonTooSlow, reasonUnauthorized, reasonUnsupported,
+		reasonNotFound, reasonNotSourcing, reasonOverloaded, reasonRateLimited, reasonRejected, reasonStorageFull, reasonTooLarge, reasonTooSlow, reasonUnauthorized, reasonUnavailable, reasonUnsupported,
 	}
 }
 
@@ -74,6 +75,10 @@ func reason(err error, status int) string {
 		return reasonNamespaceImported
 	case has[*registry.RejectionError](err):
 		return reasonRejected
+	case has[*registry.UnavailableError](err):
+		return reasonUnavailable
+	case has[*registry.StorageFullError](err):
+		return reasonStorageFull
 	case has[*registry.IncorrectProofError](err), has[*registry.BundleError](err):
 		return reasonNoProof
 	}
@@ -128,16 +133,4 @@ func route(r *http.Request) string {
 		return "none"
 	}
 	return r.Pattern
-}
-
-// countingReader counts what is read from it.
-type countingReader struct {
-	io.Reader
-	bytes int64
-}
-
-func (c *countingReader) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
-	c.bytes += int64(n)
-	return n, err
 }

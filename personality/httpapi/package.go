@@ -4,83 +4,53 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-func (h *handler) publish(w http.ResponseWriter, r *http.Request) error {
-	logID, err := pathHash(r, "log")
+func (h *handler) publish(r *http.Request, body []byte) (reply, error) {
+	anyLogID, err := pathHash(r, "log")
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	var request api.PublishRecordRequest
-	leave, err := h.readJSON(w, r, h.Limits.Publishing, &request)
-	if err != nil {
-		return err
+	if err := decode(body, &request); err != nil {
+		return reply{}, err
 	}
-	defer leave()
-	expected := request.PackageName.LogID()
-	if expected.Any() != logID {
-		return badRequest("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`",
-			expected, request.PackageName, logID)
+	logID, err := anyLogID.Hash()
+	if err != nil { // the registry compares all others itself
+		return reply{}, badRequest("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`",
+			request.PackageName.LogID(), request.PackageName, anyLogID)
 	}
 	if len(request.ContentSources) > 0 {
-		return &api.PackageError{Variant: api.NotSupported, Message: "specifying content sources is not supported"}
+		return reply{}, &api.PackageError{Variant: api.NotSupported, Message: "specifying content sources is not supported"}
 	}
 	key := request.Record.KeyID
 	if err := h.Limits.Records.Check(key); err != nil {
-		return err
+		return reply{}, err
 	}
-	status, err := h.registry.Publish(r.Context(), expected, request.PackageName, request.Record)
+	status, err := h.registry.Publish(r.Context(), logID, request.PackageName, request.Record)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	if status.State != registry.Published { // everybody can post a published one again
 		h.Limits.Records.Charge(key)
 	}
-	return h.writeBody(w, http.StatusAccepted, h.packageRecord(expected, status))
+	return h.recordReply(r, http.StatusAccepted, logID, status), nil
 }
 
-func (h *handler) recordStatus(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) recordStatus(r *http.Request, _ []byte) (reply, error) {
 	logID, recordID, err := pathRecord(r)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	status, err := h.registry.RecordStatus(r.Context(), logID, recordID)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	return h.writeBody(w, http.StatusOK, h.packageRecord(logID, status))
-}
-
-func (h *handler) uploadContent(w http.ResponseWriter, r *http.Request) error {
-	logID, recordID, err := pathRecord(r)
-	if err != nil {
-		return err
-	}
-	anyDigest, err := pathHash(r, "digest")
-	if err != nil {
-		return err
-	}
-	digest, err := anyDigest.Hash()
-	if err != nil {
-		return h.notRequired(r, logID, recordID, anyDigest)
-	}
-	leave, err := h.Limits.Uploading.Enter(r.Context())
-	if err != nil {
-		return err
-	}
-	defer leave()
-	body := &countingReader{Reader: r.Body}
-	err = h.registry.UploadContent(r.Context(), logID, recordID, digest, body)
-	h.Observer.ContentReceived(body.bytes)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Location", h.contentURL(r, digest))
-	w.WriteHeader(http.StatusCreated)
-	return nil
+	return h.recordReply(r, http.StatusOK, logID, status), nil
 }
 
 // notRequired is the answer to content under a digest that no record can have.
@@ -114,18 +84,17 @@ func pathRecord(r *http.Request) (logID, recordID protocol.Hash, err error) {
 	return logID, recordID, nil
 }
 
-// packageRecord puts the status of a record into the API's form.
-func (h *handler) packageRecord(logID protocol.Hash, status registry.RecordStatus) api.PackageRecord {
+// recordReply answers with the status of a record in the API's form.
+func (h *handler) recordReply(r *http.Request, code int, logID protocol.Hash, status registry.RecordStatus) reply {
 	record := api.PackageRecord{RecordID: status.RecordID.Any()}
 	switch status.State {
 	case registry.Sourcing:
 		record.State = api.StateSourcing
 		for _, digest := range status.Missing {
+			url := h.link(r, access.Publish, http.MethodPost, api.UploadContentPath(logID, status.RecordID, digest))
 			record.MissingContent = append(record.MissingContent, api.HashEntry[api.MissingContent]{
-				Hash: digest.Any(),
-				Value: api.MissingContent{Upload: []api.UploadEndpoint{
-					{Method: http.MethodPost, URL: h.link(http.MethodPost, api.UploadContentPath(logID, status.RecordID, digest))},
-				}},
+				Hash:  digest.Any(),
+				Value: api.MissingContent{Upload: []api.UploadEndpoint{{Method: http.MethodPost, URL: url}}},
 			})
 		}
 	case registry.Published:
@@ -135,7 +104,9 @@ func (h *handler) packageRecord(logID protocol.Hash, status registry.RecordStatu
 	default:
 		record.State = api.StateProcessing
 	}
-	return record
+	answer := jsonReply(code, record)
+	answer.private = h.Private != nil
+	return answer
 }
 
 func tooMany(what string, n, most int) string {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -16,21 +17,24 @@ type Private struct {
 }
 
 // permit serves only those who have the permission, by their token or by a link
-// that one who has it was given.
+// that the bearer of one was given.
 func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 	if h.Private == nil {
 		return serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		token, given := bearerToken(r)
-		has := access.None
+		text, given := bearerToken(r)
+		var holder access.Token
 		if given {
-			has = h.Private.Tokens.Permission(token)
+			holder, _ = h.Private.Tokens.Find(text)
+		}
+		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok && linked.Permission > holder.Permission {
+			holder = linked
 		}
 		switch {
-		case has >= need, h.Private.Links.Valid(linkMethod(r.Method), r.URL.Path, r.URL.Query()):
-			return serve(w, r)
-		case has != access.None:
+		case holder.Permission >= need:
+			return serve(w, r.WithContext(context.WithValue(r.Context(), holderKey{}, holder)))
+		case holder.Permission != access.None:
 			return &api.MessageError{Code: 403, Message: "the auth token does not allow to publish"}
 		case given:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="warg", error="invalid_token"`)
@@ -41,19 +45,23 @@ func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 	}
 }
 
+type holderKey struct{} // in the context of a permitted request: its [access.Token]
+
 // bearerToken reads the token of a request (RFC 6750, section 2.1).
 func bearerToken(r *http.Request) (token string, ok bool) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// link makes a path, without a slash in front, a link if this registry is
-// private.
-func (h *handler) link(method, path string) string {
-	if h.Private == nil {
+// link makes a path, without a slash in front, a link if this registry is private
+// and the client may do itself what the path needs. The link is worth what the
+// client's token is worth when it is followed.
+func (h *handler) link(r *http.Request, need access.Permission, method, path string) string {
+	holder, ok := r.Context().Value(holderKey{}).(access.Token)
+	if h.Private == nil || !ok || holder.Permission < need {
 		return path
 	}
-	return path + "?" + h.Private.Links.Sign(method, "/"+path)
+	return path + "?" + h.Private.Links.Sign(method, "/"+path, holder)
 }
 
 // linkMethod lets a link to GET something serve for HEAD, too.

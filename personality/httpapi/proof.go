@@ -6,33 +6,29 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
-func (h *handler) proveConsistency(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) proveConsistency(r *http.Request, body []byte) (reply, error) {
 	var request api.ConsistencyRequest
-	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
-	if err != nil {
-		return err
+	if err := decode(body, &request); err != nil {
+		return reply{}, err
 	}
-	defer leave()
 	bundle, err := h.registry.ProveConsistency(r.Context(), request.From, request.To)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	return h.writeBody(w, http.StatusOK, api.ConsistencyResponse{Proof: bundle})
+	return jsonReply(http.StatusOK, api.ConsistencyResponse{Proof: bundle}), nil
 }
 
-func (h *handler) proveInclusion(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) proveInclusion(r *http.Request, body []byte) (reply, error) {
 	var request api.InclusionRequest
-	leave, err := h.readJSON(w, r, h.Limits.Reading, &request)
-	if err != nil {
-		return err
+	if err := decode(body, &request); err != nil {
+		return reply{}, err
 	}
-	defer leave()
 	if err := h.checkItems("leafs", len(request.Leafs)); err != nil {
-		return err
+		return reply{}, err
 	}
 	logBundle, mapBundle, err := h.registry.ProveInclusion(r.Context(), request.LogLength, request.Leafs)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	return h.writeBody(w, http.StatusOK, api.InclusionResponse{Log: logBundle, Map: mapBundle})
+	return jsonReply(http.StatusOK, api.InclusionResponse{Log: logBundle, Map: mapBundle}), nil
 }

@@ -13,16 +13,31 @@ import (
 // Registry is what the API asks of a registry. The errors are those of package
 // registry; see errors.go for what becomes of them.
 type Registry interface {
+	Admission
+	Reader
+	// Ready returns nil, or an error that says which part is not ready.
+	Ready(ctx context.Context) error
+}
+
+// Admission takes what may enter.
+type Admission interface {
+	// Publish accepts a record of the package log logID, which must be that of
+	// name.
+	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
+	// UploadContent takes content that a record names, and bounds its size. It
+	// need not read what it does not want.
+	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
+}
+
+// Reader gives what was published, and where records stand.
+type Reader interface {
 	// LatestCheckpoint returns the newest signed checkpoint.
 	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
 	// VerifyCheckpoint judges a checkpoint and its signature separately.
 	VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature reader.Verdict, err error)
-
-	// Publish accepts a record of the package log logID, which belongs to name.
-	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
+	// RecordStatus returns where a record stands. It may wait a moment for its
+	// publication.
 	RecordStatus(ctx context.Context, logID, recordID protocol.Hash) (registry.RecordStatus, error)
-	// UploadContent takes content that a record waits for, and bounds its size.
-	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
 
 	FetchLogs(ctx context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error)
 	// Names returns one entry for each log, in any order.
@@ -41,7 +56,4 @@ type Registry interface {
 	HasContent(ctx context.Context, digest protocol.Hash) (size int64, err error)
 	// OpenContent opens a content for reading. The caller closes it.
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
-
-	// Ready returns nil, or an error that says which part is not ready.
-	Ready(ctx context.Context) error
 }

@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,30 +19,8 @@ func badRequest(format string, args ...any) error {
 	return &api.MessageError{Code: 400, Message: fmt.Sprintf(format, args...)}
 }
 
-// readJSON reads the request's body, waits for a turn at the gate and reads the
-// body into dst; leave ends the turn. Nobody has a turn while a body trickles
-// in. The statuses and texts are those of axum, the reference's HTTP library.
-func (h *handler) readJSON(w http.ResponseWriter, r *http.Request, gate *limits.Gate, dst interface{ UnmarshalJSON([]byte) error }) (leave func(), err error) {
-	if !isJSON(r.Header.Get("Content-Type")) {
-		return nil, &api.MessageError{Code: 415, Message: "Expected request with `Content-Type: application/json`"}
-	}
-	body, leaveBody, err := h.readBody(w, r)
-	if err != nil {
-		return nil, err
-	}
-	leaveGate, err := gate.Enter(r.Context())
-	if err != nil {
-		leaveBody()
-		return nil, err
-	}
-	leave = func() { leaveGate(); leaveBody() }
-	if err := decode(body, dst); err != nil {
-		leave()
-		return nil, err
-	}
-	return leave, nil
-}
-
+// decode reads a JSON body into dst. The statuses and texts are those of axum, the
+// reference's HTTP library.
 func decode(body []byte, dst interface{ UnmarshalJSON([]byte) error }) error {
 	err := dst.UnmarshalJSON(body)
 	if err != nil && !json.Valid(body) {
@@ -54,41 +32,60 @@ func decode(body []byte, dst interface{ UnmarshalJSON([]byte) error }) error {
 	return nil
 }
 
-// smallBody is the size in bytes up to which a body is read without waiting at
-// the gate for large ones. A record hardly ever has more.
-const smallBody = 16 << 10
+// firstRead is how many bytes of a body are made room for before any has come. A
+// record hardly ever has more.
+const firstRead = 16 << 10
 
-// readBody reads a body of at most MaxBody. No more memory is taken than has
-// come, and a large one holds a place among the large ones until leave.
-func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, leave func(), err error) {
+// readBody reads a body of at most MaxBody to its end. No more memory is taken than
+// about twice of what has come, and all of it is counted in held.
+func (h *handler) readBody(w http.ResponseWriter, r *http.Request, held *limits.Holding) ([]byte, error) {
 	if r.ContentLength > h.MaxBody {
-		return nil, nil, bodyError(&http.MaxBytesError{Limit: h.MaxBody})
+		return nil, errBodyTooLarge
 	}
-	limited := http.MaxBytesReader(w, r.Body, h.MaxBody)
-	var all bytes.Buffer
-	if r.ContentLength > 0 {
-		all.Grow(int(min(r.ContentLength, smallBody) + bytes.MinRead))
+	control := http.NewResponseController(w)
+	defer held.Transfer(func() { control.SetReadDeadline(past) })()
+	size := int64(512)
+	if r.ContentLength >= 0 {
+		size = min(r.ContentLength+1, firstRead) // the end of the body comes with a read of its own
 	}
-	if _, err := io.CopyN(&all, limited, smallBody); err == io.EOF {
-		return all.Bytes(), func() {}, nil
-	} else if err != nil {
-		return nil, nil, bodyError(err)
+	var body []byte
+	for {
+		if len(body) == cap(body) {
+			larger, err := enlarge(r.Context(), held, body, max(size, 2*int64(cap(body))))
+			if err != nil {
+				return nil, err
+			}
+			body = larger
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		cut := held.Moved(n)
+		switch {
+		case int64(len(body)) > h.MaxBody:
+			return nil, errBodyTooLarge
+		case err == io.EOF:
+			return body, nil
+		case cut != nil:
+			return nil, cut
+		case err != nil:
+			return nil, bodyError(err)
+		}
 	}
-	leave, err = h.Limits.LargeBodies.Enter(r.Context())
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := all.ReadFrom(limited); err != nil {
-		leave()
-		return nil, nil, bodyError(err)
-	}
-	return all.Bytes(), leave, nil
 }
 
-func bodyError(err error) error {
-	if _, ok := is[*http.MaxBytesError](err); ok {
-		return &api.MessageError{Code: 413, Message: "Failed to buffer the request body: length limit exceeded"}
+// enlarge returns a copy of body with room for size bytes.
+func enlarge(ctx context.Context, held *limits.Holding, body []byte, size int64) ([]byte, error) {
+	if err := held.Grow(ctx, size); err != nil {
+		return nil, err
 	}
+	larger := append(make([]byte, 0, size), body...)
+	held.Shrink(int64(cap(body)))
+	return larger, nil
+}
+
+var errBodyTooLarge = &api.MessageError{Code: 413, Message: "Failed to buffer the request body: length limit exceeded"}
+
+func bodyError(err error) error {
 	if _, ok := is[*limits.Refusal](err); ok {
 		return err
 	}
@@ -121,9 +118,9 @@ func pathHash(r *http.Request, name string) (protocol.AnyHash, error) {
 
 // baseURL gives the URL by which the client reached this server, without a
 // slash at the end.
-func baseURL(r *http.Request) string {
+func (h *handler) baseURL(r *http.Request) string {
 	scheme := "http"
-	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+	if h.Limits.Addresses.HTTPS(r) {
 		scheme = "https"
 	}
 	host := r.Host

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 )
 
 // requestIDHeader carries the id of a request, both ways. Proxies that make ids
@@ -17,14 +19,16 @@ const maxRequestID = 64
 type requestIDKey struct{}
 
 // identify gives a request an id, that of its header if it can stand in a log
-// line, else a new one; the answer has it too. [LogRequestIDs] writes it.
-func identify(w http.ResponseWriter, r *http.Request) *http.Request {
+// line, else a new one; the answer has it too. [LogRequestIDs] writes it. The
+// request's context also gets its client.
+func (h *handler) identify(w http.ResponseWriter, r *http.Request) *http.Request {
 	id := r.Header.Get(requestIDHeader)
 	if !saneRequestID(id) {
 		id = rand.Text()
 	}
 	w.Header().Set(requestIDHeader, id)
-	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+	client, _ := h.Limits.Addresses.Client(r)
+	return r.WithContext(limits.WithClient(context.WithValue(r.Context(), requestIDKey{}, id), client))
 }
 
 // saneRequestID allows letters, digits, and -._ between them.

@@ -1,38 +1,45 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
-// maxKeptBuffer is the size in bytes of the largest buffer that is used again.
-const maxKeptBuffer = 1 << 20
+// sendChunk is how many bytes are handed to the network at a time.
+const sendChunk = 64 << 10
 
-// writeBody answers with a JSON body.
-func (h *handler) writeBody(w http.ResponseWriter, status int, body api.Body) error {
-	buffer, _ := h.buffers.Get().(*[]byte)
-	if buffer == nil {
-		buffer = new([]byte)
+// past is a deadline that ends what waits at once.
+var past = time.Unix(1, 0)
+
+// send answers with a body that is held. A transfer that is cut off ends with the
+// connection: the answer has begun.
+func send(w http.ResponseWriter, held *limits.Holding, status int, contentType string, body []byte) error {
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	control := http.NewResponseController(w)
+	defer held.Transfer(func() { control.SetWriteDeadline(past) })()
+	for len(body) > 0 {
+		n, err := w.Write(body[:min(len(body), sendChunk)])
+		if err != nil {
+			return nil // the client is gone
+		}
+		if held.Moved(n) != nil && n < len(body) {
+			panic(http.ErrAbortHandler)
+		}
+		body = body[n:]
 	}
-	*buffer = body.AppendJSON((*buffer)[:0])
-	err := writeJSON(w, status, *buffer)
-	if cap(*buffer) <= maxKeptBuffer {
-		h.buffers.Put(buffer)
-	}
-	return err
+	return nil
 }
 
-func writeJSON(w http.ResponseWriter, status int, text json.RawMessage) error {
-	header := w.Header()
-	// The official client compares the content type as a whole: no charset.
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(text)))
-	w.WriteHeader(status)
-	w.Write(text) // fails only if the client is gone
-	return nil
+// writeBody answers with a small JSON body.
+func writeBody(w http.ResponseWriter, status int, body api.Body) error {
+	return send(w, nil, status, jsonType, body.AppendJSON(nil))
 }
 
 // writeText answers with plain text.

@@ -3,23 +3,54 @@ package limits
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
+	"net/netip"
+	"slices"
+	"sync"
 	"time"
 )
 
-// Gate bounds how many requests do something at a time, and with it the memory
-// that they take. Sixteen times as many may wait a while for their turn; a
-// longer queue would only be served when its clients have given up. Safe for
-// concurrent use. A nil Gate is always open.
+// Gate bounds how many requests are worked on at a time, and with it the memory
+// and the processors that they take. Sixteen times as many may wait a while for
+// their turn; a longer queue would only be served when its clients have given
+// up. A turn is for work: nobody should have one while the network is waited for.
+//
+// One client has at most a quarter of the places, and of those who wait, and
+// clients have their turns one after the other, however many requests each of
+// them has waiting. Safe for concurrent use. A nil Gate is always open.
 type Gate struct {
 	what     string // what there are too many of
-	slots    chan struct{}
 	patience time.Duration
-	waiting  atomic.Int64
+	places   int // turns at a time
+	waiters  int // who may wait
+
+	mu      sync.Mutex
+	inside  int                          // guarded by mu; turns that are taken
+	waiting int                          // guarded by mu
+	clients map[netip.Prefix]*gateClient // guarded by mu; those inside or waiting
+	order   []*gateClient                // guarded by mu; those waiting, in the order of their turns
 }
 
-// Those who wait, per slot.
-const waitersPerSlot = 16
+// gateClient is what one client has of a gate. Guarded by the gate's mu.
+type gateClient struct {
+	address netip.Prefix
+	share   int // of the places
+	inside  int
+	waiting []*gateTicket // the first one is the next one in
+}
+
+// gateTicket is one request that waits.
+type gateTicket struct {
+	client *gateClient
+	turn   chan struct{} // closed when it has its turn
+}
+
+const (
+	// waitersPerPlace is how many may wait, per place.
+	waitersPerPlace = 16
+	// shares is into how many parts a resource is divided: no client has more
+	// than one of them.
+	shares = 4
+)
 
 // NewGate returns a gate for n at a time who wait at most patience for their
 // turn, or nil if n is not above zero.
@@ -27,38 +58,131 @@ func NewGate(what string, n int, patience time.Duration) *Gate {
 	if n <= 0 {
 		return nil
 	}
-	return &Gate{what: what, slots: make(chan struct{}, n), patience: patience}
+	return &Gate{what: what, patience: patience, places: n, waiters: n * waitersPerPlace, clients: map[netip.Prefix]*gateClient{}}
 }
 
-// Enter waits for a turn and returns what ends it, to be called once. It fails
-// with a [*Refusal] or the error of ctx.
-func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
+// Enter waits for a turn of a client and returns what ends it, to be called when
+// the work is done; calling it again does nothing. It fails with a [*Refusal] or
+// the error of ctx. A client that is not counted, the zero Prefix, may have all
+// places; see [Addresses.Client].
+func (g *Gate) Enter(ctx context.Context, client netip.Prefix) (leave func(), err error) {
 	if g == nil {
 		return func() {}, nil
 	}
+	ticket, err := g.join(client)
+	if err != nil {
+		return nil, err
+	}
+	leave = sync.OnceFunc(func() { g.leave(ticket.client) })
 	select {
-	case g.slots <- struct{}{}:
-		return g.leave, nil
+	case <-ticket.turn:
+		return leave, nil
 	default:
 	}
-	if g.waiting.Add(1) > int64(cap(g.slots)*waitersPerSlot) {
-		g.waiting.Add(-1)
-		return nil, g.refusal()
-	}
-	defer g.waiting.Add(-1)
 	timer := time.NewTimer(g.patience)
 	defer timer.Stop()
 	select {
-	case g.slots <- struct{}{}:
-		return g.leave, nil
+	case <-ticket.turn:
+		return leave, nil
 	case <-timer.C:
-		return nil, g.refusal()
+		err = g.refusal()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = ctx.Err()
+	}
+	if !g.giveUp(ticket) { // its turn came at the last moment
+		leave()
+	}
+	return nil, err
+}
+
+// join gives a client a turn, or else a place among those who wait.
+func (g *Gate) join(address netip.Prefix) (*gateTicket, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.clients[address]
+	if c == nil {
+		c = &gateClient{address: address, share: g.places}
+		if address.IsValid() {
+			c.share = share(g.places)
+		}
+	}
+	ticket := &gateTicket{client: c, turn: make(chan struct{})}
+	if g.inside < g.places && c.inside < c.share { // then none of this client waits
+		g.clients[address] = c
+		g.admit(ticket)
+		return ticket, nil
+	}
+	if g.waiting >= g.waiters || address.IsValid() && len(c.waiting) >= share(g.waiters) {
+		return nil, g.refusal()
+	}
+	g.clients[address] = c
+	if len(c.waiting) == 0 {
+		g.order = append(g.order, c)
+	}
+	c.waiting = append(c.waiting, ticket)
+	g.waiting++
+	return ticket, nil
+}
+
+// share is the most that one client has of n.
+func share[N int | int64](n N) N { return max(1, n/shares) }
+
+// admit gives a ticket its turn. Under mu.
+func (g *Gate) admit(t *gateTicket) {
+	g.inside++
+	t.client.inside++
+	close(t.turn)
+}
+
+// leave ends a turn of a client and gives the next ones theirs.
+func (g *Gate) leave(c *gateClient) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside--
+	c.inside--
+	g.forget(c)
+	for g.inside < g.places {
+		next := slices.IndexFunc(g.order, func(c *gateClient) bool { return c.inside < c.share })
+		if next < 0 {
+			return
+		}
+		c := g.order[next]
+		g.order = slices.Delete(g.order, next, next+1)
+		ticket := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		g.waiting--
+		if len(c.waiting) > 0 {
+			g.order = append(g.order, c)
+		}
+		g.admit(ticket)
 	}
 }
 
-func (g *Gate) leave() { <-g.slots }
+// giveUp takes a ticket away from those who wait; false if it has its turn.
+func (g *Gate) giveUp(t *gateTicket) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := t.client
+	i := slices.Index(c.waiting, t)
+	if i < 0 {
+		return false
+	}
+	c.waiting = slices.Delete(c.waiting, i, i+1)
+	g.waiting--
+	if len(c.waiting) == 0 {
+		i := slices.Index(g.order, c)
+		g.order = slices.Delete(g.order, i, i+1)
+		g.forget(c)
+	}
+	return true
+}
+
+// forget drops a client that has nothing. Under mu.
+func (g *Gate) forget(c *gateClient) {
+	if c.inside == 0 && len(c.waiting) == 0 {
+		delete(g.clients, c.address)
+	}
+}
 
 func (g *Gate) refusal() error {
 	return &Refusal{http.StatusServiceUnavailable, "too many " + g.what + " at the moment; try again in a few seconds", 2 * time.Second}

@@ -3,64 +3,175 @@ package limits
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-func TestGate(t *testing.T) {
-	ctx := context.Background()
-	g := NewGate("uploads", 1, 20*time.Millisecond)
-	leave, err := g.Enter(ctx)
+// anybody is a client that is not counted.
+var anybody netip.Prefix
+
+// address returns one of many clients.
+func address(n int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), 32)
+}
+
+// enter takes a turn that must be free.
+func enter(t *testing.T, g *Gate, client netip.Prefix) (leave func()) {
+	t.Helper()
+	leave, err := g.Enter(t.Context(), client)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("client %v: %v", client, err)
 	}
-	start := time.Now()
-	_, err = g.Enter(ctx)
-	if r := refusal(t, err); r.Status != 503 || r.RetryAfter == 0 || time.Since(start) < 20*time.Millisecond {
-		t.Errorf("refusal %+v after %v", r, time.Since(start))
-	}
-	gone, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := g.Enter(gone); !errors.Is(err, context.Canceled) {
-		t.Errorf("a client that is gone: %v", err)
-	}
-	time.AfterFunc(5*time.Millisecond, leave)
-	if _, err := g.Enter(ctx); err != nil {
-		t.Errorf("the next one in turn: %v", err)
+	return leave
+}
+
+// full checks that a client is refused.
+func full(t *testing.T, g *Gate, client netip.Prefix) {
+	t.Helper()
+	_, err := g.Enter(t.Context(), client)
+	if r := refusal(t, err); r.Status != 503 || r.RetryAfter == 0 {
+		t.Errorf("refusal is %+v", r)
 	}
 }
 
-// Beyond those who may wait, the answer comes at once.
-func TestGateQueue(t *testing.T) {
-	g := NewGate("uploads", 1, time.Hour)
-	leave, _ := g.Enter(context.Background())
-	served := make(chan error)
-	for range waitersPerSlot {
-		go func() {
-			leave, err := g.Enter(context.Background())
-			if err == nil {
-				leave()
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate("uploads", 2, time.Second)
+		for range 3 { // as often as it is filled, it empties again
+			first, second := enter(t, g, anybody), enter(t, g, anybody)
+			start := time.Now()
+			full(t, g, anybody)
+			if waited := time.Since(start); waited != time.Second {
+				t.Errorf("waited %v", waited)
 			}
-			served <- err
-		}()
-	}
-	for g.waiting.Load() < waitersPerSlot {
-		time.Sleep(time.Millisecond)
-	}
-	_, err := g.Enter(context.Background())
-	refusal(t, err)
-	leave()
-	for range waitersPerSlot {
-		if err := <-served; err != nil {
-			t.Error(err)
+			gone, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := g.Enter(gone, anybody); !errors.Is(err, context.Canceled) {
+				t.Errorf("a client that is gone: %v", err)
+			}
+			time.AfterFunc(time.Second/2, first)
+			third := enter(t, g, anybody)
+			first() // once only
+			full(t, g, anybody)
+			second()
+			third()
+			if len(g.clients) != 0 || len(g.order) != 0 || g.inside != 0 || g.waiting != 0 {
+				t.Errorf("an empty gate keeps %+v", g)
+			}
 		}
-	}
+	})
+}
+
+// One client has a quarter of the places, and the others are free for the rest.
+func TestGateShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate("uploads", 8, time.Second)
+		for range 3 {
+			var leave []func()
+			for client := range 4 {
+				leave = append(leave, enter(t, g, address(client)))
+				leave = append(leave, enter(t, g, address(client)))
+				full(t, g, address(client))
+			}
+			full(t, g, address(4))
+			for _, l := range leave {
+				l()
+			}
+		}
+	})
+}
+
+// However many requests of one client wait, another one is the next but one.
+func TestGateTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate("uploads", 1, time.Hour)
+		leave := enter(t, g, anybody)
+		var order []string
+		wait := func(client int) {
+			go func() {
+				leave := enter(t, g, address(client))
+				order = append(order, fmt.Sprint(client))
+				leave()
+			}()
+			synctest.Wait()
+		}
+		for range 3 {
+			wait(1)
+		}
+		wait(2)
+		wait(3)
+		wait(2)
+		leave()
+		synctest.Wait()
+		if got := fmt.Sprint(order); got != "[1 2 3 1 2 1]" {
+			t.Errorf("turns were %s", got)
+		}
+	})
+}
+
+// Those who give up do not take turns, nor the turns of others.
+func TestGateGivingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate("uploads", 1, time.Second)
+		leave := enter(t, g, address(1))
+		for client := range 5 {
+			go full(t, g, address(client))
+		}
+		time.Sleep(time.Second / 2)
+		served := false
+		go func() {
+			enter(t, g, address(6))()
+			served = true
+		}()
+		time.Sleep(3 * time.Second / 4)
+		leave()
+		synctest.Wait()
+		if !served {
+			t.Error("the one that still waits was not served")
+		}
+		enter(t, g, address(7))()
+	})
+}
+
+// Beyond those who may wait, the answer comes at once: for one client beyond a
+// quarter of them.
+func TestGateQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate("uploads", 4, time.Hour)
+		var leave []func()
+		for client := range 4 {
+			leave = append(leave, enter(t, g, address(client)))
+		}
+		served := 0
+		wait := func(client int) {
+			for range waitersPerPlace {
+				go func() {
+					enter(t, g, address(client))()
+					served++
+				}()
+			}
+			synctest.Wait()
+			full(t, g, address(client))
+		}
+		for client := range 4 {
+			wait(client)
+		}
+		full(t, g, address(5))
+		full(t, g, anybody)
+		for _, l := range leave {
+			l()
+		}
+		synctest.Wait()
+		if want := 4 * waitersPerPlace; served != want {
+			t.Errorf("%d were served, want %d", served, want)
+		}
+		enter(t, g, address(5))()
+	})
 }
 
 func TestNoGate(t *testing.T) {
-	leave, err := NewGate("uploads", 0, time.Second).Enter(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	leave()
+	enter(t, NewGate("uploads", 0, time.Second), anybody)()
 }

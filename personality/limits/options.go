@@ -20,10 +20,10 @@ type Options struct {
 	FailureRate int // wrong requests a second from one address
 	KeyRate     int // records a second signed by one key
 
-	MaxPublishing  int // posts of records at a time
-	MaxReading     int // fetches and proofs at a time
-	MaxUploads     int // uploads of content at a time
-	MaxLargeBodies int // JSON bodies over 16 KiB at a time
+	MaxPublishing int   // posts of records worked on at a time
+	MaxReading    int   // fetches and proofs worked on at a time
+	MaxUploads    int   // uploads worked on at a time, and under way from one address
+	MaxBuffered   int64 // bytes of requests and answers in memory
 
 	RequestTime     time.Duration // for the work on one request
 	MinTransferRate int64         // of bodies and answers, in bytes per second

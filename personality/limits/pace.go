@@ -34,7 +34,9 @@ func (p Pace) Handler(next http.Handler) http.Handler {
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			body := &pacedBody{ReadCloser: r.Body, control: control, patience: patience{p, p.Grace}}
-			r.Body = body
+			outer := r
+			r = withBody(outer, body)
+			defer func() { outer.Pattern = r.Pattern }() // for those around this handler
 			defer body.end()
 		}
 		answer := &pacedWriter{ResponseWriter: w, control: control, patience: patience{p, p.Grace}}

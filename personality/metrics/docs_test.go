@@ -13,7 +13,6 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
-	"github.com/warg-trillian/warg-trillian/personality/reader"
 )
 
 const page = "../../docs/metrics.md"
@@ -48,10 +47,10 @@ func (r *recorder) MustRegister(all ...prometheus.Collector) {
 }
 
 // still is a registry where nothing happens.
-type still struct{ stats reader.Stats }
+type still struct{ stats metrics.Stats }
 
-func (s still) Stats(context.Context) (reader.Stats, error) { return s.stats, nil }
-func (s still) Troubles() (fault, stall error)              { return nil, nil }
+func (s still) Stats(context.Context) (metrics.Stats, error) { return s.stats, nil }
+func (s still) Troubles() (fault, stall error)               { return nil, nil }
 
 // registered returns the metrics of a registry, and beside them the names of
 // those of the process.
@@ -59,12 +58,12 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	t.Helper()
 	all := metrics.NewRegistry()
 	r := &recorder{Registerer: all}
-	m := metrics.New(r)
+	m := metrics.New(r, httpapi.Reasons())
 	// Metrics with labels are gathered once they have values.
 	m.Answered("GET /route", 200, time.Second)
 	m.Refused("invalid")
 	source := still{}
-	source.stats.Checkpoint.LogLength = 1
+	source.stats.CheckpointLength = 1
 	metrics.Watch(r, source, time.Now)
 	metrics.WatchParts(r, func(context.Context) map[string]bool { return map[string]bool{"database": true} })
 

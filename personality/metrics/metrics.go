@@ -1,6 +1,8 @@
 // Package metrics counts and measures what a registry does, for Prometheus.
 // docs/metrics.md says what each metric means; a test keeps it complete.
 //
+// The parts of a registry declare what they tell; this package knows none of them.
+//
 // There is no global state: a registry's metrics are in the registerer that it
 // was given, and two registries need two.
 package metrics
@@ -13,9 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-
-	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/publisher"
 )
 
 // NewRegistry returns a Prometheus registry with what is true of every Go
@@ -63,11 +62,6 @@ type Metrics struct {
 	tiles       prometheus.Counter
 }
 
-var (
-	_ publisher.Observer = (*Metrics)(nil)
-	_ httpapi.Observer   = (*Metrics)(nil)
-)
-
 // Upper bounds of histograms, in seconds.
 var (
 	requestBuckets     = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -75,8 +69,8 @@ var (
 )
 
 // New makes metrics and registers them, once for each registerer: it panics if
-// they are there already.
-func New(r prometheus.Registerer) *Metrics {
+// they are there already. reasons are those that [Metrics.Refused] will be given.
+func New(r prometheus.Registerer, reasons []string) *Metrics {
 	with := promauto.With(r)
 	counter := func(name, help string) prometheus.Counter {
 		return with.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
@@ -101,29 +95,29 @@ func New(r prometheus.Registerer) *Metrics {
 		published: counter("warg_published_records_total", "Records that this process published."),
 		tiles:     counter("warg_map_tiles_written_total", "Tiles of the package index that this process wrote."),
 	}
-	for _, reason := range httpapi.Reasons() {
+	for _, reason := range reasons {
 		m.refusals.WithLabelValues(reason) // from 0 on, so that the first one shows as a rise
 	}
 	return m
 }
 
-// Answered implements [httpapi.Observer].
+// Answered counts a request to a route that is over.
 func (m *Metrics) Answered(route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
 	m.durations.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// Refused implements [httpapi.Observer].
+// Refused counts a request that was answered with an error.
 func (m *Metrics) Refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 
-// ContentReceived implements [httpapi.Observer].
+// ContentReceived counts bytes of content that were uploaded.
 func (m *Metrics) ContentReceived(bytes int64) { m.received.Add(float64(bytes)) }
 
-// ContentServed implements [httpapi.Observer].
+// ContentServed counts bytes of content that were downloaded.
 func (m *Metrics) ContentServed(bytes int64) { m.served.Add(float64(bytes)) }
 
-// Leading implements [publisher.Observer]. A process that does not lead has no
-// lag: it does not know it.
+// Leading says whether this process leads. One that does not has no lag: it does
+// not know it.
 func (m *Metrics) Leading(leading bool) {
 	m.leader.Set(truth(leading))
 	if !leading {
@@ -131,14 +125,14 @@ func (m *Metrics) Leading(leading bool) {
 	}
 }
 
-// Waiting implements [publisher.Observer].
+// Waiting says how many records Trillian has and has not sequenced yet.
 func (m *Metrics) Waiting(records int) { m.lag.Set(float64(records)) }
 
-// Integrated implements [publisher.Observer].
-func (m *Metrics) Integrated(i publisher.Integration) {
-	m.integration.Observe(i.Took.Seconds())
-	m.published.Add(float64(i.Records))
-	m.tiles.Add(float64(i.Tiles))
+// Integrated counts a checkpoint that covers new records.
+func (m *Metrics) Integrated(records, tiles int, took time.Duration) {
+	m.integration.Observe(took.Seconds())
+	m.published.Add(float64(records))
+	m.tiles.Add(float64(tiles))
 }
 
 func truth(b bool) float64 {

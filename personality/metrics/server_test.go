@@ -19,7 +19,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
-	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -207,15 +206,15 @@ func TestScrape(t *testing.T) {
 // failing is a registry whose database is away and that signs nothing any more.
 type failing struct{}
 
-func (failing) Stats(context.Context) (reader.Stats, error) {
-	return reader.Stats{}, errors.New("the database is away")
+func (failing) Stats(context.Context) (metrics.Stats, error) {
+	return metrics.Stats{}, errors.New("the database is away")
 }
 func (failing) Troubles() (fault, stall error) { return errors.New("forked"), errors.New("away") }
 
 // Without the database the rest is served, and the failure is counted and logged.
 func TestScrapeWithoutDatabase(t *testing.T) {
 	all := metrics.NewRegistry()
-	metrics.New(all)
+	metrics.New(all, nil)
 	metrics.Watch(all, failing{}, time.Now)
 	var log strings.Builder
 	r := &running{t: t, metrics: httptest.NewServer(metrics.Handler(all, false, slog.New(slog.NewTextHandler(&log, nil))))}

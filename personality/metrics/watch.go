@@ -6,16 +6,27 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/warg-trillian/warg-trillian/personality/reader"
 )
 
 // scrapeTimeout bounds how long a scrape waits for the database.
 const scrapeTimeout = 5 * time.Second
 
-// Source is what is asked at each scrape. [parts.Registry] is one.
+// Source is what is asked at each scrape.
 type Source interface {
-	Stats(ctx context.Context) (reader.Stats, error)
+	Stats(ctx context.Context) (Stats, error)
+	// Troubles returns why nothing is signed any more, and why the last attempt to
+	// publish failed; nil where all is well.
 	Troubles() (fault, stall error)
+}
+
+// Stats is where a registry stands, whichever process works on it.
+type Stats struct {
+	Queued  int       // complete records that wait to be published
+	Oldest  time.Time // when the oldest of them was accepted; zero if there is none
+	Waiting int       // records that wait for content
+
+	CheckpointLength uint64    // records that the newest checkpoint covers; 0 before the first
+	CheckpointTime   time.Time // when it was signed
 }
 
 // Watch registers the metrics that are read when they are scraped: those that
@@ -64,12 +75,12 @@ func (w *watch) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.NewInvalidMetric(queueRecords, fmt.Errorf("read where the registry stands: %w", err))
 		return
 	}
-	gauge(queueRecords, float64(stats.Queue.Complete))
-	gauge(queueAge, w.since(stats.Queue.Oldest))
-	gauge(incomplete, float64(stats.Queue.Waiting.Records))
-	gauge(checkpointSize, float64(stats.Checkpoint.LogLength))
-	if stats.Checkpoint.LogLength > 0 {
-		gauge(checkpointAge, w.since(time.Unix(int64(stats.Checkpoint.Timestamp), 0)))
+	gauge(queueRecords, float64(stats.Queued))
+	gauge(queueAge, w.since(stats.Oldest))
+	gauge(incomplete, float64(stats.Waiting))
+	gauge(checkpointSize, float64(stats.CheckpointLength))
+	if stats.CheckpointLength > 0 {
+		gauge(checkpointAge, w.since(stats.CheckpointTime))
 	}
 }
 

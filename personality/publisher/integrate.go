@@ -129,6 +129,6 @@ func (i *integrator) publish(ctx context.Context) ([]protocol.LogLeaf, error) {
 		return nil, err
 	}
 	i.published = i.p.options.Now()
-	i.p.options.Observer.Integrated(Integration{Records: len(next.leaves), Tiles: len(next.tiles), Took: time.Since(start)})
+	i.p.options.Observer.Integrated(len(next.leaves), len(next.tiles), time.Since(start))
 	return next.leaves, i.beginAt(made)
 }

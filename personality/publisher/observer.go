@@ -10,20 +10,16 @@ type Observer interface {
 	// Waiting says how many records are handed to Trillian and not known to be
 	// sequenced by it.
 	Waiting(records int)
-	// Integrated says that a checkpoint was made and stored.
-	Integrated(Integration)
-}
-
-// Integration is the making of a checkpoint that publishes records.
-type Integration struct {
-	Records int           // published by it
-	Tiles   int           // of the package index, written
-	Took    time.Duration // from the leaves to the committed transaction
+	// Integrated says that a checkpoint was made and stored that covers more of
+	// the log than the one before: how many records it published, how many tiles
+	// of the package index it wrote, and how long that took, from the leaves to
+	// the committed transaction.
+	Integrated(records, tiles int, took time.Duration)
 }
 
 // unobserved is for a registry that nobody observes.
 type unobserved struct{}
 
-func (unobserved) Leading(bool)           {}
-func (unobserved) Waiting(int)            {}
-func (unobserved) Integrated(Integration) {}
+func (unobserved) Leading(bool)                       {}
+func (unobserved) Waiting(int)                        {}
+func (unobserved) Integrated(int, int, time.Duration) {}

@@ -148,12 +148,13 @@ func (s *stack) path() string {
 }
 
 // addPrograms puts what the images have where each user may run it: this
-// project's commands and Trillian's as they are built for the tests, and wget of
+// project's commands, Caddy and Trillian's as they are built for the tests, and wget of
 // busybox. Others are Debian's.
 func (s *stack) addPrograms(t *testing.T) {
 	t.Helper()
 	for name, source := range map[string]string{
 		"warg-personality":    command(t, "warg-personality"),
+		"caddy":               caddyPath,
 		"trillian_log_server": "../.cache/tools/bin/trillian_log_server",
 		"trillian_log_signer": "../.cache/tools/bin/trillian_log_signer",
 		"wget":                lookPath(t, "busybox"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside this project's own code: Debian packages
-# (only those whose command is missing) and the official client, warg, into
-# .cache/tools/bin. What is there already is left alone.
+# (only those whose command is missing), and the official client, warg, Caddy
+# and Trillian, into .cache/tools/bin. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -22,9 +22,9 @@ need mariadbd mariadb-server-core
 need my_print_defaults mariadb-client-core # mariadb-install-db calls it
 # What docker-compose.yml runs in images (integration/compose_test.go).
 need mariadb mariadb-client-core
-need caddy caddy
 need prometheus prometheus # brings promtool, too
 need busybox busybox       # has the wget of the images
+need nginx nginx-light     # another reverse proxy (integration/proxy_test.go)
 
 if ((${#missing[@]})); then
 	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
@@ -52,6 +52,16 @@ else
 	fi
 	say "building the official client, warg-cli $warg_version (about 5 minutes, once)"
 	cargo install warg-cli --version "$warg_version" --locked --quiet --root "$tools"
+fi
+
+# The reverse proxy of docker-compose.yml, in the version of its image.
+caddy_version=$(sed -n 's/^ *image: caddy:\([0-9.]*\)-alpine$/\1/p' docker-compose.yml)
+if [[ $("$tools/bin/caddy" version 2>/dev/null || true) == "v$caddy_version "* ]]; then
+	say "caddy $caddy_version is there"
+else
+	say "building caddy $caddy_version (some minutes, once)"
+	# Outside of this module, so that Caddy's own go.mod chooses the versions.
+	(cd / && GOBIN=$tools/bin CGO_ENABLED=0 go install "github.com/caddyserver/caddy/v2/cmd/caddy@v$caddy_version")
 fi
 
 integration/tools/trillian.sh

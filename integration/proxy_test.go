@@ -27,7 +27,9 @@ import (
 
 const (
 	proxiedAuthors   = 20
-	proxiedPublishes = 25 // of each author
+	proxiedPublishes = 21 // of each author
+	proxiedClients   = 4
+	clientPublishes  = 20 // of each client
 )
 
 // caddyPath is the Caddy that docker-compose.yml names.
@@ -109,7 +111,8 @@ func TestPublishThroughNginx(t *testing.T) {
 var brokenAnswer = regexp.MustCompile(`aborting with incomplete response|prematurely closed|reset by peer|closed network connection|broken pipe`)
 
 // publishThrough has several authors publish through a proxy while all processors
-// are busy. Not one request may fail.
+// are busy, and beside them official clients, whose timing is another. Not one of
+// 500 publishes may fail.
 func publishThrough(t *testing.T, s *server, proxy *exec.Cmd, address string) {
 	t.Helper()
 	written := new(output)
@@ -118,6 +121,23 @@ func publishThrough(t *testing.T, s *server, proxy *exec.Cmd, address string) {
 	defer stop()
 	var publishes, failures atomic.Int64
 	var authors sync.WaitGroup
+	for i := range proxiedClients {
+		c := newPublisher(t, &server{url: "http://" + address})
+		name := fmt.Sprintf("example:official-%c", 'a'+i)
+		c.write("empty.wasm", emptyComponent())
+		authors.Go(func() {
+			commands := [][]string{{"publish", "init", name}}
+			for n := range clientPublishes - 1 {
+				commands = append(commands, []string{"publish", "release", "--name", name, "--version", fmt.Sprintf("1.0.%d", n), "empty.wasm"})
+			}
+			for _, command := range commands {
+				publishes.Add(1)
+				if o := c.try(command...); o.status != 0 {
+					t.Errorf("warg %s: %s", strings.Join(command, " "), o.stderr)
+				}
+			}
+		})
+	}
 	all := new(packages)
 	for i := range proxiedAuthors {
 		author := &proxiedAuthor{author: newAuthor(t, fmt.Sprintf("example:proxied-%c", 'a'+i)), url: "http://" + address, all: all}
@@ -164,12 +184,16 @@ func (p *packages) list() api.HashMap[*string] {
 // packages that it knows before.
 type proxiedAuthor struct {
 	*author
-	url string
-	all *packages
+	url    string
+	all    *packages
+	client *http.Client
 }
 
-// publish makes the requests of one `warg publish`.
+// publish makes the requests of one `warg publish`, over connections of its own.
 func (a *proxiedAuthor) publish(ctx context.Context) error {
+	connections := new(http.Transport)
+	defer connections.CloseIdleConnections()
+	a.client = &http.Client{Transport: connections}
 	record := a.begin
 	var content []byte
 	if a.records == 1 {
@@ -229,16 +253,24 @@ func (a *proxiedAuthor) update(ctx context.Context) error {
 // ask makes a request that must be answered with the status, and decodes what
 // comes.
 func (a *proxiedAuthor) ask(ctx context.Context, method, path string, body []byte, want int, answer any) error {
-	contentType := ""
-	if body != nil {
-		contentType = "application/json"
+	request, err := http.NewRequestWithContext(ctx, method, a.url+path, bytes.NewReader(body))
+	if err != nil {
+		return err
 	}
-	status, text, err := request(ctx, method, a.url+path, contentType, bytes.NewReader(body))
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := a.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if status != want {
-		return fmt.Errorf("%s %s: status %d: %.500s", method, path, status, text)
+	if response.StatusCode != want {
+		return fmt.Errorf("%s %s: status %d: %.500s", method, path, response.StatusCode, text)
 	}
 	if answer == nil {
 		return nil

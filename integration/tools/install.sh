@@ -56,7 +56,7 @@ fi
 
 # The reverse proxy of docker-compose.yml, in the version of its image.
 caddy_version=$(sed -n 's/^ *image: caddy:\([0-9.]*\)-alpine$/\1/p' docker-compose.yml)
-if [[ $("$tools/bin/caddy" version 2>/dev/null || true) == "v$caddy_version "* ]]; then
+if go version -m "$tools/bin/caddy" 2>/dev/null | grep -qP "^\tmod\tgithub.com/caddyserver/caddy/v2\tv$caddy_version\t"; then
 	say "caddy $caddy_version is there"
 else
 	say "building caddy $caddy_version (some minutes, once)"

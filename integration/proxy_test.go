@@ -245,7 +245,9 @@ func (a *proxiedAuthor) update(ctx context.Context) error {
 	}
 	proof := api.InclusionRequest{LogLength: length}
 	for _, p := range logs.Packages {
-		proof.Leafs = append(proof.Leafs, p.Value[len(p.Value)-1].RegistryIndex)
+		if n := len(p.Value); n > 0 { // else it began after that checkpoint
+			proof.Leafs = append(proof.Leafs, p.Value[n-1].RegistryIndex)
+		}
 	}
 	return a.ask(ctx, http.MethodPost, "/"+api.ProveInclusionPath, proof.AppendJSON(nil), http.StatusOK, nil)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/index"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 )
@@ -149,12 +150,20 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		return p, err
 	}
 	p.Records, p.Checkpoints, p.Publisher.InFlightPerLog = logs.records, logs.checkpoints, logs.inFlightPerLog
+	// Content of a private registry that this server hands out is nobody else's.
+	o.Content.Private = o.TokensFile != "" && o.API.ContentBaseURL == ""
 	contents, err := content.Open(ctx, o.Content)
 	if err != nil {
 		return p, err
 	}
 	s.closers = append(s.closers, contents.Close)
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	p.Admission.ClientOf = func(ctx context.Context) string {
+		if client := limits.ClientOf(ctx); client.IsValid() {
+			return client.String()
+		}
+		return ""
+	}
 	return p, nil
 }
 

@@ -17,8 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/warg-trillian/warg-trillian/config"
 )
 
 // TestServe runs the real thing: it starts, answers, reloads, stops, and at
@@ -268,30 +266,5 @@ func TestReload(t *testing.T) {
 	s.signals <- syscall.SIGTERM
 	if err := s.end(t); err != nil || s.registry.reloads.Load() != 2 {
 		t.Errorf("%d reloads, ended with %v", s.registry.reloads.Load(), err)
-	}
-}
-
-// A registry that others can reach says that it was not told its URL.
-func TestWarnOfBaseURL(t *testing.T) {
-	for _, c := range []struct {
-		listens, baseURL string
-		warns            bool
-	}{
-		{"127.0.0.1:1", "", false},
-		{"[::1]:1", "", false},
-		{"0.0.0.0:1", "", true},
-		{"[::]:1", "", true},
-		{"192.0.2.7:1", "", true},
-		{"192.0.2.7:1", "https://registry.example", false},
-	} {
-		address, err := net.ResolveTCPAddr("tcp", c.listens)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var log strings.Builder
-		warnOfBaseURL(&config.Serve{BaseURL: config.URL(c.baseURL)}, address, slog.New(slog.NewTextHandler(&log, nil)))
-		if warned := strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "--base-url"); warned != c.warns {
-			t.Errorf("%s with base URL %q: logged %q", c.listens, c.baseURL, log.String())
-		}
 	}
 }

@@ -52,6 +52,9 @@ type Options struct {
 	Contents Contents
 	// CheckContent decides whether a content may be kept; nil allows all.
 	CheckContent content.Check
+	// ClientOf says for whom a request is, such as by an address, so that checks of
+	// content take turns between clients; nil or empty: by the key of the record.
+	ClientOf func(context.Context) string
 	// OperatorKey signs operator records.
 	OperatorKey protocol.PrivateKey
 	// RecordsLogSize returns how many leaves Trillian's records log has.
@@ -106,6 +109,9 @@ const (
 func New(o Options) *Admission {
 	if o.Accepted == nil {
 		o.Accepted = func() {}
+	}
+	if o.ClientOf == nil {
+		o.ClientOf = func(context.Context) string { return "" }
 	}
 	a := &Admission{options: o, operatorKeyID: o.OperatorKey.Public().ID(), arrived: make(chan struct{}, 1)}
 	a.group.Commit = a.commit

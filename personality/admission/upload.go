@@ -1,10 +1,12 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
@@ -39,6 +41,7 @@ func (a *Admission) uploadContent(ctx context.Context, logID, recordID, digest p
 	case target.refused != "":
 		return a.refuseContent(ctx, logID, target, digest, &content.RejectedError{Reason: target.refused})
 	}
+	ctx = content.WithClient(ctx, cmp.Or(a.options.ClientOf(ctx), string(target.signer)))
 	_, err = a.options.Contents.Put(ctx, digest, a.watched(ctx, target, body), a.options.CheckContent)
 	var refused *content.RejectedError
 	if errors.As(err, &refused) {
@@ -83,6 +86,7 @@ func contentsError(err error) error {
 // uploadTarget is a record that content is posted for.
 type uploadTarget struct {
 	store.Record
+	signer  protocol.KeyID
 	refused string // why the policy is known to refuse the content; empty: it is not
 }
 
@@ -103,32 +107,23 @@ func (a *Admission) uploadTarget(ctx context.Context, logID, recordID, digest pr
 	if err != nil {
 		return target, err
 	}
-	named, err := names(logID, target.Envelope, digest)
-	if err == nil && !named {
-		err = &registry.InvalidError{Reason: fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
-	}
-	return target, err
-}
-
-// names tells whether a record names a content.
-func names(logID protocol.Hash, encoded []byte, digest protocol.Hash) (bool, error) {
+	notNamed := &registry.InvalidError{Reason: fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
 	if logID == protocol.OperatorLogID() {
-		return false, nil
+		return target, notNamed
 	}
-	envelope, err := protocol.UnmarshalEnvelopeProto(encoded)
+	envelope, err := protocol.UnmarshalEnvelopeProto(target.Envelope)
 	if err != nil {
-		return false, err
+		return target, err
 	}
+	target.signer = envelope.KeyID
 	record, err := protocol.DecodePackageRecord(envelope.Content)
 	if err != nil {
-		return false, err
+		return target, err
 	}
-	for _, text := range record.Contents() {
-		if d, err := text.Hash(); err == nil && d == digest {
-			return true, nil
-		}
+	if !slices.Contains(record.Contents(), digest.Any()) {
+		return target, notNamed
 	}
-	return false, nil
+	return target, nil
 }
 
 // contentArrived completes the record, and has those that wait for the content

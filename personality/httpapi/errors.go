@@ -24,7 +24,7 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 		refusal.SetHeader(w.Header())
 	} else if has[*registry.UnavailableError](err) {
 		w.Header().Set("Retry-After", "5") // seconds
-	} else if has[*registry.WaitingError](err) {
+	} else if has[*registry.WaitingError](err) || has[*registry.ContentLostError](err) {
 		w.Header().Set("Retry-After", "60")
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1")
@@ -140,7 +140,13 @@ func packageError(err error) api.Error {
 	return nil
 }
 
+// contentError: content that was published and is lost is not said to be missing,
+// which clients and caches might remember, and which they would take for the
+// author's fault.
 func contentError(err error) api.Error {
+	if e, ok := is[*registry.ContentLostError](err); ok {
+		return &api.MessageError{Code: 503, Message: e.Error()}
+	}
 	if e, ok := is[*registry.ContentNotFoundError](err); ok {
 		return &api.ContentError{Variant: api.ContentDigestNotFound, Digest: e.Digest.Any()}
 	}

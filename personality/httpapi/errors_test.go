@@ -89,6 +89,7 @@ func errorTable() []answered {
 		{&registry.RejectionError{Reason: reason}, "publish upload", 422, message(422)},
 
 		{&registry.ContentNotFoundError{Digest: digest}, "content file", 404, entity(404, "contentDigest", digest)},
+		{&registry.ContentLostError{Digest: digest}, "content file", 503, fmt.Sprintf("{\"status\":503,\"message\":\"content `%s` belongs to a published record and is missing from the content store of this registry; its operator has to bring it back\"}", digest)},
 
 		{&registry.LeafNotFoundError{Index: 6}, "proof inclusion", 404, entity(404, "leaf", 6)},
 		{&registry.IncorrectProofError{Root: digest, Found: recordID}, "proof inclusion", 422,

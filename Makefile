@@ -21,7 +21,7 @@ test: tools vet lint ## Install what the tests need, then run all checks and all
 	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
 
 .PHONY: tools
-tools: ## Install what the tests need (Debian packages, the official client in .cache/tools)
+tools: ## Install what the tests need (Debian packages; the official client and others in the user's cache folder)
 	integration/tools/install.sh
 
 .PHONY: vet
@@ -66,7 +66,7 @@ validator: ## Rebuild the WebAssembly validator that personality/content embeds
 	personality/content/validator/build.sh
 
 .PHONY: clean
-clean: ## Remove what was built; downloads and tools in .cache stay
+clean: ## Remove what was built; downloads and tools in the user's cache folder stay
 	rm -rf bin
 	$(GO) clean -testcache
 

@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside this project's own code: Debian packages
 # (only those whose command is missing), and the official client, warg, Caddy
-# and Trillian, into .cache/tools/bin. What is there already is left alone.
+# and Trillian, with links in .cache/tools/bin. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source integration/tools/cache.sh
 
-tools=$PWD/.cache/tools
 warg_version=0.10.0
-
-say() { echo "install: $*"; }
 
 # need COMMAND PACKAGE: remember the Debian package if the command is missing.
 missing=()
@@ -43,25 +41,23 @@ if ((${#missing[@]})); then
 	apt-get install -qq -y --no-install-recommends "${missing[@]}"
 fi
 
-if [[ $("$tools/bin/warg" --version 2>/dev/null || true) == *" $warg_version" ]]; then
-	say "official client warg $warg_version is there"
-else
+build_warg() {
 	if ! command -v cargo >/dev/null; then
 		say "cargo is missing: install Rust 1.81 or newer, then run this again"
-		exit 1
+		return 1
 	fi
-	say "building the official client, warg-cli $warg_version (about 5 minutes, once)"
-	cargo install warg-cli --version "$warg_version" --locked --quiet --root "$tools"
-fi
+	cargo install warg-cli --version "$warg_version" --locked --quiet --root "$1"
+}
+cached "warg-cli-$warg_version" build_warg
+link "warg-cli-$warg_version" warg
 
 # The reverse proxy of docker-compose.yml, in the version of its image.
 caddy_version=$(sed -n 's/^ *image: caddy:\([0-9.]*\)-alpine$/\1/p' docker-compose.yml)
-if go version -m "$tools/bin/caddy" 2>/dev/null | grep -qP "^\tmod\tgithub.com/caddyserver/caddy/v2\tv$caddy_version\t"; then
-	say "caddy $caddy_version is there"
-else
-	say "building caddy $caddy_version (some minutes, once)"
+build_caddy() {
 	# Outside of this module, so that Caddy's own go.mod chooses the versions.
-	(cd / && GOBIN=$tools/bin CGO_ENABLED=0 go install "github.com/caddyserver/caddy/v2/cmd/caddy@v$caddy_version")
-fi
+	(cd / && GOBIN=$1/bin CGO_ENABLED=0 go install "github.com/caddyserver/caddy/v2/cmd/caddy@v$caddy_version")
+}
+cached "caddy-$caddy_version" build_caddy
+link "caddy-$caddy_version" caddy
 
 integration/tools/trillian.sh

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,12 +146,12 @@ func TestGateQueue(t *testing.T) {
 		for client := range 4 {
 			leave = append(leave, enter(t, g, address(client)))
 		}
-		served := 0
+		var served atomic.Int64
 		wait := func(client int) {
 			for range waitersPerPlace {
 				go func() {
 					enter(t, g, address(client))()
-					served++
+					served.Add(1)
 				}()
 			}
 			synctest.Wait()
@@ -165,8 +166,8 @@ func TestGateQueue(t *testing.T) {
 			l()
 		}
 		synctest.Wait()
-		if want := 4 * waitersPerPlace; served != want {
-			t.Errorf("%d were served, want %d", served, want)
+		if got, want := served.Load(), int64(4*waitersPerPlace); got != want {
+			t.Errorf("%d were served, want %d", got, want)
 		}
 		enter(t, g, address(5))()
 	})

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// gatePatience is how long a request waits for its turn: clients give up
+	// gateMaxWait is how long a request waits for its turn: clients give up
 	// later than that.
-	gatePatience = 5 * time.Second
-	// memoryPatience is how long one waits for a part of MaxBuffered, with a turn.
-	memoryPatience = 2 * time.Second
+	gateMaxWait = 5 * time.Second
+	// memoryMaxWait is how long one waits for a part of MaxBuffered, with a turn.
+	memoryMaxWait = 2 * time.Second
 	// transferGrace is how long a transfer may be slower than it should.
 	transferGrace = 10 * time.Second
 )
@@ -44,11 +44,11 @@ func apiLimits(o limits.Options) httpapi.Limits {
 		Requests:    limits.NewRate[netip.Prefix]("requests from your address", float64(o.AddressRate)),
 		Failures:    limits.NewRate[netip.Prefix]("wrong requests from your address", float64(o.FailureRate)),
 		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(o.KeyRate)),
-		Publishing:  limits.NewGate("records being posted", o.MaxPublishing, gatePatience),
-		Reading:     limits.NewGate("fetches and proofs", o.MaxReading, gatePatience),
-		Uploading:   limits.NewGate("uploads to check", o.MaxUploads, gatePatience),
+		Publishing:  limits.NewGate("records being posted", o.MaxPublishing, gateMaxWait),
+		Reading:     limits.NewGate("fetches and proofs", o.MaxReading, gateMaxWait),
+		Uploading:   limits.NewGate("uploads to check", o.MaxUploads, gateMaxWait),
 		Uploads:     limits.NewSlots("uploads under way", o.MaxConnections, o.MaxUploads),
-		Memory:      limits.NewBudget(o.MaxBuffered, memoryPatience),
+		Memory:      limits.NewBudget(o.MaxBuffered, memoryMaxWait),
 		RequestTime: o.RequestTime,
 	}
 }

@@ -29,7 +29,7 @@ type standing struct{ *parts.Registry }
 func (s standing) Stats(ctx context.Context) (metrics.Stats, error) {
 	now, err := s.Registry.Stats(ctx)
 	return metrics.Stats{
-		Queued: int(now.Queue.Complete), Oldest: now.Queue.Oldest, Waiting: int(now.Queue.Waiting.Records),
+		Queued: int(now.Queue.Complete), Oldest: now.Queue.Oldest, Waiting: int(now.Queue.Waiting.Records), WaitingBytes: now.Queue.Waiting.Bytes,
 		CheckpointLength: now.Checkpoint.LogLength, CheckpointTime: time.Unix(int64(now.Checkpoint.Timestamp), 0),
 	}, err
 }

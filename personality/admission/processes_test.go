@@ -58,7 +58,7 @@ func TestOneRecordInTwoProcesses(t *testing.T) {
 						if err := doFirst(l, record); err != nil {
 							return err
 						}
-						once.Do(func() { close(locked); waitForLockWait(t, server) })
+						once.Do(func() { close(locked); server.AwaitLockWait(t) })
 						return nil
 					}}})
 				}()
@@ -77,20 +77,4 @@ func TestOneRecordInTwoProcesses(t *testing.T) {
 			})
 		}
 	}
-}
-
-// waitForLockWait returns when a transaction waits for a lock of another. The
-// server makes the table anew only if nobody has read it for 100 ms.
-func waitForLockWait(t *testing.T, server *mariadb.Server) {
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(150 * time.Millisecond) {
-		var waiting int
-		if err := server.Admin().QueryRow(`SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`).Scan(&waiting); err != nil {
-			t.Error(err)
-			return
-		}
-		if waiting > 0 {
-			return
-		}
-	}
-	t.Error("nobody waited for the lock")
 }

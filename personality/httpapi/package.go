@@ -101,8 +101,11 @@ func (h *handler) recordReply(r *http.Request, code int, logID protocol.Hash, st
 		record.State, record.RegistryIndex = api.StatePublished, status.RegistryIndex
 	case registry.Rejected:
 		record.State, record.Reason = api.StateRejected, status.Reason
-	default:
+	case registry.Processing:
 		record.State = api.StateProcessing
+	default:
+		h.Logger.ErrorContext(r.Context(), "a record has a state that the API does not know", "record", status.RecordID, "state", status.State)
+		return jsonReply(internalError.Status(), internalError)
 	}
 	answer := jsonReply(code, record)
 	answer.private = h.Private != nil

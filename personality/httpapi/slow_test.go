@@ -55,13 +55,13 @@ func (s sized) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.F
 
 func newSlowly(t *testing.T) *slowly {
 	t.Helper()
-	const patience = 5 * time.Second
+	const maxWait = 5 * time.Second
 	s := &slowly{t: t, memory: limits.NewBudget(64<<20, 2*time.Second), end: make(chan struct{})}
 	handler := httpapi.New(sized{&fake{logs: large()}}, httpapi.Options{Limits: httpapi.Limits{
 		Addresses:  limits.Addresses{CountLoopback: true},
-		Publishing: limits.NewGate("records being posted", 256, patience),
-		Reading:    limits.NewGate("fetches and proofs", 32, patience),
-		Uploading:  limits.NewGate("uploads to check", 64, patience),
+		Publishing: limits.NewGate("records being posted", 256, maxWait),
+		Reading:    limits.NewGate("fetches and proofs", 32, maxWait),
+		Uploading:  limits.NewGate("uploads to check", 64, maxWait),
 		Uploads:    limits.NewSlots("uploads under way", 2048, 64),
 		Memory:     s.memory,
 	}})

@@ -18,7 +18,7 @@ import (
 // of its own. Safe for concurrent use. A nil Budget bounds nothing.
 type Budget struct {
 	total, share int64 // bytes
-	patience     time.Duration
+	maxWait      time.Duration
 
 	mu        sync.Mutex
 	held      int64                  // guarded by mu
@@ -55,13 +55,13 @@ const (
 )
 
 // NewBudget returns a budget of so many bytes, for whose parts requests wait at
-// most patience; nil if it is not above zero.
-func NewBudget(bytes int64, patience time.Duration) *Budget {
+// most maxWait; nil if it is not above zero.
+func NewBudget(bytes int64, maxWait time.Duration) *Budget {
 	if bytes <= 0 {
 		return nil
 	}
 	return &Budget{
-		total: bytes, share: min(bytes, max(share(bytes), leastShare)), patience: patience,
+		total: bytes, share: min(bytes, max(share(bytes), leastShare)), maxWait: maxWait,
 		clients: map[netip.Prefix]int64{}, transfers: map[*Holding]struct{}{}, freed: make(chan struct{}),
 	}
 }
@@ -95,7 +95,7 @@ func (h *Holding) Grow(ctx context.Context, n int64) error {
 			v.interrupt()
 		}
 		if timer == nil {
-			timer = time.NewTimer(b.patience)
+			timer = time.NewTimer(b.maxWait)
 			defer timer.Stop()
 		}
 		select {

@@ -21,13 +21,13 @@ func hold(t *testing.T, b *Budget, client netip.Prefix, bytes int64) *Holding {
 	return h
 }
 
-// noRoom checks that bytes are refused after the patience of the budget.
+// noRoom checks that bytes are refused after the maxWait of the budget.
 func noRoom(t *testing.T, b *Budget, client netip.Prefix, bytes int64) {
 	t.Helper()
 	start := time.Now()
 	h := b.Hold(client)
 	err := h.Grow(t.Context(), bytes)
-	if r := refusal(t, err); r.Status != 503 || r.RetryAfter == 0 || time.Since(start) != b.patience {
+	if r := refusal(t, err); r.Status != 503 || r.RetryAfter == 0 || time.Since(start) != b.maxWait {
 		t.Errorf("%+v after %v", r, time.Since(start))
 	}
 	if h.bytes != 0 {

@@ -18,10 +18,10 @@ import (
 // clients have their turns one after the other, however many requests each of
 // them has waiting. Safe for concurrent use. A nil Gate is always open.
 type Gate struct {
-	what     string // what there are too many of
-	patience time.Duration
-	places   int // turns at a time
-	waiters  int // who may wait
+	what    string // what there are too many of
+	maxWait time.Duration
+	places  int // turns at a time
+	waiters int // who may wait
 
 	mu      sync.Mutex
 	inside  int                          // guarded by mu; turns that are taken
@@ -52,13 +52,13 @@ const (
 	shares = 4
 )
 
-// NewGate returns a gate for n at a time who wait at most patience for their
+// NewGate returns a gate for n at a time who wait at most maxWait for their
 // turn, or nil if n is not above zero.
-func NewGate(what string, n int, patience time.Duration) *Gate {
+func NewGate(what string, n int, maxWait time.Duration) *Gate {
 	if n <= 0 {
 		return nil
 	}
-	return &Gate{what: what, patience: patience, places: n, waiters: n * waitersPerPlace, clients: map[netip.Prefix]*gateClient{}}
+	return &Gate{what: what, maxWait: maxWait, places: n, waiters: n * waitersPerPlace, clients: map[netip.Prefix]*gateClient{}}
 }
 
 // Enter waits for a turn of a client and returns what ends it, to be called when
@@ -79,7 +79,7 @@ func (g *Gate) Enter(ctx context.Context, client netip.Prefix) (leave func(), er
 		return leave, nil
 	default:
 	}
-	timer := time.NewTimer(g.patience)
+	timer := time.NewTimer(g.maxWait)
 	defer timer.Stop()
 	select {
 	case <-ticket.turn:

@@ -33,37 +33,37 @@ func (p Pace) Handler(next http.Handler) http.Handler {
 			control.SetWriteDeadline(time.Now().Add(p.Grace))
 		}
 		if r.Body != nil && r.Body != http.NoBody {
-			body := &pacedBody{ReadCloser: r.Body, control: control, patience: patience{p, p.Grace}}
+			body := &pacedBody{ReadCloser: r.Body, control: control, slack: slack{p, p.Grace}}
 			outer := r
 			r = withBody(outer, body)
 			defer func() { outer.Pattern = r.Pattern }() // for those around this handler
 			defer body.end()
 		}
-		answer := &pacedWriter{ResponseWriter: w, control: control, patience: patience{p, p.Grace}}
+		answer := &pacedWriter{ResponseWriter: w, control: control, slack: slack{p, p.Grace}}
 		defer answer.begin(0) // the server sends the end of it
 		next.ServeHTTP(answer, r)
 	})
 }
 
-// patience is what is left of a client's grace.
-type patience struct {
+// slack is what is left of a client's grace.
+type slack struct {
 	Pace
 	left time.Duration
 }
 
-func (p *patience) worth(bytes int64) time.Duration {
+func (p *slack) worth(bytes int64) time.Duration {
 	return time.Duration(float64(bytes) / float64(p.PerSecond) * float64(time.Second))
 }
 
 // spend takes the time since start, and gives what the bytes are worth.
-func (p *patience) spend(start time.Time, bytes int64) {
+func (p *slack) spend(start time.Time, bytes int64) {
 	p.left = min(p.Grace, p.left-time.Since(start)+p.worth(bytes))
 }
 
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
-	patience
+	slack
 	done bool // nothing more will come
 }
 
@@ -96,7 +96,7 @@ const pacedChunk = 256 << 10
 type pacedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
-	patience
+	slack
 }
 
 func (w *pacedWriter) Write(b []byte) (int, error) {

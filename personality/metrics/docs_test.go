@@ -50,7 +50,7 @@ func (r *recorder) MustRegister(all ...prometheus.Collector) {
 type still struct{ stats metrics.Stats }
 
 func (s still) Stats(context.Context) (metrics.Stats, error) { return s.stats, nil }
-func (s still) Troubles() (fault, stall error)               { return nil, nil }
+func (s still) Troubles() (fault, failure error)             { return nil, nil }
 
 // registered returns the metrics of a registry, and beside them the names of
 // those of the process.

@@ -209,7 +209,7 @@ type failing struct{}
 func (failing) Stats(context.Context) (metrics.Stats, error) {
 	return metrics.Stats{}, errors.New("the database is away")
 }
-func (failing) Troubles() (fault, stall error) { return errors.New("forked"), errors.New("away") }
+func (failing) Troubles() (fault, failure error) { return errors.New("forked"), errors.New("away") }
 
 // Without the database the rest is served, and the failure is counted and logged.
 func TestScrapeWithoutDatabase(t *testing.T) {

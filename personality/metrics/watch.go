@@ -16,14 +16,16 @@ type Source interface {
 	Stats(ctx context.Context) (Stats, error)
 	// Troubles returns why nothing is signed any more, and why the last attempt to
 	// publish failed; nil where all is well.
-	Troubles() (fault, stall error)
+	Troubles() (fault, failure error)
 }
 
 // Stats is where a registry stands, whichever process works on it.
 type Stats struct {
 	Queued  int       // complete records that wait to be published
 	Oldest  time.Time // when the oldest of them was accepted; zero if there is none
-	Waiting int       // records that wait for content
+	Waiting int       // records that wait beside their logs, for content or for one that does
+
+	WaitingBytes int64 // of their envelopes
 
 	CheckpointLength uint64    // records that the newest checkpoint covers; 0 before the first
 	CheckpointTime   time.Time // when it was signed
@@ -45,7 +47,8 @@ func describe(name, help string) *prometheus.Desc { return prometheus.NewDesc(na
 var (
 	queueRecords    = describe("warg_queue_records", "Complete records that wait to be published.")
 	queueAge        = describe("warg_queue_oldest_age_seconds", "Time since the oldest of the queue was accepted; 0 if there is none.")
-	incomplete      = describe("warg_incomplete_records", "Accepted records that wait for content.")
+	incomplete      = describe("warg_incomplete_records", "Records that wait beside their logs, for content or for one that does.")
+	waitingBytes    = describe("warg_incomplete_record_bytes", "Bytes of those records.")
 	checkpointSize  = describe("warg_checkpoint_length", "Records that the newest checkpoint covers.")
 	checkpointAge   = describe("warg_checkpoint_age_seconds", "Time since the newest checkpoint was signed.")
 	signingStopped  = describe("warg_signing_stopped", "1 if this process signs nothing any more, as Trillian's answers do not fit what was signed, else 0.")
@@ -54,7 +57,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (w *watch) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueRecords, queueAge, incomplete, checkpointSize, checkpointAge, signingStopped, publishingStall} {
+	for _, d := range []*prometheus.Desc{queueRecords, queueAge, incomplete, waitingBytes, checkpointSize, checkpointAge, signingStopped, publishingStall} {
 		descriptions <- d
 	}
 }
@@ -64,9 +67,9 @@ func (w *watch) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64) {
 		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
-	fault, stall := w.source.Troubles()
+	fault, failure := w.source.Troubles()
 	gauge(signingStopped, truth(fault != nil))
-	gauge(publishingStall, truth(stall != nil))
+	gauge(publishingStall, truth(failure != nil))
 
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
@@ -78,6 +81,7 @@ func (w *watch) Collect(metrics chan<- prometheus.Metric) {
 	gauge(queueRecords, float64(stats.Queued))
 	gauge(queueAge, w.since(stats.Oldest))
 	gauge(incomplete, float64(stats.Waiting))
+	gauge(waitingBytes, float64(stats.WaitingBytes))
 	gauge(checkpointSize, float64(stats.CheckpointLength))
 	if stats.CheckpointLength > 0 {
 		gauge(checkpointAge, w.since(stats.CheckpointTime))

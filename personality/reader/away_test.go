@@ -26,9 +26,9 @@ func isAway(t *testing.T, what string, err error, part string) {
 	}
 }
 
-// patience is far more than a read may take, and less than the driver's own
+// maxWait is far more than a read may take, and less than the driver's own
 // limits: a read that waits for those ends by its context, which is a failure.
-const patience = 4500 * time.Millisecond
+const maxWait = 4500 * time.Millisecond
 
 // While the database is away, in either way, every read says so by itself and in
 // time; when it is back, reads are served again.
@@ -60,7 +60,7 @@ func TestDatabaseIsAway(t *testing.T) {
 		delete(reads, "Stats") // for metrics: it may take longer
 		for name, ask := range reads {
 			asking.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 				defer cancel()
 				isAway(t, name, ask(ctx), registry.PartDatabase)
 			})
@@ -79,7 +79,7 @@ func TestTrillianIsAway(t *testing.T) {
 		"hangs": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 	} {
 		a.answer(answer)
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 		reads := everyRead(s)
 		for _, proof := range []string{"ProveInclusion", "ProveConsistency"} {
 			isAway(t, name+": "+proof, reads[proof](ctx), registry.PartTrillian)

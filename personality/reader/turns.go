@@ -47,12 +47,12 @@ func (t *turns) enterIfLarge(ctx context.Context, items int) (leave func(), err 
 		return nil, registry.ErrOverloaded
 	}
 	defer t.waiting.Add(-1)
-	patience := time.NewTimer(t.wait)
-	defer patience.Stop()
+	timer := time.NewTimer(t.wait)
+	defer timer.Stop()
 	select {
 	case t.taken <- struct{}{}:
 		return leave, nil
-	case <-patience.C:
+	case <-timer.C:
 		return nil, registry.ErrOverloaded
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -34,7 +34,7 @@ func TestMySQL(t *testing.T) {
 			dbs[i] = openMySQL(t, dsn)
 		}
 		return dbs
-	})
+	}, func() { s.AwaitLockWait(t) })
 }
 
 // exec changes a database from beside.

@@ -28,7 +28,7 @@ func TestSQLite(t *testing.T) {
 		// A name that must be escaped in a URI.
 		db := open(t, filepath.Join(t.TempDir(), "a folder? #1.db"))
 		return slices.Repeat([]*store.DB{db}, processes)
-	})
+	}, func() {})
 }
 
 func TestSQLiteKeepsWhatWasCommitted(t *testing.T) {

@@ -13,9 +13,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// meeting is long enough for a transaction to come to where it has to wait.
-const meeting = 200 * time.Millisecond
-
 // together runs f in each process, in as many goroutines as given.
 func together(dbs []*store.DB, each int, f func(db *store.DB, worker int)) {
 	var wg sync.WaitGroup
@@ -94,7 +91,7 @@ func testMetaOnce(t *testing.T, dbs []*store.DB) {
 // testWaitsForPublishing has a record accepted while the one before it is being
 // published: whoever accepts waits, and sees it published, whatever it read
 // before the wait.
-func testWaitsForPublishing(t *testing.T, dbs []*store.DB) {
+func testWaitsForPublishing(t *testing.T, dbs []*store.DB, blocked func()) {
 	update(t, dbs[0], func(tx *store.Tx) error { return accept(tx, "a:b") })
 	leaf := protocol.LogLeaf{LogID: hash("a:b"), RecordID: hash("a:b0")}
 	var accepting sync.WaitGroup
@@ -110,7 +107,7 @@ func testWaitsForPublishing(t *testing.T, dbs []*store.DB) {
 				return accept(tx, "a:b")
 			})
 		})
-		time.Sleep(meeting)
+		blocked()
 		return nil
 	})
 	accepting.Wait()
@@ -119,7 +116,7 @@ func testWaitsForPublishing(t *testing.T, dbs []*store.DB) {
 
 // testWaitsForAccepting is the other way round: whoever publishes waits, and
 // sees the record that was accepted.
-func testWaitsForAccepting(t *testing.T, dbs []*store.DB) {
+func testWaitsForAccepting(t *testing.T, dbs []*store.DB, blocked func()) {
 	update(t, dbs[0], func(tx *store.Tx) error { return accept(tx, "a:b") })
 	leaf := protocol.LogLeaf{LogID: hash("a:b"), RecordID: hash("a:b0")}
 	var publishing sync.WaitGroup
@@ -135,7 +132,7 @@ func testWaitsForAccepting(t *testing.T, dbs []*store.DB) {
 				return publish(tx, 0, []protocol.LogLeaf{leaf})
 			})
 		})
-		time.Sleep(meeting)
+		blocked()
 		return nil
 	})
 	publishing.Wait()

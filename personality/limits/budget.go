@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,7 +16,10 @@ import (
 // ones that have lasted over a second, measured by the bytes that their client
 // took or sent. So clients that let the server wait keep nobody else out,
 // however many there are. Who needs more than its own share cuts off transfers
-// of its own. Safe for concurrent use. A nil Budget bounds nothing.
+// of its own. Of those who wait for room, the client that holds least comes first:
+// what is freed is kept for it, however much it needs, so that many small wants do
+// not starve a large one. If cutting off does not do, those who hold much and wait
+// for more are refused. Safe for concurrent use. A nil Budget bounds nothing.
 type Budget struct {
 	total, share int64 // bytes
 	maxWait      time.Duration
@@ -24,7 +28,18 @@ type Budget struct {
 	held      int64                  // guarded by mu
 	clients   map[netip.Prefix]int64 // guarded by mu; bytes held by each
 	transfers map[*Holding]struct{}  // guarded by mu; those that may be cut off
+	waiters   []*waiter              // guarded by mu; who waits for room in all, in the order of coming
 	freed     chan struct{}          // guarded by mu; closed when bytes are given back
+}
+
+// waiter is a holding that waits for so many bytes more.
+type waiter struct {
+	of    *Holding
+	bytes int64
+	since time.Time
+	// refused says that what it holds is needed by others. Guarded by the budget's
+	// mu.
+	refused bool
 }
 
 // Holding is what one request holds of a [Budget]. It belongs to the goroutine of
@@ -52,6 +67,9 @@ const (
 	leastShare = 16 << 20
 	// lookAgain is after what time who waits for room looks for more to cut off.
 	lookAgain = 50 * time.Millisecond
+	// leastWait is how long somebody who holds much may wait for more before what
+	// it holds is given to those who hold less.
+	leastWait = time.Second
 )
 
 // NewBudget returns a budget of so many bytes, for whose parts requests wait at
@@ -86,10 +104,12 @@ func (h *Holding) Grow(ctx context.Context, n int64) error {
 		return errFull
 	}
 	var timer *time.Timer // of the whole wait
+	w := &waiter{of: h, bytes: n, since: time.Now()}
+	defer b.leave(w)
 	for {
-		freed, victims := b.take(h, n)
+		freed, victims, err := b.take(w)
 		if freed == nil {
-			return nil
+			return err
 		}
 		for _, v := range victims {
 			v.interrupt()
@@ -111,32 +131,117 @@ func (h *Holding) Grow(ctx context.Context, n int64) error {
 
 var errFull = &Refusal{http.StatusServiceUnavailable, "the registry holds as much of requests and answers as it may at the moment; try again in a few seconds", 2 * time.Second}
 
-// take takes n bytes if there is room. Else it returns what is closed when some
-// are given back, and the transfers to cut off.
-func (b *Budget) take(h *Holding, n int64) (freed <-chan struct{}, victims []*Holding) {
+// take takes the bytes if there is room beside what is kept for whoever comes
+// first. Else it returns what is closed when some are given back, and the transfers
+// to cut off, or a refusal.
+func (b *Budget) take(w *waiter) (freed <-chan struct{}, victims []*Holding, refusal error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	h, n := w.of, w.bytes
+	if w.refused || h.cut {
+		return nil, nil, errFull
+	}
 	most := b.total
 	if h.client.IsValid() {
 		most = b.share
 	}
 	overShare, overTotal := b.clients[h.client]+n-most, b.held+n-b.total
-	if overShare <= 0 && overTotal <= 0 {
+	if overShare <= 0 && overTotal+b.keptFrom(w) <= 0 {
 		h.add(n)
-		return nil, nil
+		return nil, nil, nil
+	}
+	if overShare <= 0 && !slices.Contains(b.waiters, w) {
+		b.waiters = append(b.waiters, w)
 	}
 	if overShare > 0 {
 		victims = b.slowest(overShare, func(v *Holding) bool { return v.client == h.client })
 	} else {
 		victims = b.slowest(overTotal, func(*Holding) bool { return true })
+		for _, v := range victims {
+			overTotal -= v.bytes
+		}
+		b.refuse(w, overTotal)
 	}
-	return b.freed, victims
+	return b.freed, victims, nil
+}
+
+// refuse refuses waiters that hold so many bytes and whose clients hold more than
+// that of w: the greatest first. Under mu.
+func (b *Budget) refuse(w *waiter, bytes int64) {
+	refused := false
+	for _, other := range b.waiters {
+		if other.refused {
+			bytes -= other.of.bytes
+		}
+	}
+	for bytes > 0 {
+		var worst *waiter
+		for _, other := range b.waiters {
+			holds := b.clients[other.of.client]
+			if other.refused || other.of.bytes == 0 || holds <= b.clients[w.of.client] || time.Since(other.since) < leastWait {
+				continue
+			}
+			if worst == nil || holds > b.clients[worst.of.client] {
+				worst = other
+			}
+		}
+		if worst == nil {
+			break
+		}
+		worst.refused, refused = true, true
+		bytes -= worst.of.bytes
+	}
+	if refused { // wake them
+		close(b.freed)
+		b.freed = make(chan struct{})
+	}
+}
+
+// keptFrom is how many bytes are kept for another one who waits, and whose client
+// holds less, or as much and came before. Under mu.
+func (b *Budget) keptFrom(w *waiter) int64 {
+	best := w
+	for _, other := range b.waiters {
+		if other == w {
+			continue
+		}
+		holds, least := b.clients[other.of.client], b.clients[best.of.client]
+		if holds < least || holds == least && best == w && !b.cameBefore(w, other) {
+			best = other
+		}
+	}
+	if best == w {
+		return 0
+	}
+	return best.bytes
+}
+
+// cameBefore tells whether w waits since before another one. Under mu.
+func (b *Budget) cameBefore(w, other *waiter) bool {
+	i := slices.Index(b.waiters, w)
+	return i >= 0 && i < slices.Index(b.waiters, other)
+}
+
+// leave ends a wait.
+func (b *Budget) leave(w *waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiters, w); i >= 0 {
+		b.waiters = slices.Delete(b.waiters, i, i+1)
+		w.of.since = w.of.since.Add(time.Since(w.since)) // its client was not waited for
+		close(b.freed)                                   // what was kept for it is free
+		b.freed = make(chan struct{})
+	}
 }
 
 // slowest chooses transfers that hold so many bytes. Those that were chosen
 // before and still hold theirs come first, to be interrupted again. Under mu.
 func (b *Budget) slowest(bytes int64, among func(*Holding) bool) (chosen []*Holding) {
 	now := time.Now()
+	waits := make(map[*Holding]bool, len(b.waiters)) // for room, not for its client
+	for _, w := range b.waiters {
+		waits[w.of] = true
+	}
 	for h := range b.transfers {
 		if h.cut && among(h) {
 			chosen = append(chosen, h)
@@ -148,7 +253,7 @@ func (b *Budget) slowest(bytes int64, among func(*Holding) bool) (chosen []*Hold
 		var least float64
 		for h := range b.transfers {
 			lasted := now.Sub(h.since)
-			if h.cut || lasted < leastTransfer || !among(h) {
+			if h.cut || waits[h] || lasted < leastTransfer || !among(h) {
 				continue
 			}
 			if speed := float64(h.moved) / lasted.Seconds(); worst == nil || speed < least {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,4 +169,93 @@ func TestNoBudget(t *testing.T) {
 	}
 	h.Shrink(1)
 	h.Release()
+}
+
+// A client that needs much at once gets it beside many that need little, again and
+// again, and hold what they get.
+func TestBudgetLargeBesideSmall(t *testing.T) {
+	const piece = 64 << 10
+	b := NewBudget(64<<20, 30*time.Second)
+	end := make(chan struct{})
+	var small sync.WaitGroup
+	defer small.Wait()
+	defer close(end)
+	full := make(chan struct{}, 200)
+	for i := range 200 {
+		small.Go(func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			go func() { <-end; cancel() }()
+			for {
+				h := b.Hold(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i % 64)}), 32))
+				cut := make(chan struct{})
+				var once sync.Once
+				for range 16 {
+					if h.Grow(ctx, piece) != nil {
+						break
+					}
+				}
+				select {
+				case full <- struct{}{}:
+				default:
+				}
+				done := h.Transfer(func() { once.Do(func() { close(cut) }) }) // it sends nothing
+				select {
+				case <-cut:
+				case <-ctx.Done():
+				}
+				done()
+				h.Release()
+				if ctx.Err() != nil {
+					return
+				}
+			}
+		})
+	}
+	for range 32 {
+		<-full
+	}
+	large := b.Hold(netip.MustParsePrefix("10.9.9.9/32"))
+	for range 3 {
+		if err := large.Grow(context.Background(), 8<<20); err != nil {
+			t.Fatalf("the large one: %v", err)
+		}
+		large.Release()
+	}
+}
+
+// All of the budget is held by those who wait for more of it: one who holds nothing
+// gets some, and those who hold most are refused.
+func TestBudgetHeldByWaiters(t *testing.T) {
+	b := NewBudget(64<<20, 30*time.Second)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	refusals := make(chan error, 8)
+	holdings := make([]*Holding, 8)
+	for i := range holdings {
+		holdings[i] = b.Hold(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 32))
+		if err := holdings[i].Grow(context.Background(), 8<<20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, h := range holdings {
+		waiting.Go(func() {
+			err := h.Grow(context.Background(), 1<<20)
+			refusals <- err
+			h.Release()
+		})
+	}
+	small := b.Hold(netip.MustParsePrefix("10.9.9.9/32"))
+	if err := small.Grow(context.Background(), 1<<10); err != nil {
+		t.Fatalf("the small one: %v", err)
+	}
+	waiting.Wait()
+	refused := 0
+	for range holdings {
+		if <-refusals != nil {
+			refused++
+		}
+	}
+	if refused == 0 || refused == len(holdings) {
+		t.Errorf("%d of %d who hold much were refused, want some", refused, len(holdings))
+	}
 }

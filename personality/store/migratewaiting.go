@@ -93,6 +93,20 @@ func (m waitingMigration) runMySQL(ctx context.Context, db *sql.DB) error {
 	if err := m.unless(ctx, db, index, "releases", "content", true, `ALTER TABLE releases ADD KEY content (content)`); err != nil {
 		return err
 	}
+	var left int // the old table goes when all of it was moved
+	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'missing_content'`).Scan(&left); err != nil {
+		return err
+	}
+	if left > 0 {
+		if err := m.moveLogs(ctx, db); err != nil {
+			return err
+		}
+	}
+	return m.unless(ctx, db, column, "records", "state_before", false, `ALTER TABLE records DROP COLUMN state_before`)
+}
+
+// moveLogs moves what waits, a log in a transaction.
+func (m waitingMigration) moveLogs(ctx context.Context, db *sql.DB) error {
 	for more := true; more; {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
@@ -106,10 +120,7 @@ func (m waitingMigration) runMySQL(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
-	if err := m.exec(ctx, db, []string{`DROP TABLE IF EXISTS missing_content`}); err != nil {
-		return err
-	}
-	return m.unless(ctx, db, column, "records", "state_before", false, `ALTER TABLE records DROP COLUMN state_before`)
+	return m.exec(ctx, db, []string{`DROP TABLE missing_content`})
 }
 
 // waitingMigration takes records that miss content, and those accepted behind
@@ -152,7 +163,8 @@ type oldRecord struct {
 func (m waitingMigration) moveLog(ctx context.Context, r runner) (bool, error) {
 	var log int64
 	var first uint64
-	err := r.QueryRowContext(ctx, `SELECT log, MIN(position) FROM records WHERE state = 0 AND position IS NOT NULL GROUP BY log LIMIT 1`).Scan(&log, &first)
+	err := r.QueryRowContext(ctx, `SELECT r.log, MIN(r.position) FROM missing_content m JOIN records r ON r.id = m.record
+		WHERE r.state = 0 AND r.position IS NOT NULL GROUP BY r.log LIMIT 1`).Scan(&log, &first)
 	if err == sql.ErrNoRows {
 		_, err := r.ExecContext(ctx, `INSERT INTO rejected (rejected_at, record) SELECT ?, id FROM records
 			WHERE state = 3 AND id NOT IN (SELECT record FROM rejected)`, time.Now().Unix())

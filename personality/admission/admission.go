@@ -9,6 +9,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -53,7 +54,8 @@ type Options struct {
 	// CheckContent decides whether a content may be kept; nil allows all.
 	CheckContent content.Check
 	// ClientOf says for whom a request is, such as by an address, so that checks of
-	// content take turns between clients; nil or empty: by the key of the record.
+	// content take turns between clients, and what waits is shared between them; nil
+	// or empty: by the key of the record.
 	ClientOf func(context.Context) string
 	// OperatorKey signs operator records.
 	OperatorKey protocol.PrivateKey
@@ -122,6 +124,11 @@ func New(o Options) *Admission {
 		panic(err) // the size is not positive
 	}
 	return a
+}
+
+// clientOf says for whom a request is that is about a record of a key.
+func (a *Admission) clientOf(ctx context.Context, signer protocol.KeyID) string {
+	return cmp.Or(a.options.ClientOf(ctx), string(signer))
 }
 
 // SetRecordPolicy replaces the policy that new records must satisfy; nil allows

@@ -18,6 +18,7 @@ type submission struct {
 	envelope []byte          // protobuf
 	contents []protocol.Hash // all that it names
 	here     []protocol.Hash // those of them that are here
+	client   string          // who posts it
 	restored bool            // it comes from Trillian's log: only the protocol's rules count
 
 	// Set by the batch. A refusal has changed nothing.
@@ -281,7 +282,7 @@ func (l *openLog) newChange(s *submission) *store.RecordChange {
 	}
 	change := &store.RecordChange{
 		Log: l.row, RecordID: s.record.ID, At: l.b.a.options.Now(), Envelope: s.envelope,
-		Prev: s.record.Record.Prev, KeyID: s.record.Envelope.KeyID,
+		Prev: s.record.Record.Prev, KeyID: s.record.Envelope.KeyID, Client: s.client,
 		Contents: s.contents, Arrived: s.here, Missing: len(s.contents) - len(s.here),
 	}
 	l.made[s.record.ID] = change

@@ -36,9 +36,14 @@ func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name proto
 	if err != nil {
 		return none, err
 	}
-	s := &submission{name: name, record: record, envelope: envelope.MarshalProto()}
+	s := &submission{name: name, record: record, envelope: envelope.MarshalProto(), client: a.clientOf(ctx, envelope.KeyID)}
 	if s.contents, s.here, err = a.contents(ctx, record.Record); err != nil {
 		return none, err
+	}
+	if len(s.here) < len(s.contents) {
+		if err := a.makeRoom(ctx, s); err != nil {
+			return none, err
+		}
 	}
 	if err := a.do(ctx, &task{logID: logID, submission: s}); err != nil {
 		return none, err

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,12 @@ const (
 // totals estimates how much is not published yet, and how much waits, in all
 // processes. It is counted every now and then; what this process does between is
 // added and taken away. Zero until [Admission.Run] has counted.
-type totals struct{ queue, records, bytes atomic.Int64 }
+type totals struct {
+	queue, records, bytes atomic.Int64
+
+	mu      sync.Mutex
+	clients map[store.WaitingClient]int64 // guarded by mu; records of each that wait; nil while there is much room
+}
 
 func (t *totals) queued(records int) { t.queue.Add(int64(records)) }
 
@@ -47,8 +53,13 @@ func (a *Admission) Published(records int) { a.totals.queued(-records) }
 func (a *Admission) count(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	var stats store.QueueStats
+	var clients map[store.WaitingClient]int64
 	err := a.options.Store.Reserved().View(ctx, func(tx *store.Tx) (err error) {
-		stats, err = tx.QueueStats()
+		clients = nil
+		if stats, err = tx.QueueStats(); err != nil || !a.crowded(stats.Waiting) {
+			return err
+		}
+		clients, err = tx.WaitingByClient()
 		return err
 	})
 	if err != nil {
@@ -57,5 +68,6 @@ func (a *Admission) count(ctx context.Context) (time.Duration, error) {
 	a.totals.queue.Store(int64(stats.Complete))
 	a.totals.records.Store(stats.Waiting.Records)
 	a.totals.bytes.Store(stats.Waiting.Bytes)
+	a.totals.setClients(clients)
 	return max(countEach, countShare*time.Since(start)), nil
 }

@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ func (a *Admission) uploadContent(ctx context.Context, logID, recordID, digest p
 	case target.refused != "":
 		return a.refuseContent(ctx, logID, target, digest, &content.RejectedError{Reason: target.refused})
 	}
-	ctx = content.WithClient(ctx, cmp.Or(a.options.ClientOf(ctx), string(target.signer)))
+	ctx = content.WithClient(ctx, a.clientOf(ctx, target.signer))
 	_, err = a.options.Contents.Put(ctx, digest, a.watched(ctx, target, body), a.options.CheckContent)
 	var refused *content.RejectedError
 	if errors.As(err, &refused) {

@@ -226,10 +226,7 @@ func (l *openLog) list(w *waitingRecord) {
 // roomToWait refuses another waiting record where too many wait already.
 func (b *batch) roomToWait(l *openLog, s *submission) (refusal, err error) {
 	limits, more := b.a.options.Waiting, store.WaitingTotal{Records: 1, Bytes: int64(len(s.envelope))}
-	beside := store.WaitingTotal{Records: int64(len(l.waiting))}
-	for _, w := range l.waiting {
-		beside.Bytes += w.bytes
-	}
+	beside := l.waitingTotal()
 	const wait = "upload their content, or wait until they end"
 	if exceeds(beside, more, limits.LogRecords, limits.LogBytes) {
 		return &registry.WaitingError{Reason: fmt.Sprintf("%d records of this package wait for content; %s", beside.Records, wait)}, nil

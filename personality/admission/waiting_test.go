@@ -242,6 +242,53 @@ func TestWaitingLimits(t *testing.T) {
 	}
 }
 
+// One client has as much waiting as may wait in all: another one takes places of
+// it, and not more than it has itself.
+func TestRoomIsShared(t *testing.T) {
+	const most = 20
+	s := registrytest.New(t)
+	client := "the greedy one"
+	s.Options.Admission.Waiting = admission.WaitingLimits{Records: most}
+	s.Options.Admission.ClientOf = func(context.Context) string { return client }
+	s.Renew()
+	s.Start()
+	post := func(i int) (*registrytest.Author, registry.RecordStatus, error) {
+		a := s.Author(fmt.Sprintf("example:p%d", i))
+		status, err := a.Try(a.Sign(a.Key, registrytest.Init(a.Key), registrytest.Release("1.0.0", fmt.Sprint(i))))
+		return a, status, err
+	}
+	var last *registrytest.Author
+	var lastStatus registry.RecordStatus
+	for i := range most {
+		var err error
+		last, lastStatus, err = post(i)
+		s.Must(err)
+	}
+	if _, _, err := post(most); !errors.Is(err, registry.ErrOverloaded) {
+		t.Fatalf("one more of the same client: %v", err)
+	}
+	client = "the modest one"
+	var modest *registrytest.Author
+	var status registry.RecordStatus
+	s.Eventually("there is room for another client", func() (ok bool) { // once the clients are counted
+		var err error
+		modest, status, err = post(most + 1)
+		return err == nil
+	})
+	expectRejected(t, last, lastStatus.RecordID, "too many records of its author wait")
+	s.Must(modest.Upload(status.RecordID, fmt.Sprint(most+1)))
+	expectPublished(t, modest, status.RecordID)
+	got := 0
+	for i := range 2 * most {
+		if _, _, err := post(2*most + i); err == nil {
+			got++
+		}
+	}
+	if got < most/2-2 || got > most/2+2 {
+		t.Errorf("the modest client got %d of %d places, want about half", got, most)
+	}
+}
+
 // Somebody's first record says nothing of its package's name: nobody else may post
 // it under another one.
 func TestFirstRecordOfAnotherPackage(t *testing.T) {

@@ -34,6 +34,7 @@ type RecordChange struct {
 	// Of new records that wait.
 	Prev     protocol.AnyHash
 	KeyID    protocol.KeyID
+	Client   string          // who posted it, in whatever form; a hash of it is stored
 	Contents []protocol.Hash // all that it names
 	// Of records that wait: contents that are here, and the number of those that
 	// are not.

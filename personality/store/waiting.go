@@ -108,7 +108,7 @@ type WaitingTotal struct {
 // with what is counted.
 func (tx *Tx) WaitingOf(key protocol.KeyID) (WaitingTotal, error) {
 	var t WaitingTotal
-	err := tx.row(`SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM waiting WHERE key_id = ?`, []any{keyColumn(key)}, &t.Records, &t.Bytes)
+	err := tx.row(`SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM waiting WHERE key_id = ?`, []any{hashColumnOf(string(key))}, &t.Records, &t.Bytes)
 	return t, err
 }
 
@@ -119,11 +119,45 @@ func (tx *Tx) WaitingTotal() (WaitingTotal, error) {
 	return t, err
 }
 
-// keyColumn is a key id as it is stored with waiting records: its hash, since a
-// key id may be any text.
-func keyColumn(key protocol.KeyID) []byte {
-	h := protocol.HashOf([]byte(key))
+// WaitingClient is a client as it is stored with waiting records.
+type WaitingClient protocol.Hash
+
+// WaitingClientOf is what is stored of a client: its hash, since it may be any
+// text, and need not be known.
+func WaitingClientOf(client string) WaitingClient {
+	return WaitingClient(protocol.HashOf([]byte(client)))
+}
+
+func hashColumnOf(text string) []byte {
+	h := protocol.HashOf([]byte(text))
 	return h[:]
+}
+
+// WaitingByClient counts what waits of each client. Its cost grows with all that
+// waits.
+func (tx *Tx) WaitingByClient() (map[WaitingClient]int64, error) {
+	all := map[WaitingClient]int64{}
+	err := tx.rows(`SELECT client, COUNT(*) FROM waiting GROUP BY client`, nil, func(rows *sql.Rows) error {
+		var client protocol.Hash
+		var count int64
+		err := rows.Scan(scanHash(&client), &count)
+		all[WaitingClient(client)] = count
+		return err
+	})
+	return all, err
+}
+
+// NewestWaitingOf returns the record that came last of those of a client that
+// wait; [ErrNotFound] if none does.
+func (tx *Tx) NewestWaitingOf(client WaitingClient) (WaitingPlace, error) {
+	all, err := tx.waitingPlaces(`WHERE w.client = ? ORDER BY w.record DESC LIMIT 1`, client[:])
+	if err == nil && len(all) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return WaitingPlace{}, err
+	}
+	return all[0], nil
 }
 
 // Arrived returns up to limit contents that have come and that more records may

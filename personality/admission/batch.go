@@ -84,7 +84,8 @@ type batch struct {
 	firsts  map[protocol.Hash]*openLog          // by the id of a first record, where this batch puts it
 	signers map[protocol.KeyID]*store.WaitingTotal
 	changes store.Changes
-	entered int // records that entered their logs
+	entered int  // records that entered their logs
+	preview bool // nothing will be written; it runs beside commits
 }
 
 func (a *Admission) openBatch(tx *store.Tx, tasks []*task) (*batch, error) {
@@ -161,6 +162,8 @@ func (b *batch) readWaiting() error {
 		l.waiting = append(l.waiting, &waitingRecord{
 			change:   &store.RecordChange{ID: w.ID, Log: l.row, RecordID: w.RecordID, State: store.Waiting, Prev: w.Prev, Missing: w.Missing},
 			bytes:    w.Bytes,
+			entries:  w.Entries,
+			signer:   w.Signer,
 			activeAt: w.ActiveAt,
 		})
 	}

@@ -2,9 +2,12 @@ package admission
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -212,4 +215,73 @@ func TestCallerIsGone(t *testing.T) {
 		t.Errorf("the one that left: %v; the other: %v", left.err, stays.err)
 	}
 	a.expect(t, "the other", stays.submission, registry.Processing, "")
+}
+
+// A record behind a long chain of waiting records is checked before the commit, one
+// behind a short one in it.
+func TestLongChainIsCheckedBeforeCommit(t *testing.T) {
+	a := newAdmission(t)
+	c := newChain(t, "example:one")
+	tasks := []*task{c.submit(c.init(), releaseOf("0.0.0", "0"))}
+	for bytes := len(tasks[0].submission.envelope); bytes <= maxChainInCommit; {
+		next := c.submit(releaseOf(fmt.Sprintf("0.0.%d", len(tasks)), fmt.Sprint(len(tasks))))
+		bytes += len(next.submission.envelope)
+		tasks = append(tasks, next)
+	}
+	commit(t, a, tasks...)
+	last := tasks[len(tasks)-1].submission
+	if last.unchecked || last.refusal != nil {
+		t.Fatalf("the last of a chain of %d bytes: unchecked %v, refusal %v", maxChainInCommit, last.unchecked, last.refusal)
+	}
+	good, beside := *c, *c
+	bad := beside.submit(releaseOf("0.0.1", "again")).submission
+	more := good.submit(releaseOf("1.0.0", "more")).submission
+	commit(t, a, &task{ctx: context.Background(), logID: c.name.LogID(), submission: more})
+	if !more.unchecked {
+		t.Fatal("a record behind a longer chain was checked in the commit")
+	}
+	if err := a.submit(context.Background(), c.name.LogID(), bad); err == nil || !strings.Contains(err.Error(), "already released") {
+		t.Errorf("a record that releases what its chain has released: %v", err)
+	}
+	if err := a.submit(context.Background(), c.name.LogID(), more); err != nil {
+		t.Errorf("a valid one: %v", err)
+	}
+	a.expect(t, "the valid one", more, registry.Sourcing, "")
+}
+
+// One check of a chain runs at a time; of each client one waits, and not many
+// clients do.
+func TestChainTurns(t *testing.T) {
+	turns := newChainTurns()
+	leave, err := turns.enter(context.Background(), "first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := turns.enter(context.Background(), "first"); !errors.Is(err, registry.ErrOverloaded) {
+		t.Errorf("the same client again: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var waiters sync.WaitGroup
+	for i := range maxChainWaiters - 1 {
+		waiters.Go(func() {
+			if _, err := turns.enter(ctx, fmt.Sprint(i)); !errors.Is(err, context.Canceled) {
+				t.Errorf("a waiter that gives up: %v", err)
+			}
+		})
+	}
+	for full := false; !full; {
+		turns.mu.Lock()
+		full = len(turns.waiting) == maxChainWaiters
+		turns.mu.Unlock()
+	}
+	if _, err := turns.enter(context.Background(), "one more"); !errors.Is(err, registry.ErrOverloaded) {
+		t.Errorf("one more than may wait: %v", err)
+	}
+	cancel()
+	waiters.Wait()
+	leave()
+	if leave, err = turns.enter(context.Background(), "first"); err != nil {
+		t.Errorf("when all are gone: %v", err)
+	}
+	leave()
 }

@@ -19,11 +19,15 @@ type submission struct {
 	contents []protocol.Hash // all that it names
 	here     []protocol.Hash // those of them that are here
 	client   string          // who posts it
+	behind   protocol.Hash   // the waiting record behind which it is known to be valid; zero: none
 	restored bool            // it comes from Trillian's log: only the protocol's rules count
 
 	// Set by the batch. A refusal has changed nothing.
 	status  registry.RecordStatus
 	refusal error
+	// unchecked: it follows records that wait and that are many or large, and is to
+	// be checked beside commits first, see [Admission.checkChain].
+	unchecked bool
 }
 
 func (s *submission) missing() []protocol.Hash {
@@ -101,7 +105,7 @@ func (l *openLog) head() protocol.AnyHash {
 // submit takes a record: into the log if it is complete and follows the head,
 // else beside it.
 func (l *openLog) submit(s *submission) error {
-	s.refusal = nil
+	s.refusal, s.unchecked = nil, false
 	if done, err := l.postedBefore(s); done || err != nil {
 		return err
 	}
@@ -282,7 +286,7 @@ func (l *openLog) newChange(s *submission) *store.RecordChange {
 	}
 	change := &store.RecordChange{
 		Log: l.row, RecordID: s.record.ID, At: l.b.a.options.Now(), Envelope: s.envelope,
-		Prev: s.record.Record.Prev, KeyID: s.record.Envelope.KeyID, Client: s.client,
+		Prev: s.record.Record.Prev, KeyID: s.record.Envelope.KeyID, Client: s.client, Entries: len(s.record.Record.Entries),
 		Contents: s.contents, Arrived: s.here, Missing: len(s.contents) - len(s.here),
 	}
 	l.made[s.record.ID] = change

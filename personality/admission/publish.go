@@ -45,11 +45,8 @@ func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name proto
 			return none, err
 		}
 	}
-	if err := a.do(ctx, &task{logID: logID, submission: s}); err != nil {
+	if err := a.submit(ctx, logID, s); err != nil {
 		return none, err
-	}
-	if s.refusal != nil {
-		return none, s.refusal
 	}
 	return a.arrivedMeanwhile(ctx, logID, s)
 }

@@ -63,7 +63,7 @@ func (a *Admission) endInactive(ctx context.Context) (time.Duration, error) {
 		return err
 	})
 	if err != nil || len(late) == 0 {
-		return endEach, err
+		return min(endEach, max(a.options.UploadTimeout/4, time.Second)), err
 	}
 	reason := fmt.Sprintf("its content was not uploaded within %v", a.options.UploadTimeout.Round(time.Second))
 	return 0, a.doEach(ctx, late, func(l *openLog, record int64) error {
@@ -159,7 +159,8 @@ func (a *Admission) forgetRejected(ctx context.Context) (time.Duration, error) {
 // collect removes content that no record names that is published, accepted or
 // waits: a registry is no place to keep files at.
 func (a *Admission) collect(ctx context.Context) (time.Duration, error) {
-	swept, err := a.options.Contents.SweepUploads(ctx, collectAfter)
+	// Nothing of an upload that is older than this can belong to a record that waits.
+	swept, err := a.options.Contents.SweepUploads(ctx, min(collectAfter, a.options.UploadTimeout))
 	if err != nil {
 		return collectEach, err
 	}
@@ -167,7 +168,7 @@ func (a *Admission) collect(ctx context.Context) (time.Duration, error) {
 	if swept+collected > 0 {
 		a.options.Logger.Info("removed what nothing names", "contents", collected, "unfinished_uploads", swept)
 	}
-	return collectEach, err
+	return min(collectEach, max(a.options.UploadTimeout, time.Second)), err
 }
 
 func (a *Admission) named(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {

@@ -14,6 +14,8 @@ import (
 type waitingRecord struct {
 	change   *store.RecordChange
 	bytes    int64
+	entries  int
+	signer   store.WaitingClient
 	activeAt time.Time
 	listed   bool // change is among the batch's changes
 }
@@ -46,19 +48,24 @@ func (l *openLog) waitingOn(prev protocol.AnyHash) []*waitingRecord {
 // It is validated against the log as accepted and the waiting records that it
 // builds on.
 func (l *openLog) submitBehind(s *submission, behind *waitingRecord) error {
-	log, err := l.stateBehind(behind, s.record.Record)
-	if err != nil {
-		return err
+	if behind == nil || s.behind != behind.change.RecordID {
+		if l.chainBytes(behind) > maxChainInCommit {
+			s.unchecked = true
+			return nil
+		}
+		if err := l.validateBehind(behind, s); s.refusal != nil || err != nil {
+			return err
+		}
 	}
-	if s.refusal = l.validate(log, s); s.refusal != nil {
-		return nil
-	}
+	var err error
 	if s.refusal, err = l.b.roomToWait(l, s); s.refusal != nil || err != nil {
 		return err
 	}
 	change := l.newChange(s)
 	change.State = store.Waiting
-	l.waiting = append(l.waiting, &waitingRecord{change: change, bytes: int64(len(s.envelope)), activeAt: change.At, listed: true})
+	l.waiting = append(l.waiting, &waitingRecord{
+		change: change, bytes: int64(len(s.envelope)), entries: change.Entries, signer: store.WaitingClientOf(string(change.KeyID)), activeAt: change.At, listed: true,
+	})
 	l.row.Waiting++
 	l.changed = true
 	l.b.a.remember(s.record)
@@ -66,6 +73,30 @@ func (l *openLog) submitBehind(s *submission, behind *waitingRecord) error {
 		s.status.State, s.status.Missing = registry.Sourcing, missing
 	}
 	return nil
+}
+
+// validateBehind validates a record that follows one that waits, or the head.
+func (l *openLog) validateBehind(behind *waitingRecord, s *submission) error {
+	log, err := l.stateBehind(behind, s.record.Record)
+	if err != nil {
+		return err
+	}
+	s.refusal = l.validate(log, s)
+	return nil
+}
+
+// before returns the waiting record that another one follows; nil if that follows
+// one that is accepted, or none.
+func (l *openLog) before(w *waitingRecord) *waitingRecord {
+	return l.find(func(other *waitingRecord) bool { return other.change.RecordID.Any() == w.change.Prev })
+}
+
+// chainBytes is the size of the waiting records that end with one.
+func (l *openLog) chainBytes(w *waitingRecord) (bytes int64) {
+	for ; w != nil; w = l.before(w) {
+		bytes += w.bytes
+	}
+	return bytes
 }
 
 // stateBehind returns the state of the log after a record that waits, or after
@@ -79,8 +110,7 @@ func (l *openLog) stateBehind(w *waitingRecord, record *protocol.PackageRecord) 
 			return nil, err
 		}
 		chain = append(chain, decoded)
-		prev := w.change.Prev
-		w = l.find(func(w *waitingRecord) bool { return w.change.RecordID.Any() == prev })
+		w = l.before(w)
 	}
 	slices.Reverse(chain)
 	records := []*protocol.PackageRecord{record}
@@ -104,7 +134,7 @@ func (l *openLog) stateBehind(w *waitingRecord, record *protocol.PackageRecord) 
 
 // decode returns the record of a row.
 func (l *openLog) decode(change *store.RecordChange) (*protocol.SignedPackageRecord, error) {
-	if record, ok := l.b.a.decoded.Get(change.RecordID); ok {
+	if record, ok := l.b.a.decoded.Get(change.RecordID); ok && !l.b.preview {
 		return record, nil
 	}
 	encoded := change.Envelope
@@ -120,7 +150,7 @@ func (l *openLog) decode(change *store.RecordChange) (*protocol.SignedPackageRec
 		return nil, err
 	}
 	record, err := protocol.ParsePackageEnvelope(envelope)
-	if err == nil {
+	if err == nil && !l.b.preview {
 		l.b.a.remember(record)
 	}
 	return record, err
@@ -197,12 +227,16 @@ func (l *openLog) restoreWaiting(record int64) error {
 	return l.enter(w.change, decoded)
 }
 
-// reject ends the waiting of a record, and of those that build on it.
+// reject ends the waiting of a record, and of all that build on it.
 func (l *openLog) reject(w *waitingRecord, reason string) {
+	l.rejectAll(w, reason, fmt.Sprintf("record `%s` before it was rejected: %s", w.change.RecordID, reason))
+}
+
+func (l *openLog) rejectAll(w *waitingRecord, reason, behind string) {
 	w.change.State, w.change.Reason = store.Rejected, reason
 	l.leave(w)
 	for _, next := range l.waitingOn(w.change.RecordID.Any()) {
-		l.reject(next, fmt.Sprintf("record `%s` before it was rejected: %s", w.change.RecordID, reason))
+		l.rejectAll(next, behind, behind)
 	}
 }
 
@@ -221,38 +255,4 @@ func (l *openLog) list(w *waitingRecord) {
 		w.listed = true
 		l.b.changes.Records = append(l.b.changes.Records, w.change)
 	}
-}
-
-// roomToWait refuses another waiting record where too many wait already.
-func (b *batch) roomToWait(l *openLog, s *submission) (refusal, err error) {
-	limits, more := b.a.options.Waiting, store.WaitingTotal{Records: 1, Bytes: int64(len(s.envelope))}
-	beside := l.waitingTotal()
-	const wait = "upload their content, or wait until they end"
-	if exceeds(beside, more, limits.LogRecords, limits.LogBytes) {
-		return &registry.WaitingError{Reason: fmt.Sprintf("%d records of this package wait for content; %s", beside.Records, wait)}, nil
-	}
-	key := s.record.Envelope.KeyID
-	signed := b.signers[key]
-	if signed == nil {
-		total, err := b.tx.WaitingOf(key)
-		if err != nil {
-			return nil, err
-		}
-		signed = &total
-		b.signers[key] = signed
-	}
-	if exceeds(*signed, more, limits.SignerRecords, limits.SignerBytes) {
-		return &registry.WaitingError{Reason: fmt.Sprintf("%d records signed with this key wait for content; %s", signed.Records, wait)}, nil
-	}
-	if exceeds(b.a.totals.waiting(), more, limits.Records, limits.Bytes) {
-		return registry.ErrOverloaded, nil
-	}
-	signed.Records += more.Records
-	signed.Bytes += more.Bytes
-	b.a.totals.waits(more)
-	return nil, nil
-}
-
-func exceeds(have, more store.WaitingTotal, records, bytes int64) bool {
-	return records > 0 && have.Records+more.Records > records || bytes > 0 && have.Bytes+more.Bytes > bytes
 }

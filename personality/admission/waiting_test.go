@@ -191,12 +191,12 @@ func TestWaitingLimits(t *testing.T) {
 		sameLog bool
 		refused func(error) bool
 	}{
-		"records of a log":  {admission.WaitingLimits{LogRecords: 3}, true, func(err error) bool { return errors.As(err, &full) }},
+		"records of a log":  {admission.WaitingLimits{LogRecords: 3}, true, func(err error) bool { return errors.As(err, &full) && !full.All }},
 		"bytes of a log":    {admission.WaitingLimits{LogBytes: 1500}, true, func(err error) bool { return errors.As(err, &full) }},
 		"records of a key":  {admission.WaitingLimits{SignerRecords: 3}, false, func(err error) bool { return errors.As(err, &full) }},
 		"bytes of a key":    {admission.WaitingLimits{SignerBytes: 1500}, false, func(err error) bool { return errors.As(err, &full) }},
-		"records in all":    {admission.WaitingLimits{Records: 3}, false, func(err error) bool { return errors.Is(err, registry.ErrOverloaded) }},
-		"envelopes in all":  {admission.WaitingLimits{Bytes: 1500}, false, func(err error) bool { return errors.Is(err, registry.ErrOverloaded) }},
+		"records in all":    {admission.WaitingLimits{Records: 3}, false, func(err error) bool { return errors.As(err, &full) && full.All }},
+		"envelopes in all":  {admission.WaitingLimits{Bytes: 1500}, false, func(err error) bool { return errors.As(err, &full) && full.All }},
 		"another log's own": {admission.WaitingLimits{LogRecords: 1}, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -264,7 +264,8 @@ func TestRoomIsShared(t *testing.T) {
 		last, lastStatus, err = post(i)
 		s.Must(err)
 	}
-	if _, _, err := post(most); !errors.Is(err, registry.ErrOverloaded) {
+	var full *registry.WaitingError
+	if _, _, err := post(most); !errors.As(err, &full) || !full.All {
 		t.Fatalf("one more of the same client: %v", err)
 	}
 	client = "the modest one"

@@ -88,6 +88,9 @@ func messageError(err error) api.Error {
 		return &api.MessageError{Code: 503, Message: registry.ErrOverloaded.Error()}
 	}
 	if e, ok := is[*registry.WaitingError](err); ok {
+		if e.All {
+			return &api.MessageError{Code: 503, Message: e.Error()}
+		}
 		return &api.MessageError{Code: 429, Message: e.Error()}
 	}
 	if e, ok := is[*registry.InvalidError](err); ok {

@@ -79,6 +79,7 @@ func errorTable() []answered {
 		{&registry.TooLargeError{Reason: reason}, everything, 413, message(413)},
 
 		{&registry.WaitingError{Reason: reason}, everything, 429, message(429)},
+		{&registry.WaitingError{Reason: reason, All: true}, everything, 503, message(503)},
 
 		{&registry.RecordNotFoundError{RecordID: recordID}, "publish record upload", 404, entity(404, "record", recordID)},
 		{registry.ErrRecordNotSourcing, "upload", 405, `{"status":405}`},

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -29,7 +30,16 @@ type database struct {
 	// not pay: its reads wait for nobody.
 	remote    bool
 	abandoned atomic.Int32
+	failures  atomic.Int32 // reads of a remote database that it did not answer, since it last did
+	asking    atomic.Bool  // somebody asks whether a database that is away is back
 }
+
+// awayAfter is after how many reads without an answer a remote database is taken to
+// be away. From then on one read at a time asks whether it is back, and the others
+// are refused at once: they would use up the turns of those behind them.
+const awayAfter = 3
+
+var errAway = &registry.UnavailableError{Part: registry.PartDatabase, Reason: "it does not answer"}
 
 // read runs f in a transaction that reads, for at most answerTime. f must change
 // nothing outside: it may run again, and may still run when read has returned.
@@ -55,17 +65,35 @@ type outcome[T any] struct {
 func await[T any](ctx context.Context, d *database, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var value T
-	var err error
-	if d.remote {
-		value, err = beside(timed, d, limit, f)
-	} else {
-		value, err = f(timed)
+	if !d.remote {
+		value, err := f(timed)
+		return value, ended(ctx, err)
 	}
-	if err != nil && ctx.Err() != nil { // the request's own end
-		return value, ctx.Err()
+	if d.failures.Load() >= awayAfter {
+		if !d.asking.CompareAndSwap(false, true) {
+			var none T
+			return none, errAway
+		}
+		defer d.asking.Store(false)
 	}
-	return value, registry.DatabaseError(err)
+	value, err := beside(timed, d, limit, f)
+	err = ended(ctx, err)
+	var unavailable *registry.UnavailableError
+	switch {
+	case errors.As(err, &unavailable):
+		d.failures.Add(1)
+	case ctx.Err() == nil:
+		d.failures.Store(0)
+	}
+	return value, err
+}
+
+// ended is the error of a read, or that of the request if it has ended.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return registry.DatabaseError(err)
 }
 
 // beside runs f in a goroutine, and leaves it there when ctx ends.

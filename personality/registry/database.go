@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -18,6 +19,12 @@ const (
 // of the store that means that the database cannot be used now. Others, and nil,
 // are returned as they are.
 func DatabaseError(err error) error {
+	if _, known := errors.AsType[*UnavailableError](err); known {
+		return err // of another part
+	}
+	if _, known := errors.AsType[*StorageFullError](err); known {
+		return err
+	}
 	reason, unavailable := store.Unavailable(err)
 	switch {
 	case !unavailable:

@@ -69,8 +69,12 @@ type (
 	UnauthorizedError struct{ Reason string }
 	// TooLargeError: the content is larger than this registry takes.
 	TooLargeError struct{ Reason string }
-	// WaitingError: too many records of a package or a key wait for content.
-	WaitingError struct{ Reason string }
+	// WaitingError: too many records of a package or a key wait for content, or in
+	// all.
+	WaitingError struct {
+		Reason string
+		All    bool // in all: whoever posts has no part in it
+	}
 	// InvalidError: the request or the record breaks a rule.
 	InvalidError struct{ Reason string }
 	// RejectionError: a policy of this registry refuses it.

@@ -34,6 +34,7 @@ type RecordChange struct {
 	// Of new records that wait.
 	Prev     protocol.AnyHash
 	KeyID    protocol.KeyID
+	Entries  int             // that it has
 	Client   string          // who posted it, in whatever form; a hash of it is stored
 	Contents []protocol.Hash // all that it names
 	// Of records that wait: contents that are here, and the number of those that
@@ -178,7 +179,7 @@ func (tx *Tx) inserted(r sql.Result, rows int, set func(i int, key int64)) error
 }
 
 func (tx *Tx) insertReleases(all []NewRelease) error {
-	return batches(tx, all, func(batch []NewRelease) error {
+	return manyBatches(tx, all, func(batch []NewRelease) error {
 		args := make([]any, 0, 4*len(batch))
 		for _, r := range batch {
 			args = append(args, r.Log.ID, r.Version, r.Content, r.Released)

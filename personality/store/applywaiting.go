@@ -25,17 +25,17 @@ func (tx *Tx) insertWaiting(fresh []*RecordChange) error {
 		}
 	}
 	err := batches(tx, waiting, func(batch []*RecordChange) error {
-		args := make([]any, 0, 8*len(batch))
+		args := make([]any, 0, 9*len(batch))
 		for _, r := range batch {
-			args = append(args, r.ID, r.Log.ID, string(r.Prev), hashColumnOf(string(r.KeyID)), hashColumnOf(r.Client), len(r.Envelope), r.Missing, r.At.Unix())
+			args = append(args, r.ID, r.Log.ID, string(r.Prev), hashColumnOf(string(r.KeyID)), hashColumnOf(r.Client), r.Entries, len(r.Envelope), r.Missing, r.At.Unix())
 		}
-		_, err := tx.exec(`INSERT INTO waiting (record, log, prev, key_id, client, bytes, missing, active_at) VALUES `+repeat(len(batch), `(?, ?, ?, ?, ?, ?, ?, ?)`, `, `), args...)
+		_, err := tx.exec(`INSERT INTO waiting (record, log, prev, key_id, client, entries, bytes, missing, active_at) VALUES `+repeat(len(batch), `(?, ?, ?, ?, ?, ?, ?, ?, ?)`, `, `), args...)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return batches(tx, contents, func(batch []content) error {
+	return manyBatches(tx, contents, func(batch []content) error {
 		args := make([]any, 0, 3*len(batch))
 		for i, c := range batch {
 			args = append(args, batch[i].digest[:], c.record, c.arrived)

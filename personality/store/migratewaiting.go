@@ -28,7 +28,7 @@ func waitingMigrationSQLite() *goose.Migration {
 	m := waitingMigration{
 		tables: []string{
 			`CREATE TABLE waiting (record INTEGER PRIMARY KEY, log INTEGER NOT NULL, prev TEXT NOT NULL, key_id BLOB NOT NULL, client BLOB NOT NULL,
-				bytes INTEGER NOT NULL, missing INTEGER NOT NULL, active_at INTEGER NOT NULL)`,
+				entries INTEGER NOT NULL, bytes INTEGER NOT NULL, missing INTEGER NOT NULL, active_at INTEGER NOT NULL)`,
 			`CREATE INDEX waiting_by_log ON waiting (log)`,
 			`CREATE INDEX waiting_by_key ON waiting (key_id, bytes)`,
 			`CREATE INDEX waiting_by_client ON waiting (client)`,
@@ -65,7 +65,7 @@ func waitingMigrationMySQL() *goose.Migration {
 	m := waitingMigration{
 		tables: []string{
 			`CREATE TABLE IF NOT EXISTS waiting (record BIGINT NOT NULL PRIMARY KEY, log BIGINT NOT NULL, prev VARBINARY(255) NOT NULL, key_id VARBINARY(32) NOT NULL, client VARBINARY(32) NOT NULL,
-				bytes BIGINT NOT NULL, missing BIGINT NOT NULL, active_at BIGINT NOT NULL, KEY log (log), KEY key_id (key_id, bytes), KEY client (client), KEY active_at (active_at)) ENGINE = InnoDB`,
+				entries BIGINT NOT NULL, bytes BIGINT NOT NULL, missing BIGINT NOT NULL, active_at BIGINT NOT NULL, KEY log (log), KEY key_id (key_id, bytes), KEY client (client), KEY active_at (active_at)) ENGINE = InnoDB`,
 			`CREATE TABLE IF NOT EXISTS waiting_content (digest VARBINARY(32) NOT NULL, record BIGINT NOT NULL, arrived TINYINT NOT NULL,
 				PRIMARY KEY (digest, record), KEY record (record)) ENGINE = InnoDB`,
 			`CREATE TABLE IF NOT EXISTS arrived_content (digest VARBINARY(32) NOT NULL PRIMARY KEY) ENGINE = InnoDB`,
@@ -257,8 +257,8 @@ func (m waitingMigration) moveRecord(ctx context.Context, r runner, log int64, o
 			return err
 		}
 	}
-	if _, err := r.ExecContext(ctx, `INSERT INTO waiting (record, log, prev, key_id, client, bytes, missing, active_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		o.id, log, string(prev), hashColumnOf(string(envelope.KeyID)), hashColumnOf(string(envelope.KeyID)), len(o.envelope), missing, time.Now().Unix()); err != nil {
+	if _, err := r.ExecContext(ctx, `INSERT INTO waiting (record, log, prev, key_id, client, entries, bytes, missing, active_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		o.id, log, string(prev), hashColumnOf(string(envelope.KeyID)), hashColumnOf(string(envelope.KeyID)), len(record.Record.Entries), len(o.envelope), missing, time.Now().Unix()); err != nil {
 		return err
 	}
 	_, err = r.ExecContext(ctx, `UPDATE records SET state = 0, position = NULL WHERE id = ?`, o.id)

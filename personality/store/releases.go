@@ -23,7 +23,7 @@ type Release struct {
 // Releases returns those of the versions that are released.
 func (tx *Tx) Releases(keys []ReleaseKey) ([]Release, error) {
 	var all []Release
-	err := batches(tx, keys, func(batch []ReleaseKey) error {
+	err := manyBatches(tx, keys, func(batch []ReleaseKey) error {
 		args := make([]any, 0, 2*len(batch))
 		for _, k := range batch {
 			args = append(args, k.Log, k.Version)

@@ -242,6 +242,18 @@ func batches[T any](tx *Tx, items []T, f func([]T) error) error {
 	return nil
 }
 
+// manyRows is how many small rows one statement reads or writes at most, where
+// one record may have a thousand of them.
+const manyRows = 64
+
+// manyBatches is [batches] for small rows of which there may be very many.
+func manyBatches[T any](tx *Tx, items []T, f func([]T) error) error {
+	few := tx.dialect.batch
+	defer func() { tx.dialect.batch = few }()
+	tx.dialect.batch = max(few, manyRows)
+	return batches(tx, items, f)
+}
+
 // sizedBatches is [batches] for items of some size: those of a batch have at most
 // maxStatementBytes together, or there is one.
 func sizedBatches[T any](tx *Tx, items []T, size func(T) int, f func([]T) error) error {

@@ -87,6 +87,9 @@ func (db *DB) try(ctx context.Context, p pool, f func(*Tx) error) (undone, err e
 	if err != nil {
 		return tx.failed, err
 	}
+	if err := db.present(p); err != nil { // or it would be written where nobody finds it
+		return err, err
+	}
 	if err := sqlTx.Commit(); err != nil {
 		return db.commitFailed(p, err)
 	}

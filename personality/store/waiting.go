@@ -15,8 +15,10 @@ type WaitingRecord struct {
 	RecordID protocol.Hash
 	Prev     protocol.AnyHash // the record that it follows, as its author wrote it; empty: the first
 	Missing  int              // contents that are not here
-	Bytes    int64            // of its envelope
-	ActiveAt time.Time        // when it was posted, or something of its content came
+	Signer   WaitingClient    // hash of the id of the key that signed it
+	Entries  int
+	Bytes    int64     // of its envelope
+	ActiveAt time.Time // when it was posted, or something of its content came
 }
 
 // WaitingIn returns the records that wait beside logs, in the order in which they
@@ -24,12 +26,12 @@ type WaitingRecord struct {
 func (tx *Tx) WaitingIn(logs []int64) ([]WaitingRecord, error) {
 	var all []WaitingRecord
 	err := batches(tx, logs, func(batch []int64) error {
-		return tx.rows(`SELECT w.record, w.log, r.record_id, w.prev, w.missing, w.bytes, w.active_at FROM waiting w JOIN records r ON r.id = w.record
+		return tx.rows(`SELECT w.record, w.log, r.record_id, w.prev, w.missing, w.key_id, w.entries, w.bytes, w.active_at FROM waiting w JOIN records r ON r.id = w.record
 			WHERE w.log IN (`+repeat(len(batch), `?`, `, `)+`) ORDER BY w.record`, anys(batch), func(rows *sql.Rows) error {
 			var w WaitingRecord
 			var prev string
 			var active int64
-			err := rows.Scan(&w.ID, &w.Log, scanHash(&w.RecordID), &prev, &w.Missing, &w.Bytes, &active)
+			err := rows.Scan(&w.ID, &w.Log, scanHash(&w.RecordID), &prev, &w.Missing, scanHash((*protocol.Hash)(&w.Signer)), &w.Entries, &w.Bytes, &active)
 			w.Prev, w.ActiveAt = protocol.AnyHash(prev), time.Unix(active, 0)
 			all = append(all, w)
 			return err

@@ -83,11 +83,6 @@ func (p *writeProbe) begin(now time.Time, try func() error) (running <-chan stru
 // probeWrite changes a row that nothing else uses. It writes other bytes each
 // time: a database need not write what does not change.
 func (db *DB) probeWrite() error {
-	if db.probe.present != nil {
-		if err := db.probe.present(); err != nil {
-			return err
-		}
-	}
 	value := make([]byte, probeBytes)
 	rand.Read(value)
 	return db.Update(context.Background(), func(tx *Tx) error {
@@ -107,6 +102,15 @@ func (db *DB) probeWrite() error {
 		}
 		return tx.SetMeta(probeName, value)
 	})
+}
+
+// present fails if what a transaction writes would go to a file that is not the
+// database's any more.
+func (db *DB) present(p pool) error {
+	if p.reading || db.probe.present == nil {
+		return nil
+	}
+	return db.probe.present()
 }
 
 // errMoved: a database's file was removed or replaced while it is in use.

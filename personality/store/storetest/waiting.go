@@ -25,7 +25,7 @@ func addLog(c *store.Changes, l int) {
 // waitingChange is a record that waits for contents, of which those whose text
 // begins with "here" are here.
 func waitingChange(log *store.Log, name string, prev protocol.AnyHash, contents ...string) *store.RecordChange {
-	c := &store.RecordChange{Log: log, RecordID: hash(name), State: store.Waiting, At: time.Unix(2000, 0), Envelope: []byte("envelope " + name), Prev: prev, KeyID: "key"}
+	c := &store.RecordChange{Log: log, RecordID: hash(name), State: store.Waiting, At: time.Unix(2000, 0), Envelope: []byte("envelope " + name), Prev: prev, KeyID: "key", Entries: 3}
 	for _, text := range contents {
 		c.Contents = append(c.Contents, hash(text))
 		if len(text) > 4 && text[:4] == "here" {
@@ -77,7 +77,7 @@ func testWaiting(t *testing.T, db *store.DB) {
 			w := all[i]
 			ids = append(ids, w.ID)
 			equal(t, want.name, w, store.WaitingRecord{
-				ID: w.ID, Log: w.Log, RecordID: hash(want.name), Missing: want.missing, Bytes: int64(len("envelope " + want.name)), ActiveAt: time.Unix(2000, 0),
+				ID: w.ID, Log: w.Log, RecordID: hash(want.name), Missing: want.missing, Signer: store.WaitingClientOf("key"), Entries: 3, Bytes: int64(len("envelope " + want.name)), ActiveAt: time.Unix(2000, 0),
 			})
 		}
 		contents, err2 := tx.Contents(ids[0])

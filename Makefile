@@ -1,5 +1,6 @@
-# Targets for people and for continuous integration. All work on a fresh clone
-# with Go, cargo, gcc and make; `make help` lists them.
+# Targets for people and for continuous integration; `make help` lists them. All
+# work on a fresh clone with Go 1.26, make, cargo and gcc. Where Debian packages are
+# missing, `make tools` (hence `make test`) installs them, for which it has to be root.
 
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -31,7 +31,7 @@ type Limits struct {
 	MaxUploads    Count    `env:"WARG_MAX_UPLOADS" group:"limits" default:"64" placeholder:"N" help:"Uploads of content checked and stored at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long. Also how many may be under way from one address (default: ${default})."`
 	MaxBuffered   ByteSize `env:"WARG_MAX_BUFFERED" group:"limits" default:"64MiB" placeholder:"SIZE" help:"JSON bodies and answers held in memory on their way, together; a quarter, or 16 MiB, of one address. Beyond that the slowest transfers are cut off (default: ${default})."`
 
-	MaxBodySize ByteSize `env:"WARG_MAX_BODY_SIZE" group:"limits" default:"2MiB" placeholder:"SIZE" help:"Largest JSON body, and so largest record (default: ${default}). Content has --max-content-size."`
+	MaxBodySize ByteSize `env:"WARG_MAX_BODY_SIZE" group:"limits" default:"2MiB" placeholder:"SIZE" help:"Largest JSON body (default: ${default}). Content has --max-content-size; a record has 256 KiB at most."`
 	MaxNames    Count    `env:"WARG_MAX_NAMES" group:"limits" default:"10000" placeholder:"N" help:"Package logs or leaves that one request may name (default: ${default})."`
 
 	RequestTimeout  Duration `env:"WARG_REQUEST_TIMEOUT" group:"limits" default:"30s" placeholder:"TIME" help:"Longest work on one request (default: ${default}). Transfers of content may take longer."`

@@ -18,7 +18,7 @@ func Options() []kong.Option {
 			{Key: "who", Title: "Namespaces and keys:"},
 			{Key: "content", Title: "Content:"},
 			{Key: "log", Title: "Log:"},
-			{Key: "limits", Title: "Limits (0 is none):"},
+			{Key: "limits", Title: "Limits (of counts, and of requests or records a second, 0 is none):"},
 			{Key: "diag", Title: "Messages:"},
 		}),
 		kong.Resolvers(kong.ResolverFunc(emptyIsUnset)),

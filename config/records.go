@@ -17,7 +17,7 @@ type Records struct {
 	MaxQueue     Count    `env:"WARG_MAX_QUEUE" group:"limits" default:"50000" placeholder:"N" help:"Records that may wait to be published; while there are so many, more are answered with 503 (default: ${default})."`
 	MaxClockSkew Duration `env:"WARG_MAX_CLOCK_SKEW" group:"limits" default:"10m" placeholder:"TIME" help:"A record dated further ahead of this machine's clock is refused (default: ${default})."`
 
-	MaxWaiting       Count    `env:"WARG_MAX_WAITING" group:"limits" default:"50000" placeholder:"N" help:"Records that may wait for content, in all; more are answered with 503 (default: ${default})."`
+	MaxWaiting       Count    `env:"WARG_MAX_WAITING" group:"limits" default:"50000" placeholder:"N" help:"Records that may wait for content, in all; more are answered with 503, or take the place of those of the client that has most (default: ${default})."`
 	MaxWaitingBytes  ByteSize `env:"WARG_MAX_WAITING_BYTES" group:"limits" default:"256MiB" placeholder:"SIZE" help:"Size of the records that wait for content, in all; one package log, and one key, may have a quarter of it. More are answered with 503 or 429 (default: ${default})."`
 	MaxWaitingPerLog Count    `env:"WARG_MAX_WAITING_PER_LOG" group:"limits" default:"256" placeholder:"N" help:"Records that may wait for content in one package log; more are answered with 429 (default: ${default})."`
 	MaxWaitingPerKey Count    `env:"WARG_MAX_WAITING_PER_KEY" group:"limits" default:"1000" placeholder:"N" help:"Records signed by one key that may wait for content; more are answered with 429 (default: ${default})."`

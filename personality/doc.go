@@ -1,3 +1,3 @@
 // Package personality is the warg registry as a thin Trillian personality. It
-// wires together the packages below it; see README.md for what each one holds.
+// wires together the packages below it; see CONTRIBUTING.md for what each one holds.
 package personality

@@ -26,6 +26,10 @@ type Options struct {
 	DataDir string
 	// OperatorKey signs the operator's records and all checkpoints.
 	OperatorKey protocol.PrivateKey
+	// NewOperatorKey, if not nil, makes the operator key, and OperatorKey is not
+	// used. It is called for a registry that has no records yet, and for no other:
+	// [Open] fails with [ErrNoOperatorKey] then.
+	NewOperatorKey func() (protocol.PrivateKey, error)
 
 	// Database is where the registry's own state is kept: a [store.SQLite] or a
 	// [store.MySQL]. Several processes may share the latter, and then a Trillian.

@@ -50,6 +50,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
+	o = s.options
 	if err := s.registry.InitOperatorLog(ctx, o.Namespaces); err != nil {
 		return s, err
 	}
@@ -59,7 +60,6 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err := s.Reload(); err != nil {
 		return s, err
 	}
-	o = s.options
 	o.API.Logger, o.API.Observer, o.API.MaxContent = o.Logger, observer, o.Content.MaxSize
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(s.registry, o.API)))
@@ -131,12 +131,11 @@ func (s *Server) lockDataDir() error {
 func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	o := s.options
 	p := parts.Options{
-		Index:       index.NewTree(index.DefaultCacheTiles),
-		OperatorKey: o.OperatorKey,
-		Now:         o.Now,
-		Logger:      o.Logger,
-		Admission:   o.Admission,
-		Publisher:   o.Publisher,
+		Index:     index.NewTree(index.DefaultCacheTiles),
+		Now:       o.Now,
+		Logger:    o.Logger,
+		Admission: o.Admission,
+		Publisher: o.Publisher,
 	}
 	p.Publisher.RepublishInterval = republishInterval
 	p.Publisher.SharedStore = o.Database.Shared()
@@ -150,6 +149,10 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		return p, err
 	}
 	p.Records, p.Checkpoints, p.Publisher.InFlightPerLog = logs.records, logs.checkpoints, logs.inFlightPerLog
+	if err := s.makeOperatorKey(ctx, p); err != nil {
+		return p, err
+	}
+	p.OperatorKey = s.options.OperatorKey
 	// Content of a private registry that this server hands out is nobody else's.
 	o.Content.Private = o.TokensFile != "" && o.API.ContentBaseURL == ""
 	contents, err := content.Open(ctx, o.Content)

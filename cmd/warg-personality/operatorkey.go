@@ -8,25 +8,47 @@ import (
 	"os"
 
 	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality"
 	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// operatorKey is the key that the settings name: WARG_OPERATOR_KEY, else the
-// operator key file, else the file in the data folder, which is made if it is
-// not there. A file that a setting names is never made: a wrong path must not
-// start a registry with another key.
-func operatorKey(settings *config.Serve, log *slog.Logger) (protocol.PrivateKey, error) {
+// setOperatorKey gives the options the key that the settings name:
+// WARG_OPERATOR_KEY, else the operator key file, else the file in the data folder.
+// If that is not there, the options get what makes it, for a new registry. A file
+// that a setting names is never made: a wrong path must not start a registry with
+// another key.
+func setOperatorKey(o *personality.Options, settings *config.Serve, log *slog.Logger) (err error) {
 	if settings.OperatorKey != "" {
-		return parseKey(string(settings.OperatorKey), config.OperatorKeyVariable)
+		o.OperatorKey, err = parseKey(string(settings.OperatorKey), config.OperatorKeyVariable)
+		return err
 	}
 	path := settings.OperatorKeyFile
 	if path == "" {
 		path = settings.DefaultOperatorKeyFile()
-		if err := makeKeyFile(path, log); err != nil {
-			return protocol.PrivateKey{}, fmt.Errorf("make operator key: %w", err)
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			o.NewOperatorKey = func() (protocol.PrivateKey, error) { return makeOperatorKey(path, log) }
+			return nil
 		}
 	}
+	o.OperatorKey, err = readOperatorKey(path, log)
+	return err
+}
+
+// operatorKeyMissing is the error of a registry whose key is not where the
+// settings let it be looked for.
+func operatorKeyMissing(settings *config.Serve) error {
+	return settingError{fmt.Errorf("%s is missing: put the key of this registry back, or name its file with --operator-key-file; no other key can sign for it", settings.DefaultOperatorKeyFile())}
+}
+
+func makeOperatorKey(path string, log *slog.Logger) (protocol.PrivateKey, error) {
+	if err := makeKeyFile(path, log); err != nil {
+		return protocol.PrivateKey{}, fmt.Errorf("make operator key: %w", err)
+	}
+	return readOperatorKey(path, log)
+}
+
+func readOperatorKey(path string, log *slog.Logger) (protocol.PrivateKey, error) {
 	warnIfOthersCanRead(path, log)
 	key, err := readKeyFile(path)
 	if err != nil {

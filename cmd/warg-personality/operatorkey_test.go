@@ -1,16 +1,102 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
+
+// operatorKey is the key that a new registry has with these settings.
+func operatorKey(settings *config.Serve, log *slog.Logger) (protocol.PrivateKey, error) {
+	var o personality.Options
+	if err := setOperatorKey(&o, settings, log); err != nil || o.NewOperatorKey == nil {
+		return o.OperatorKey, err
+	}
+	return o.NewOperatorKey()
+}
+
+// A key is made for a new registry only: one that has records refuses to start
+// without its own, whichever of its databases are left, and so does its rebuild.
+func TestOperatorKeyOfRegistryIsNotReplaced(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	key := filepath.Join(data, "operator.key")
+	refused := func(why, command string) {
+		t.Helper()
+		args := []string{command, "--listen", "127.0.0.1:0", "--data-dir", data}
+		stdout, stderr, status := result(t, program(t, nil, args...))
+		if status != exitUsage || stdout != "" || !strings.Contains(stderr, key+" is missing: put the key of this registry back") {
+			t.Errorf("%s: %s: status %d, %q, %q", why, command, status, stdout, stderr)
+		}
+		if _, err := os.Lstat(key); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("%s: %s made a key (%v)", why, command, err)
+		}
+	}
+	serveOnce(t, data)
+	kept, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	refused("without its key", "serve")
+	refused("without its key", "rebuild")
+
+	databases, err := filepath.Glob(filepath.Join(data, "registry.db*"))
+	if err != nil || len(databases) == 0 {
+		t.Fatalf("the folder has the databases %v (%v)", databases, err)
+	}
+	for _, file := range databases {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused("without its key and database", "serve")
+	refused("without its key and database", "rebuild")
+
+	if err := os.WriteFile(key, kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr, status := result(t, program(t, nil, "rebuild", "--data-dir", data)); status != 0 || !strings.HasPrefix(stdout, "rebuilt ") {
+		t.Errorf("with its key again: status %d, %q, %q", status, stdout, stderr)
+	}
+	serveOnce(t, data)
+}
+
+// serveOnce runs a registry until it is ready, and stops it.
+func serveOnce(t *testing.T, data string) {
+	t.Helper()
+	cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", data)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil || strings.Contains(stderr.String(), "not ready") {
+		t.Fatalf("ended with %v: %s", err, stderr.String())
+	}
+}
 
 func TestOperatorKeyIsMadeOnce(t *testing.T) {
 	dir := t.TempDir()

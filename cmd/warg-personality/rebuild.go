@@ -38,8 +38,11 @@ func (c *rebuildCommand) Run(std streams) error {
 		return settingError{err}
 	}
 	options.Logger = log
-	if options.OperatorKey, err = operatorKey(&c.Serve, log); err != nil {
+	if err := setOperatorKey(&options, &c.Serve, log); err != nil {
 		return err
+	}
+	if options.NewOperatorKey != nil { // it signed the log that is to be read
+		return operatorKeyMissing(&c.Serve)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

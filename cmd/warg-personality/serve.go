@@ -64,7 +64,7 @@ func (c *serveCommand) Run(std streams) error {
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
-	if options.OperatorKey, err = operatorKey(&c.Serve, log); err != nil {
+	if err := setOperatorKey(&options, &c.Serve, log); err != nil {
 		return err
 	}
 	certificate, err := loadCertificate(&c.Serve)
@@ -85,6 +85,9 @@ func (c *serveCommand) Run(std streams) error {
 	warnOfBaseURL(&c.Serve, listener.Addr(), log)
 	options.Logger, options.Metrics, options.Tracing = log, observation.metrics, observation.tracing
 	registry, err := personality.Open(context.Background(), options)
+	if errors.Is(err, personality.ErrNoOperatorKey) {
+		return operatorKeyMissing(&c.Serve)
+	}
 	if err != nil {
 		return fmt.Errorf("open the registry: %w", err)
 	}

@@ -42,11 +42,23 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 			h.Logger.ErrorContext(r.Context(), "unexpected error", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 	}
-	if has[*registry.UnavailableError](err) || has[*registry.StorageFullError](err) {
-		h.Logger.WarnContext(r.Context(), "a part of the registry is away", "method", r.Method, "path", r.URL.Path, "error", err)
+	if what := partTrouble(err); what != "" {
+		h.Logger.WarnContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	h.Observer.Refused(reason(err, observedStatus(r, body.Status())))
 	writeBody(w, body.Status(), body)
+}
+
+// partTrouble is what the log says of a part of the registry that failed a
+// request; empty if none did.
+func partTrouble(err error) string {
+	switch {
+	case has[*registry.UnavailableError](err):
+		return "a part of the registry is away"
+	case has[*registry.StorageFullError](err):
+		return "a part of the registry is full"
+	}
+	return ""
 }
 
 // asAPIError returns err if a handler has already put it into the form of the

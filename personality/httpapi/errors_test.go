@@ -192,6 +192,23 @@ func TestPanicIsAnswered(t *testing.T) {
 	s.do("GET", "/v1/ledger", "")
 }
 
+// The operator's log says which part failed a request, how, and why.
+func TestTroubleOfPartsIsLogged(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{&registry.UnavailableError{Part: registry.PartDatabase, Err: errors.New("no route")}, `msg="a part of the registry is away"`},
+		{&registry.StorageFullError{Part: registry.PartContents, Err: errors.New("no space left")}, `msg="a part of the registry is full"`},
+	} {
+		s := newServer(t, &fake{err: test.err}, httpapi.Options{})
+		s.do("GET", "/v1/fetch/checkpoint", "")
+		if log := s.log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, test.want) || !strings.Contains(log, test.err.Error()) {
+			t.Errorf("%v: the log has %s", test.err, log)
+		}
+	}
+}
+
 // A client that gave up is no error of the server.
 func TestGoneClientIsNotLogged(t *testing.T) {
 	s := newServer(t, &fake{err: context.Canceled}, httpapi.Options{})

@@ -41,6 +41,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
+	// This registry takes any content (--content-policy none); one as it comes takes
+	// valid WebAssembly only.
 	content := client.ContentOfBytes([]byte("hello, component"))
 	if _, err := c.Publish(ctx, name, key, []client.Content{content},
 		client.Init(key.Public()),

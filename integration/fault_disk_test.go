@@ -29,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 	if !mountMemory(t, dir, 0, "size=24m") {
 		t.Skip("TestFileSizeLimit shows the same where nothing can be mounted")
 	}
-	s := startServer(t, "--data-dir", filepath.Join(dir, "data"))
+	s := startServer(t, "--data-dir", filepath.Join(dir, "data"), "--min-free-space", "1KiB")
 	s.dataDir = filepath.Join(dir, "data")
 	testNoSpace(t, s, func() {}, func() {
 		if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=200m"); err != nil {

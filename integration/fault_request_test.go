@@ -71,7 +71,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"unknown token", logs, `{"logLength":1,"operator":"x"}`, 404, `{"status":404,"type":"fetchToken","id":"x"}`},
 		{"too many logs", logs, `{"logLength":1,"packages":{` + strings.Join(manyLogs, ",") + `}}`, 413, ""},
 		{"names of nothing", names, `{"packages":[]}`, 200, ""},
-		{"name of an unknown log", names, fmt.Sprintf(`{"packages":["%s"]}`, absent), 200, fmt.Sprintf(`"%s":null`, absent)},
+		{"name of an unknown log", names, fmt.Sprintf(`{"packages":["%s"]}`, absent), 404, fmt.Sprintf(`{"status":404,"type":"log","id":"%s"}`, absent)},
 
 		{"consistency from nothing", consistency, `{"from":0,"to":1}`, 422, ""},
 		{"consistency backwards", consistency, `{"from":2,"to":1}`, 422, ""},

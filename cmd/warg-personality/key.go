@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
@@ -13,7 +14,7 @@ type keyCommands struct {
 }
 
 type keyNewCommand struct {
-	Output string `short:"o" placeholder:"FILE" help:"File to make for the key, with mode 0600; one that is there is not overwritten. Without it, the key goes to standard output."`
+	Output *string `short:"o" placeholder:"FILE" help:"File to make for the key, with mode 0600; one that is there is not overwritten. Without it, the key goes to standard output."`
 }
 
 // Help is shown by `key new --help`.
@@ -33,12 +34,15 @@ func (c keyNewCommand) Run(std streams) error {
 
 // writeSecret writes a line into a new file that only its owner can read, or to
 // standard output if no file is named.
-func writeSecret(std streams, file, secret string) error {
-	if file == "" {
+func writeSecret(std streams, file *string, secret string) error {
+	if file == nil {
 		_, err := fmt.Fprintln(std.stdout, secret)
 		return err
 	}
-	if err := files.CreateSecret(file, []byte(secret+"\n")); err != nil {
+	if *file == "" { // as of a variable that is not set: nobody wants to see a secret then
+		return settingError{errors.New("--output: no file is named")}
+	}
+	if err := files.CreateSecret(*file, []byte(secret+"\n")); err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
 	return nil

@@ -134,6 +134,10 @@ func TestSecretsIntoFiles(t *testing.T) {
 		if again, err := os.ReadFile(file); err != nil || !bytes.Equal(again, secret) {
 			t.Errorf("%v again: the file was changed (%v)", args, err)
 		}
+		stdout, stderr, status = result(t, program(t, nil, append(test.args, "-o", "")...))
+		if status != exitUsage || stdout != "" || !strings.Contains(stderr, "--output") || strings.Contains(stderr, test.secret) {
+			t.Errorf("%v -o '': status %d, %q, %q", test.args, status, stdout, stderr)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ type tokenNewCommand struct {
 	Name string `arg:"" help:"Whose token it is, without spaces; for the file only."`
 	Read bool   `help:"The bearer may look up and download, but not publish."`
 
-	Output string `short:"o" placeholder:"FILE" help:"File to make for the token, with mode 0600; one that is there is not overwritten. The line for the tokens file then goes to standard output."`
+	Output *string `short:"o" placeholder:"FILE" help:"File to make for the token, with mode 0600; one that is there is not overwritten. The line for the tokens file then goes to standard output."`
 }
 
 // Help is shown by `token new --help`.
@@ -44,7 +44,7 @@ func (c tokenNewCommand) Run(std streams) error {
 		return err
 	}
 	line := std.stderr
-	if c.Output != "" {
+	if c.Output != nil {
 		line = std.stdout
 	}
 	_, err := fmt.Fprintln(line, token)

@@ -105,7 +105,7 @@ func TestTLS(t *testing.T) {
 	refused(t, with(func(c *trilliansvc.TLS) { c.ServerName = "other.example" }), "other.example")
 	refused(t, with(func(c *trilliansvc.TLS) { c.ServerName = "" }), "127.0.0.1")
 	refused(t, with(func(c *trilliansvc.TLS) { c.CAFile = "missing.pem" }), "missing.pem")
-	refused(t, with(func(c *trilliansvc.TLS) { c.CAFile = server.command }), "no certificate")
+	refused(t, with(func(c *trilliansvc.TLS) { c.CAFile = "tls_test.go" }), "no certificate")
 	refused(t, with(func(c *trilliansvc.TLS) { c.CertFile = ca.file }), "client certificate")
 }
 

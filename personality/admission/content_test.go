@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,8 +31,7 @@ func TestContentThatIsHere(t *testing.T) {
 	s.Must(b.Upload(second.RecordID, "same"))
 	s.Must(a.Upload(first.RecordID, "other"))
 	expectPublished(t, a, first.RecordID)
-	var invalid *registry.InvalidError
-	if err := b.Upload(second.RecordID, "other"); !errors.As(err, &invalid) {
+	if err := b.Upload(second.RecordID, "other"); !errors.Is(err, registry.ErrRecordNotSourcing) {
 		t.Errorf("content that is here and that the record does not name: %v", err)
 	}
 	s.CheckPublished()
@@ -135,5 +136,31 @@ func TestStoreFails(t *testing.T) {
 	s.Must(a.Upload(status.RecordID, "x"))
 	expectPublished(t, a, status.RecordID)
 	expectPublished(t, b, b.Post(registrytest.Init(b.Key)).RecordID)
+	s.CheckPublished()
+}
+
+// A database whose file is not in its place takes nothing: nobody would find it
+// there. When it is back, everything goes on.
+func TestStoreIsMoved(t *testing.T) {
+	s := registrytest.New(t)
+	s.Start()
+	a, b := s.Author("example:one"), s.Author("example:two")
+	status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "x"))
+	file := filepath.Join(s.Dir, "registry.db")
+	s.Must(os.Rename(file, file+".elsewhere"))
+	var unavailable *registry.UnavailableError
+	envelope := b.Sign(b.Key, registrytest.Init(b.Key))
+	if _, err := b.Try(envelope); !errors.As(err, &unavailable) || unavailable.Part != registry.PartDatabase {
+		t.Errorf("a record: %v, want that the database is away", err)
+	}
+	if err := a.Upload(status.RecordID, "x"); !errors.As(err, &unavailable) {
+		t.Errorf("an upload: %v, want that the database is away", err)
+	}
+	s.Must(os.Rename(file+".elsewhere", file))
+	posted, err := b.Try(envelope)
+	s.Must(err)
+	expectPublished(t, b, posted.RecordID)
+	s.Must(a.Upload(status.RecordID, "x"))
+	expectPublished(t, a, status.RecordID)
 	s.CheckPublished()
 }

@@ -106,7 +106,10 @@ func (a *Admission) uploadTarget(ctx context.Context, logID, recordID, digest pr
 	if err != nil {
 		return target, err
 	}
-	notNamed := &registry.InvalidError{Reason: fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
+	var notNamed error = &registry.InvalidError{Reason: fmt.Sprintf("content digest `%s` is not required for package record `%s`", digest, recordID)}
+	if target.State != store.Waiting {
+		notNamed = registry.ErrRecordNotSourcing // as the reference server has it
+	}
 	if logID == protocol.OperatorLogID() {
 		return target, notNamed
 	}

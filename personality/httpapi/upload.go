@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,6 +40,8 @@ func (h *handler) uploadContent(w http.ResponseWriter, r *http.Request) error {
 	err = h.registry.UploadContent(r.Context(), logID, recordID, digest, body)
 	if err == nil {
 		err = h.readRest(body)
+	} else if body.ended != nil && body.ended != io.EOF && errors.Is(err, body.ended) && r.Context().Err() == nil {
+		err = bodyError(body.ended) // the client's, not ours
 	}
 	h.Observer.ContentReceived(body.bytes)
 	if err != nil {

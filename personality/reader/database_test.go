@@ -50,3 +50,36 @@ func TestPanicInRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Of a remote database that is away one read at a time asks whether it is back, and
+// the others do not wait; when it answers, all are asked again.
+func TestAwayIsNotWaitedForByAll(t *testing.T) {
+	d := &database{remote: true}
+	hang := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
+	answer := func(context.Context) (int, error) { return 2, nil }
+	for range awayAfter {
+		if _, err := await(context.Background(), d, time.Millisecond, hang); err == nil {
+			t.Fatal("a read that hangs gave no error")
+		}
+	}
+	asking, release := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := await(context.Background(), d, time.Hour, func(context.Context) (int, error) { close(asking); <-release; return 1, nil })
+		done <- err
+	}()
+	<-asking
+	var unavailable *registry.UnavailableError
+	if _, err := await(context.Background(), d, time.Hour, answer); !errors.As(err, &unavailable) || unavailable.Part != registry.PartDatabase {
+		t.Errorf("beside the one that asks: %v", err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Errorf("the one that asked: %v", err)
+	}
+	for range 2 {
+		if got, err := await(context.Background(), d, time.Hour, answer); got != 2 || err != nil {
+			t.Errorf("when it is back: %d, %v", got, err)
+		}
+	}
+}

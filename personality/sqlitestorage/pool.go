@@ -21,8 +21,11 @@ type pool struct {
 	size   int
 	free   chan *session
 	closed chan struct{}
-	once   sync.Once // of close
-	err    error     // of close
+	// present fails if what a transaction writes would go to a file that is not the
+	// database's any more; nil for connections that only read.
+	present func() error
+	once    sync.Once // of close
+	err     error     // of close
 }
 
 // session is one connection, used by one transaction at a time.
@@ -88,7 +91,13 @@ func (t *tx) commit() error {
 	if t.session == nil {
 		return sql.ErrTxDone
 	}
-	_, err := t.session.commit.Exec()
+	var err error
+	if t.pool.present != nil {
+		err = t.pool.present()
+	}
+	if err == nil {
+		_, err = t.session.commit.Exec()
+	}
 	if err != nil {
 		t.rollback()
 		return err

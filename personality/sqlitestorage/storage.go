@@ -100,6 +100,7 @@ func (s *Storage) open() (err error) {
 	}); err != nil {
 		return err
 	}
+	s.writer.present = files.InPlace(s.path)
 	s.reader, err = s.connect(readConnections, "BEGIN", url.Values{
 		"_query_only": {"on"},
 		"_pragma":     {"cache_size(-2048)"},

@@ -50,7 +50,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, probe: writeProbe{present: sameFile(file)}}, nil
+	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, probe: writeProbe{present: files.InPlace(file)}}, nil
 }
 
 // openSQLite makes a pool of connections whose commits are on disk before they

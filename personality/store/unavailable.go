@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/warg-trillian/warg-trillian/personality/files"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -33,7 +34,7 @@ func Unavailable(err error) (reason string, unavailable bool) {
 	if err == nil {
 		return "", false
 	}
-	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, files.ErrMoved) || errors.Is(err, fs.ErrNotExist) {
 		reason = reasonMissing
 	} else if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		reason = sqliteReason(e.Code())

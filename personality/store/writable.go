@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 )
@@ -111,26 +110,4 @@ func (db *DB) present(p pool) error {
 		return nil
 	}
 	return db.probe.present()
-}
-
-// errMoved: a database's file was removed or replaced while it is in use.
-var errMoved = errors.New("is not the file any more that was opened: stop this process before anything else is written, and put the file back")
-
-// sameFile returns a function that returns nil while a file is the one that it
-// is now.
-func sameFile(file string) func() error {
-	opened, err := os.Stat(file)
-	return func() error {
-		if err != nil {
-			return fmt.Errorf("database %s: %w", file, err)
-		}
-		now, err := os.Stat(file)
-		if err != nil {
-			return fmt.Errorf("database %s %w: %w", file, errMoved, err)
-		}
-		if !os.SameFile(opened, now) {
-			return fmt.Errorf("database %s %w", file, errMoved)
-		}
-		return nil
-	}
 }

@@ -11,6 +11,11 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
+// checksPerUpload is how many uploads may be checked and stored at a time for each
+// that may be under way from one address. Checks take turns of their own, in which no
+// client waits for the whole check of another one.
+const checksPerUpload = 16
+
 const (
 	// gateMaxWait is how long a request waits for its turn: clients give up
 	// later than that.
@@ -46,7 +51,7 @@ func apiLimits(o limits.Options) httpapi.Limits {
 		Records:     limits.NewRate[protocol.KeyID]("records signed with this key", float64(o.KeyRate)),
 		Publishing:  limits.NewGate("records being posted", o.MaxPublishing, gateMaxWait),
 		Reading:     limits.NewGate("fetches and proofs", o.MaxReading, gateMaxWait),
-		Uploading:   limits.NewGate("uploads to check", o.MaxUploads, gateMaxWait),
+		Uploading:   limits.NewGate("uploads to check", checksPerUpload*o.MaxUploads, gateMaxWait),
 		Uploads:     limits.NewSlots("uploads under way", o.MaxConnections, o.MaxUploads),
 		Memory:      limits.NewBudget(o.MaxBuffered, memoryMaxWait),
 		RequestTime: o.RequestTime,

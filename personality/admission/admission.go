@@ -97,7 +97,7 @@ type Admission struct {
 	group         groupcommit.Group[*task]
 	decoded       *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
 	arrived       chan struct{}                                            // content came that others wait for, too
-	chains        chainTurns
+	heavy         *heavyTurns
 }
 
 // decodedRecords is how many decoded records are remembered, of at most
@@ -116,7 +116,7 @@ func New(o Options) *Admission {
 	if o.ClientOf == nil {
 		o.ClientOf = func(context.Context) string { return "" }
 	}
-	a := &Admission{options: o, operatorKeyID: o.OperatorKey.Public().ID(), arrived: make(chan struct{}, 1), chains: newChainTurns()}
+	a := &Admission{options: o, operatorKeyID: o.OperatorKey.Public().ID(), arrived: make(chan struct{}, 1), heavy: newHeavyTurns()}
 	a.group.Commit = a.commit
 	a.group.Size = func(t *task) (int, int) { return 1, t.bytes() }
 	a.group.MaxItems, a.group.MaxBytes = maxBatchTasks, maxBatchBytes

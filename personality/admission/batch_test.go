@@ -249,33 +249,36 @@ func TestLongChainIsCheckedBeforeCommit(t *testing.T) {
 	a.expect(t, "the valid one", more, registry.Sourcing, "")
 }
 
-// One check of a chain runs at a time; of each client one waits, and not many
+// What costs much is done one at a time; of each client one waits, and not many
 // clients do.
-func TestChainTurns(t *testing.T) {
-	turns := newChainTurns()
+func TestHeavyTurns(t *testing.T) {
+	turns := newHeavyTurns()
 	leave, err := turns.enter(context.Background(), "first")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := turns.enter(context.Background(), "first"); !errors.Is(err, registry.ErrOverloaded) {
-		t.Errorf("the same client again: %v", err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var waiters sync.WaitGroup
-	for i := range maxChainWaiters - 1 {
+	for i := range maxHeavyWaiters - 1 {
+		client := fmt.Sprint("client ", i)
+		if i < heavyOfClient-1 {
+			client = "first"
+		}
 		waiters.Go(func() {
-			if _, err := turns.enter(ctx, fmt.Sprint(i)); !errors.Is(err, context.Canceled) {
+			if _, err := turns.enter(ctx, client); !errors.Is(err, context.Canceled) {
 				t.Errorf("a waiter that gives up: %v", err)
 			}
 		})
 	}
 	for full := false; !full; {
 		turns.mu.Lock()
-		full = len(turns.waiting) == maxChainWaiters
+		full = turns.all == maxHeavyWaiters
 		turns.mu.Unlock()
 	}
-	if _, err := turns.enter(context.Background(), "one more"); !errors.Is(err, registry.ErrOverloaded) {
-		t.Errorf("one more than may wait: %v", err)
+	for _, client := range []string{"one more", "first"} {
+		if _, err := turns.enter(context.Background(), client); !errors.Is(err, registry.ErrOverloaded) {
+			t.Errorf("%s than may wait: %v", client, err)
+		}
 	}
 	cancel()
 	waiters.Wait()

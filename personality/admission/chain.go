@@ -3,8 +3,6 @@ package admission
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -23,10 +21,6 @@ const (
 	// maxChainChecks is how often a record is checked anew because what it follows
 	// came meanwhile.
 	maxChainChecks = 3
-	// maxChainWaiters is how many may wait for their chains to be checked, one of
-	// each client, and chainWait how long.
-	maxChainWaiters = 16
-	chainWait       = 5 * time.Second
 )
 
 // submit takes a record, once what it follows is checked.
@@ -48,12 +42,14 @@ func (a *Admission) submit(ctx context.Context, logID protocol.Hash, s *submissi
 // checkChain validates a record that follows one that waits, and notes behind
 // which one that was.
 func (a *Admission) checkChain(ctx context.Context, logID protocol.Hash, s *submission) error {
-	leave, err := a.chains.enter(ctx, s.client)
-	if err != nil {
-		return err
+	if !s.inTurn { // one that has a turn for its own size has it for this, too
+		leave, err := a.heavy.enter(ctx, s.client)
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
-	defer leave()
-	err = a.options.Store.View(ctx, func(tx *store.Tx) error {
+	err := a.options.Store.View(ctx, func(tx *store.Tx) error {
 		b, err := a.openBatch(tx, []*task{{ctx: ctx, logID: logID, submission: s}})
 		if err != nil {
 			return err
@@ -75,44 +71,4 @@ func (a *Admission) checkChain(ctx context.Context, logID protocol.Hash, s *subm
 		return err
 	}
 	return s.refusal
-}
-
-// chainTurns lets one check of a chain run at a time, and one of each client wait.
-type chainTurns struct {
-	turn chan struct{}
-
-	mu      *sync.Mutex
-	waiting map[string]bool // guarded by mu; clients that wait or have the turn
-}
-
-func newChainTurns() chainTurns {
-	return chainTurns{turn: make(chan struct{}, 1), mu: new(sync.Mutex), waiting: map[string]bool{}}
-}
-
-// enter waits for the turn. [registry.ErrOverloaded] where too many wait.
-func (t *chainTurns) enter(ctx context.Context, client string) (leave func(), err error) {
-	t.mu.Lock()
-	if t.waiting[client] || len(t.waiting) >= maxChainWaiters {
-		t.mu.Unlock()
-		return nil, registry.ErrOverloaded
-	}
-	t.waiting[client] = true
-	t.mu.Unlock()
-	gone := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.waiting, client)
-	}
-	timer := time.NewTimer(chainWait)
-	defer timer.Stop()
-	select {
-	case t.turn <- struct{}{}:
-		return func() { <-t.turn; gone() }, nil
-	case <-timer.C:
-		gone()
-		return nil, registry.ErrOverloaded
-	case <-ctx.Done():
-		gone()
-		return nil, ctx.Err()
-	}
 }

@@ -19,6 +19,8 @@ type submission struct {
 	contents []protocol.Hash // all that it names
 	here     []protocol.Hash // those of them that are here
 	client   string          // who posts it
+	hasRoom  bool            // another record's waiting was ended for it
+	inTurn   bool            // it has the turn of those that cost much
 	behind   protocol.Hash   // the waiting record behind which it is known to be valid; zero: none
 	restored bool            // it comes from Trillian's log: only the protocol's rules count
 

@@ -32,12 +32,22 @@ func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name proto
 	if n := len(name.String()); n > policy.MaxName {
 		return none, &registry.RejectionError{Reason: fmt.Sprintf("the package name has %d bytes, more than %d", n, policy.MaxName)}
 	}
-	record, err := a.open(ctx, name, envelope)
+	unverified, err := a.open(ctx, name, envelope)
 	if err != nil {
 		return none, err
 	}
-	s := &submission{name: name, record: record, envelope: envelope.MarshalProto(), client: a.clientOf(ctx, envelope.KeyID)}
-	if s.contents, s.here, err = a.contents(ctx, record.Record); err != nil {
+	s := &submission{name: name, client: a.clientOf(ctx, envelope.KeyID), envelope: envelope.MarshalProto(), inTurn: unverified.Size() >= heavyRecord}
+	if s.inTurn {
+		leave, err := a.heavy.enter(ctx, s.client)
+		if err != nil {
+			return none, err
+		}
+		defer leave()
+	}
+	if s.record, err = a.decode(name, unverified); err != nil {
+		return none, err
+	}
+	if s.contents, s.here, err = a.contents(ctx, s.record.Record); err != nil {
 		return none, err
 	}
 	if len(s.here) < len(s.contents) {
@@ -79,23 +89,24 @@ func (a *Admission) arrivedMeanwhile(ctx context.Context, logID protocol.Hash, s
 	return s.status, nil
 }
 
-// open decodes a posted record and does what needs no write transaction, the
-// cheap things first: its size, the namespace, whether it is signed by whom it
-// says, and the record policy.
-func (a *Admission) open(ctx context.Context, name protocol.PackageName, envelope protocol.Envelope) (*protocol.SignedPackageRecord, error) {
+// open does what is cheap and needs no write transaction: it checks the size of a
+// posted record, its namespace, and whether it is signed by whom it says.
+func (a *Admission) open(ctx context.Context, name protocol.PackageName, envelope protocol.Envelope) (*protocol.UnverifiedPackageRecord, error) {
 	unverified, err := policy.OpenRecord(envelope)
 	if err != nil {
 		return nil, invalidOr(policyError(err))
 	}
-	if err := a.checkSigner(ctx, name, unverified); err != nil {
-		return nil, err
-	}
+	return unverified, a.checkSigner(ctx, name, unverified)
+}
+
+// decode decodes the whole of a record, and asks the record policy.
+func (a *Admission) decode(name protocol.PackageName, unverified *protocol.UnverifiedPackageRecord) (*protocol.SignedPackageRecord, error) {
 	record, err := unverified.Decode()
 	if err != nil {
 		return nil, &registry.InvalidError{Reason: err.Error()}
 	}
 	if p := a.recordPolicy.Load(); p != nil {
-		if err := (*p).Check(name, envelope.KeyID, record.Record); err != nil {
+		if err := (*p).Check(name, unverified.KeyID(), record.Record); err != nil {
 			return nil, policyError(err)
 		}
 	}

@@ -51,7 +51,7 @@ func (t *totals) largestBeside(client store.WaitingClient) (largest store.Waitin
 // when it is to be stored.
 func (a *Admission) makeRoom(ctx context.Context, s *submission) error {
 	more := store.WaitingTotal{Records: 1, Bytes: int64(len(s.envelope))}
-	for exceeds(a.totals.waiting(), more, a.options.Waiting.Records, a.options.Waiting.Bytes) {
+	if exceeds(a.totals.waiting(), more, a.options.Waiting.Records, a.options.Waiting.Bytes) {
 		largest, ok := a.totals.largestBeside(store.WaitingClientOf(s.client))
 		if !ok {
 			return nil
@@ -61,6 +61,8 @@ func (a *Admission) makeRoom(ctx context.Context, s *submission) error {
 			return err
 		}
 		a.totals.waits(store.WaitingTotal{Records: -freed.Records, Bytes: -freed.Bytes})
+		s.hasRoom = true // nobody else gets it
+		return nil
 	}
 	return nil
 }
@@ -131,7 +133,7 @@ func (b *batch) roomToWait(l *openLog, s *submission) (refusal, err error) {
 	if exceeds(*signed, more, limits.SignerRecords, limits.SignerBytes) {
 		return &registry.WaitingError{Reason: fmt.Sprintf("%d records signed with this key wait for content; upload it, or wait until they end", signed.Records)}, nil
 	}
-	if exceeds(b.a.totals.waiting(), more, limits.Records, limits.Bytes) {
+	if !s.hasRoom && exceeds(b.a.totals.waiting(), more, limits.Records, limits.Bytes) {
 		return &registry.WaitingError{Reason: "as many records wait for content as may in this registry; try again later", All: true}, nil
 	}
 	signed.Records += more.Records

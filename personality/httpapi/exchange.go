@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -14,6 +15,7 @@ type reply struct {
 	status      int
 	contentType string
 	encode      func([]byte) []byte // appends the body
+	size        int                 // about how many bytes that is, if it may be many
 	// private keeps caches from storing the answer: it has links, or URLs made of
 	// the request's Host header.
 	private bool
@@ -32,11 +34,16 @@ type work func(r *http.Request, body []byte) (reply, error)
 
 // posted serves requests with a JSON body, see [handler.exchange].
 func (h *handler) posted(gate *limits.Gate, do work) serveFunc {
+	return h.postedUpTo(h.MaxBody, gate, do)
+}
+
+// postedUpTo is posted for bodies of at most so many bytes.
+func (h *handler) postedUpTo(most int64, gate *limits.Gate, do work) serveFunc {
 	return h.exchange(gate, do, func(w http.ResponseWriter, r *http.Request, held *limits.Holding) ([]byte, error) {
 		if !isJSON(r.Header.Get("Content-Type")) {
 			return nil, &api.MessageError{Code: 415, Message: "Expected request with `Content-Type: application/json`"}
 		}
-		return h.readBody(w, r, held)
+		return readBody(w, r, held, most)
 	})
 }
 
@@ -85,15 +92,34 @@ func (h *handler) inTurn(r *http.Request, gate *limits.Gate, do work, body []byt
 	if err != nil {
 		return reply{}, err
 	}
+	leave = sync.OnceFunc(leave)
 	defer leave()
 	made, err := do(r.WithContext(ctx), body)
 	if err != nil {
 		return reply{}, err
 	}
+	if made.size > cap(*buffer) { // not by doubling, which takes three times as much
+		*buffer = make([]byte, 0, made.size)
+	}
 	*buffer = made.encode((*buffer)[:0])
-	// Still in turn: no more answers than turns are in memory without being counted.
-	return made, answer.Grow(ctx, int64(cap(*buffer)))
+	// Still in turn: no more answers than turns are in memory without being counted,
+	// and a few that wait for room.
+	bytes := int64(cap(*buffer))
+	if answer.TryGrow(bytes) {
+		return made, nil
+	}
+	leave()
+	select {
+	case h.roomless <- struct{}{}:
+		defer func() { <-h.roomless }()
+		return made, answer.Grow(ctx, bytes)
+	default:
+		return reply{}, limits.ErrFull
+	}
 }
+
+// maxRoomless is how many answers may wait for room in memory without a turn.
+const maxRoomless = 4
 
 // maxKeptBuffer is the size in bytes of the largest buffer that is used again.
 const maxKeptBuffer = 1 << 20

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"net/http"
 
 	"github.com/warg-trillian/warg-trillian/personality/reader"
@@ -47,7 +48,29 @@ func (h *handler) fetchLogs(r *http.Request, body []byte) (reply, error) {
 		response.Packages = append(response.Packages,
 			api.HashEntry[[]api.PublishedRecord]{Hash: p.LogID.Any(), Value: publishedRecords(p.Records)})
 	}
-	return jsonReply(http.StatusOK, response), nil
+	answer := jsonReply(http.StatusOK, response)
+	answer.size = encodedSize(response)
+	return answer, nil
+}
+
+// encodedSize is a little more than the size of an answer in JSON.
+func encodedSize(response api.FetchLogsResponse) int {
+	const (
+		ofLog    = 100 // its id
+		ofRecord = 512 // but for its content: key id, signature, fetch token
+	)
+	size := 0
+	add := func(records []api.PublishedRecord) {
+		for _, r := range records {
+			size += base64.StdEncoding.EncodedLen(len(r.Envelope.Content)) + ofRecord
+		}
+	}
+	add(response.Operator)
+	for _, p := range response.Packages {
+		size += ofLog
+		add(p.Value)
+	}
+	return size
 }
 
 func (h *handler) logsQuery(request api.FetchLogsRequest) (q reader.FetchLogsRequest, err error) {

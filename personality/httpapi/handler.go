@@ -48,7 +48,8 @@ type Options struct {
 type handler struct {
 	registry Registry
 	Options
-	buffers sync.Pool // of *[]byte, for JSON bodies
+	buffers  sync.Pool     // of *[]byte, for JSON bodies
+	roomless chan struct{} // one for each answer that waits for room in memory
 }
 
 // New returns the handler of the whole API, for the root of a server.
@@ -60,7 +61,7 @@ func New(reg Registry, o Options) http.Handler {
 	if o.Observer == nil {
 		o.Observer = unobserved{}
 	}
-	h := &handler{registry: reg, Options: o}
+	h := &handler{registry: reg, Options: o, roomless: make(chan struct{}, maxRoomless)}
 
 	mux := http.NewServeMux()
 	route := func(method, path string, translate translator, serve serveFunc) {
@@ -76,7 +77,7 @@ func New(reg Registry, o Options) http.Handler {
 	v1(access.Read, "POST", api.FetchPackageNamesPath, fetchError, h.posted(reading, h.fetchNames))
 	v1(access.Read, "GET", api.LedgerSourcesPath, messageError, h.asked(reading, h.ledgerSources))
 	v1(access.Read, "GET", "v1/ledger/records/{start}", messageError, h.asked(reading, h.ledgerRecords))
-	v1(access.Publish, "POST", "v1/package/{log}/record", packageError, h.posted(publishing, h.publish))
+	v1(access.Publish, "POST", "v1/package/{log}/record", packageError, h.postedUpTo(min(h.MaxBody, maxRecordBody), publishing, h.publish))
 	v1(access.Read, "GET", "v1/package/{log}/record/{record}", packageError, h.asked(nil, h.recordStatus))
 	v1(access.Publish, "POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
 	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.asked(nil, h.contentSources))

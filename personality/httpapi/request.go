@@ -36,10 +36,14 @@ func decode(body []byte, dst interface{ UnmarshalJSON([]byte) error }) error {
 // record hardly ever has more.
 const firstRead = 16 << 10
 
-// readBody reads a body of at most MaxBody to its end. No more memory is taken than
+// maxRecordBody is the greatest body in bytes with a record, which has at most
+// 256 KiB (see package policy) and is in base64 there.
+const maxRecordBody = 512 << 10
+
+// readBody reads a body of at most so many bytes to its end. No more memory is taken than
 // about twice of what has come, and all of it is counted in held.
-func (h *handler) readBody(w http.ResponseWriter, r *http.Request, held *limits.Holding) ([]byte, error) {
-	if r.ContentLength > h.MaxBody {
+func readBody(w http.ResponseWriter, r *http.Request, held *limits.Holding, most int64) ([]byte, error) {
+	if r.ContentLength > most {
 		return nil, errBodyTooLarge
 	}
 	control := http.NewResponseController(w)
@@ -61,7 +65,7 @@ func (h *handler) readBody(w http.ResponseWriter, r *http.Request, held *limits.
 		body = body[:len(body)+n]
 		cut := held.Moved(n)
 		switch {
-		case int64(len(body)) > h.MaxBody:
+		case int64(len(body)) > most:
 			return nil, errBodyTooLarge
 		case err == io.EOF:
 			return body, nil

@@ -192,7 +192,8 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		if err := held.Grow(t.Context(), 16<<20); err != nil {
 			t.Fatalf("something is still held: %v", err)
 		}
-		w := s.do("POST", "/v1/fetch/logs", `{"logLength":1}`)
+		equal(t, "a small one while all is held", s.do("POST", "/v1/fetch/logs", `{"logLength":1}`).Code, 200)
+		w := s.do("POST", "/v1/fetch/logs", `{"logLength":1}`+strings.Repeat(" ", 1<<17))
 		equal(t, "while all is held", w.Code, 503)
 		equal(t, "Retry-After", w.Header().Get("Retry-After"), "2")
 		held.Release()

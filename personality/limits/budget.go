@@ -19,7 +19,7 @@ import (
 // of its own. Of those who wait for room, the client that holds least comes first:
 // what is freed is kept for it, however much it needs, so that many small wants do
 // not starve a large one. If cutting off does not do, those who hold much and wait
-// for more are refused. Safe for concurrent use. A nil Budget bounds nothing.
+// for more are refused. Those who hold little have an eighth more. Safe for concurrent use. A nil Budget bounds nothing.
 type Budget struct {
 	total, share int64 // bytes
 	maxWait      time.Duration
@@ -65,6 +65,9 @@ const (
 	// leastShare is the least that a client has of a budget, in bytes, if there is
 	// as much: room for the largest answer.
 	leastShare = 16 << 20
+	// little is what a request may hold, in bytes, to get what it needs beside a
+	// budget that is used up: an eighth more is for such requests.
+	little = 64 << 10
 	// lookAgain is after what time who waits for room looks for more to cut off.
 	lookAgain = 50 * time.Millisecond
 	// leastWait is how long somebody who holds much may wait for more before what
@@ -101,7 +104,7 @@ func (h *Holding) Grow(ctx context.Context, n int64) error {
 	}
 	b := h.budget
 	if n > b.share {
-		return errFull
+		return ErrFull
 	}
 	var timer *time.Timer // of the whole wait
 	w := &waiter{of: h, bytes: n, since: time.Now()}
@@ -122,14 +125,30 @@ func (h *Holding) Grow(ctx context.Context, n int64) error {
 		case <-freed:
 		case <-time.After(lookAgain):
 		case <-timer.C:
-			return errFull
+			return ErrFull
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-var errFull = &Refusal{http.StatusServiceUnavailable, "the registry holds as much of requests and answers as it may at the moment; try again in a few seconds", 2 * time.Second}
+// TryGrow takes n more bytes if there is room now.
+func (h *Holding) TryGrow(n int64) bool {
+	if h == nil {
+		return true
+	}
+	b := h.budget
+	w := &waiter{of: h, bytes: n, since: time.Now()}
+	defer b.leave(w)
+	freed, victims, err := b.take(w)
+	for _, v := range victims { // somebody else may have better luck
+		v.interrupt()
+	}
+	return freed == nil && err == nil
+}
+
+// ErrFull refuses a request for want of room in memory.
+var ErrFull = &Refusal{http.StatusServiceUnavailable, "the registry holds as much of requests and answers as it may at the moment; try again in a few seconds", 2 * time.Second}
 
 // take takes the bytes if there is room beside what is kept for whoever comes
 // first. Else it returns what is closed when some are given back, and the transfers
@@ -139,13 +158,17 @@ func (b *Budget) take(w *waiter) (freed <-chan struct{}, victims []*Holding, ref
 	defer b.mu.Unlock()
 	h, n := w.of, w.bytes
 	if w.refused || h.cut {
-		return nil, nil, errFull
+		return nil, nil, ErrFull
 	}
 	most := b.total
 	if h.client.IsValid() {
 		most = b.share
 	}
-	overShare, overTotal := b.clients[h.client]+n-most, b.held+n-b.total
+	total := b.total
+	if h.bytes+n <= little {
+		total += total / 8
+	}
+	overShare, overTotal := b.clients[h.client]+n-most, b.held+n-total
 	if overShare <= 0 && overTotal+b.keptFrom(w) <= 0 {
 		h.add(n)
 		return nil, nil, nil
@@ -343,7 +366,7 @@ func (h *Holding) Moved(bytes int) error {
 	defer h.budget.mu.Unlock()
 	h.moved += int64(bytes)
 	if h.cut {
-		return errFull
+		return ErrFull
 	}
 	return nil
 }

@@ -43,18 +43,18 @@ func TestBudget(t *testing.T) {
 			var all []*Holding
 			for client := range 4 {
 				all = append(all, hold(t, b, address(client), 10*mib), hold(t, b, address(client), 6*mib))
-				noRoom(t, b, address(client), 1) // more than its share
+				noRoom(t, b, address(client), little+1) // more than its share
 			}
-			noRoom(t, b, address(5), 1)
-			noRoom(t, b, anybody, 1)
+			noRoom(t, b, address(5), little+1)
+			noRoom(t, b, anybody, little+1)
 			gone, cancel := context.WithCancel(t.Context())
 			cancel()
-			if err := b.Hold(anybody).Grow(gone, 1); !errors.Is(err, context.Canceled) {
+			if err := b.Hold(anybody).Grow(gone, little+1); !errors.Is(err, context.Canceled) {
 				t.Errorf("a client that is gone: %v", err)
 			}
 			time.AfterFunc(time.Second, func() { all[0].Shrink(4 * mib) })
 			late := hold(t, b, address(5), 4*mib) // waits for it
-			noRoom(t, b, address(5), 1)
+			noRoom(t, b, address(5), little+1)
 			late.Release()
 			for _, h := range all {
 				h.Release()
@@ -121,7 +121,7 @@ func TestBudgetCutsTheSlowest(t *testing.T) {
 		if fast.ended || faster.ended {
 			t.Error("more was cut off than needed")
 		}
-		hold(t, b, address(7), 1)
+		hold(t, b, address(7), little+1)
 		if !fast.ended || faster.ended {
 			t.Errorf("then cut off: fast %v, faster %v", fast.ended, faster.ended)
 		}
@@ -155,7 +155,7 @@ func TestBudgetLeavesWhatIsOver(t *testing.T) {
 		done := h.Transfer(func() { t.Error("interrupted after its end") })
 		time.Sleep(2 * leastTransfer)
 		done()
-		noRoom(t, b, address(2), 1)
+		noRoom(t, b, address(2), little+1)
 		h.Release()
 		hold(t, b, address(2), 1).Release()
 	})
@@ -245,7 +245,7 @@ func TestBudgetHeldByWaiters(t *testing.T) {
 		})
 	}
 	small := b.Hold(netip.MustParsePrefix("10.9.9.9/32"))
-	if err := small.Grow(context.Background(), 1<<10); err != nil {
+	if err := small.Grow(context.Background(), 2*little); err != nil {
 		t.Fatalf("the small one: %v", err)
 	}
 	waiting.Wait()

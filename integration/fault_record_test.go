@@ -156,7 +156,7 @@ func TestUploads(t *testing.T) {
 	s.interruptUpload(t, records[3])
 	expectUpload(records[3], records[3].content, 201, "")
 	expectUpload(records[3], records[3].content, 201, "") // it is here already
-	s.expectState(t, records[3], api.StateProcessing) // waits for those before it
+	s.expectState(t, records[3], api.StateProcessing)     // waits for those before it
 	expectUpload(records[2], records[2].content, 201, "")
 	expectUpload(records[6], records[6].content, 201, "") // came with the other package's
 	wrongDigest := *records[1]

@@ -10,13 +10,13 @@ import (
 )
 
 // Gate bounds how many requests are worked on at a time, and with it the memory
-// and the processors that they take. Sixteen times as many may wait a while for
-// their turn; a longer queue would only be served when its clients have given
-// up. A turn is for work: nobody should have one while the network is waited for.
+// and the processors that they take. Many times as many may wait a while for their
+// turn; a longer queue would only be served when its clients have given up. A turn is for work: nobody should have one while the network is waited for.
 //
-// One client has at most a quarter of the places, and of those who wait, and
-// clients have their turns one after the other, however many requests each of
-// them has waiting. Safe for concurrent use. A nil Gate is always open.
+// One client has at most a quarter of the places, and of those who wait. The client
+// whose turns have taken the least time comes first, however many requests each of
+// them has waiting: one that asks for little is served many times for each time of
+// one that asks for much. (Start-time fair queueing.) Safe for concurrent use. A nil Gate is always open.
 type Gate struct {
 	what    string // what there are too many of
 	maxWait time.Duration
@@ -27,7 +27,8 @@ type Gate struct {
 	inside  int                          // guarded by mu; turns that are taken
 	waiting int                          // guarded by mu
 	clients map[netip.Prefix]*gateClient // guarded by mu; those inside or waiting
-	order   []*gateClient                // guarded by mu; those waiting, in the order of their turns
+	order   []*gateClient                // guarded by mu; those waiting; of those that have spent the same the first one is next
+	spent   time.Duration                // guarded by mu; of the client that was let in last: where new ones begin
 }
 
 // gateClient is what one client has of a gate. Guarded by the gate's mu.
@@ -35,6 +36,7 @@ type gateClient struct {
 	address netip.Prefix
 	share   int // of the places
 	inside  int
+	spent   time.Duration // of its turns
 	waiting []*gateTicket // the first one is the next one in
 }
 
@@ -42,11 +44,12 @@ type gateClient struct {
 type gateTicket struct {
 	client *gateClient
 	turn   chan struct{} // closed when it has its turn
+	began  time.Time     // its turn
 }
 
 const (
 	// waitersPerPlace is how many may wait, per place.
-	waitersPerPlace = 16
+	waitersPerPlace = 128
 	// shares is into how many parts a resource is divided: no client has more
 	// than one of them.
 	shares = 4
@@ -73,7 +76,7 @@ func (g *Gate) Enter(ctx context.Context, client netip.Prefix) (leave func(), er
 	if err != nil {
 		return nil, err
 	}
-	leave = sync.OnceFunc(func() { g.leave(ticket.client) })
+	leave = sync.OnceFunc(func() { g.leave(ticket) })
 	select {
 	case <-ticket.turn:
 		return leave, nil
@@ -101,7 +104,7 @@ func (g *Gate) join(address netip.Prefix) (*gateTicket, error) {
 	defer g.mu.Unlock()
 	c := g.clients[address]
 	if c == nil {
-		c = &gateClient{address: address, share: g.places}
+		c = &gateClient{address: address, share: g.places, spent: g.spent}
 		if address.IsValid() {
 			c.share = share(g.places)
 		}
@@ -131,18 +134,34 @@ func share[N int | int64](n N) N { return max(1, n/shares) }
 func (g *Gate) admit(t *gateTicket) {
 	g.inside++
 	t.client.inside++
+	g.spent = max(g.spent, t.client.spent)
+	t.began = time.Now()
 	close(t.turn)
 }
 
-// leave ends a turn of a client and gives the next ones theirs.
-func (g *Gate) leave(c *gateClient) {
+// next returns the index of the waiting client that comes next; -1 for none. Under
+// mu.
+func (g *Gate) next() int {
+	next := -1
+	for i, c := range g.order {
+		if c.inside < c.share && (next < 0 || c.spent < g.order[next].spent) {
+			next = i
+		}
+	}
+	return next
+}
+
+// leave ends a turn and gives the next ones theirs.
+func (g *Gate) leave(t *gateTicket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	ended := t.client
 	g.inside--
-	c.inside--
-	g.forget(c)
+	ended.inside--
+	ended.spent += time.Since(t.began)
+	g.forget(ended)
 	for g.inside < g.places {
-		next := slices.IndexFunc(g.order, func(c *gateClient) bool { return c.inside < c.share })
+		next := g.next()
 		if next < 0 {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -175,4 +176,36 @@ func TestGateQueue(t *testing.T) {
 
 func TestNoGate(t *testing.T) {
 	enter(t, NewGate("uploads", 0, time.Second), anybody)()
+}
+
+// A client whose requests take long does not hold up another one's that are short:
+// of two that ask all the time each has about the same time, not as many turns.
+func TestGateSharesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate("requests", 1, time.Hour)
+		end := time.Now().Add(20 * time.Second)
+		var turns [2]atomic.Int64
+		var asking sync.WaitGroup
+		for i, took := range []time.Duration{100 * time.Millisecond, time.Millisecond} {
+			client := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32)
+			for range 2 { // one waits while the other has its turn
+				asking.Go(func() {
+					for time.Now().Before(end) {
+						leave, err := g.Enter(t.Context(), client)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						turns[i].Add(1)
+						time.Sleep(took)
+						leave()
+					}
+				})
+			}
+		}
+		asking.Wait()
+		if long, short := turns[0].Load(), turns[1].Load(); short < 20*long {
+			t.Errorf("%d long turns and %d short ones, want many times as many", long, short)
+		}
+	})
 }

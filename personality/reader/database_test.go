@@ -16,6 +16,7 @@ import (
 func TestAbandonedReads(t *testing.T) {
 	for range 2 {
 		d := &database{remote: true}
+		d.failures.Store(-2 * maxAbandoned) // it is not taken to be away
 		release := make(chan struct{})
 		hang := func(context.Context) (int, error) { <-release; return 1, nil }
 		var away *registry.UnavailableError

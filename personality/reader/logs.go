@@ -16,6 +16,9 @@ const (
 	// it is about. The rest is fetched by asking again.
 	maxRecordsPerAnswer = 10_000
 	maxBytesPerAnswer   = 4 << 20
+	// bulkyAnswer is from how many bytes on an answer is a bulky one: few of these
+	// are read at a time.
+	bulkyAnswer = 128 << 10
 	// logsPerRead is how many logs are read between two looks at whether the
 	// client still waits. What is published below a checkpoint does not change,
 	// so an answer need not be of one snapshot.
@@ -28,22 +31,42 @@ type room struct{ records, bytes int }
 // FetchLogs returns published records of the operator log and of package logs,
 // as of a checkpoint. Errors: *[registry.CheckpointNotFoundError], *[registry.LogNotFoundError],
 // *[registry.FetchTokenNotFoundError], [registry.ErrOverloaded] if too many ask
-// for many logs at a time.
+// for many logs, or for much, at a time.
 func (r *Reader) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsResponse, error) {
 	leave, err := r.large.enterIfLarge(ctx, len(q.Packages))
 	if err != nil {
 		return FetchLogsResponse{}, err
 	}
 	defer leave()
+	answer, err := r.fetchLogs(ctx, q, bulkyAnswer)
+	if err != nil || !answer.More || answer.bytes() < bulkyAnswer {
+		return answer, err
+	}
+	leaveBulky, err := r.bulky.enter(ctx)
+	if err != nil {
+		return FetchLogsResponse{}, err
+	}
+	defer leaveBulky()
+	return r.fetchLogs(ctx, q, maxBytesPerAnswer)
+}
+
+// bytes is how much its records have.
+func (a FetchLogsResponse) bytes() int {
+	return bytesOf(a.Operator) - (room{}).without(a.Packages).bytes
+}
+
+// fetchLogs returns an answer that ends with the record that brings it to so many
+// bytes.
+func (r *Reader) fetchLogs(ctx context.Context, q FetchLogsRequest, bytes int) (FetchLogsResponse, error) {
 	first := q.Packages[:min(len(q.Packages), logsPerRead)]
-	answer, err := read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) { return fetchFirstLogs(tx, q, first) })
+	answer, err := read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) { return fetchFirstLogs(tx, q, first, bytes) })
 	if err != nil {
 		return FetchLogsResponse{}, err
 	}
 	if len(answer.Packages) < len(first) {
 		return answer, nil // it is full
 	}
-	left := room{maxRecordsPerAnswer, maxBytesPerAnswer - bytesOf(answer.Operator)}.without(answer.Packages)
+	left := room{maxRecordsPerAnswer, bytes - bytesOf(answer.Operator)}.without(answer.Packages)
 	for cursors := range slices.Chunk(q.Packages[len(first):], logsPerRead) {
 		if err := ctx.Err(); err != nil {
 			return FetchLogsResponse{}, err
@@ -79,15 +102,15 @@ func bytesOf(records []PublishedRecord) (n int) {
 }
 
 // fetchFirstLogs returns the records of the operator log and of the first logs.
-func fetchFirstLogs(tx *store.Tx, q FetchLogsRequest, cursors []PackageLogCursor) (FetchLogsResponse, error) {
+func fetchFirstLogs(tx *store.Tx, q FetchLogsRequest, cursors []PackageLogCursor, bytes int) (FetchLogsResponse, error) {
 	if err := checkpointExists(tx, q.LogLength); err != nil {
 		return FetchLogsResponse{}, err
 	}
-	operator, full, err := fetchLog(tx, protocol.OperatorLogID(), q.Operator, q, maxBytesPerAnswer)
+	operator, full, err := fetchLog(tx, protocol.OperatorLogID(), q.Operator, q, bytes)
 	if err != nil {
 		return FetchLogsResponse{}, err
 	}
-	answer, err := fetchPackageLogs(tx, q, cursors, room{maxRecordsPerAnswer, maxBytesPerAnswer - bytesOf(operator)})
+	answer, err := fetchPackageLogs(tx, q, cursors, room{maxRecordsPerAnswer, bytes - bytesOf(operator)})
 	answer.Operator = operator
 	answer.More = answer.More || full || len(operator) == q.Limit
 	return answer, err

@@ -52,6 +52,7 @@ type Reader struct {
 	options   Options
 	database  database
 	large     *turns // of requests that name many leaves or logs
+	bulky     *turns // of answers that have much
 	lostNoted noted  // when lost content was last logged
 }
 
@@ -63,5 +64,5 @@ func New(o Options) *Reader {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Reader{options: o, database: database{store: o.Store, remote: o.Store.Remote()}, large: newTurns(largeAtOnce, largeWaiting, largeWait)}
+	return &Reader{options: o, database: database{store: o.Store, remote: o.Store.Remote()}, large: newTurns(largeAtOnce, largeWaiting, largeWait), bulky: newTurns(bulkyAtOnce, bulkyWaiting, largeWait)}
 }

@@ -16,6 +16,9 @@ const (
 	largeAtOnce  = 2
 	largeWaiting = 6
 	largeWait    = 5 * time.Second
+	// The same for answers that turn out to be bulky; a turn of these is short.
+	bulkyAtOnce  = 2
+	bulkyWaiting = 256
 )
 
 // turns bounds what is worked on at a time.
@@ -36,6 +39,11 @@ func (t *turns) enterIfLarge(ctx context.Context, items int) (leave func(), err 
 	if items <= largeRequest {
 		return func() {}, nil
 	}
+	return t.enter(ctx)
+}
+
+// enter waits for a turn.
+func (t *turns) enter(ctx context.Context) (leave func(), err error) {
 	leave = func() { <-t.taken }
 	select {
 	case t.taken <- struct{}{}:

@@ -75,7 +75,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Limits: Limits{
 			MaxConnections: 2048, MaxConnectionsPerAddress: 256, FailureRate: 100,
-			MaxPublishing: 256, MaxReading: 16, MaxUploads: 64, MaxBuffered: 64 << 20,
+			MaxPublishing: 256, MaxReading: 32, MaxUploads: 64, MaxBuffered: 64 << 20,
 			MaxBodySize: 2 << 20, MaxNames: 10_000, RequestTimeout: Duration(30 * time.Second), MinTransferRate: 4 << 10,
 		},
 		Messages: Messages{LogLevel: "info", LogFormat: LogFormatText},

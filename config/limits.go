@@ -27,7 +27,7 @@ type Limits struct {
 	KeyRate     Count `env:"WARG_KEY_RATE" group:"limits" default:"0" placeholder:"N" help:"Records a second signed by one key, with ten seconds' worth at once; more are answered with 429 (default: ${default})."`
 
 	MaxPublishing Count    `env:"WARG_MAX_PUBLISHING" group:"limits" default:"256" placeholder:"N" help:"Posts of records worked on at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long (default: ${default})."`
-	MaxReading    Count    `env:"WARG_MAX_READING" group:"limits" default:"16" placeholder:"N" help:"Fetches and proofs worked on at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long (default: ${default})."`
+	MaxReading    Count    `env:"WARG_MAX_READING" group:"limits" default:"32" placeholder:"N" help:"Fetches and proofs worked on at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long (default: ${default})."`
 	MaxUploads    Count    `env:"WARG_MAX_UPLOADS" group:"limits" default:"64" placeholder:"N" help:"Uploads of content checked and stored at a time, a quarter of them from one address; more wait, and are answered with 503 if that takes long. Also how many may be under way from one address (default: ${default})."`
 	MaxBuffered   ByteSize `env:"WARG_MAX_BUFFERED" group:"limits" default:"64MiB" placeholder:"SIZE" help:"JSON bodies and answers held in memory on their way, together; a quarter, or 16 MiB, of one address. Beyond that the slowest transfers are cut off (default: ${default})."`
 

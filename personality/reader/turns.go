@@ -18,7 +18,7 @@ const (
 	largeWait    = 5 * time.Second
 	// The same for answers that turn out to be bulky; a turn of these is short.
 	bulkyAtOnce  = 2
-	bulkyWaiting = 256
+	bulkyWaiting = 14 // they keep a place of the API meanwhile, of which there are twice as many
 )
 
 // turns bounds what is worked on at a time.

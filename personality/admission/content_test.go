@@ -18,6 +18,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
+// Uploading what is here already is no error, whatever the record's state.
 func TestContentThatIsHere(t *testing.T) {
 	s := registrytest.New(t)
 	s.Start()
@@ -37,6 +38,7 @@ func TestContentThatIsHere(t *testing.T) {
 	s.CheckPublished()
 }
 
+// One content comes for very many records at once.
 func TestContentForMany(t *testing.T) {
 	const many = 600
 	s := registrytest.New(t)
@@ -53,28 +55,33 @@ func TestContentForMany(t *testing.T) {
 	}
 }
 
+// What was too costly to check once is not checked again; any other refusal is
+// cheap to repeat.
 func TestRefusalIsRemembered(t *testing.T) {
-	s := registrytest.New(t)
-	checks := 0
-	s.Options.Admission.CheckContent = func(context.Context, io.ReaderAt, int64) error {
-		checks++
-		return &content.RejectedError{Reason: "it is bad", Costly: true}
-	}
-	s.Renew()
-	for i := range 3 {
-		a := s.Author(fmt.Sprintf("example:p%d", i))
-		status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "same"))
-		var rejection *registry.RejectionError
-		if err := a.Upload(status.RecordID, "same"); !errors.As(err, &rejection) || rejection.Reason != "it is bad" {
-			t.Errorf("upload %d: %v", i, err)
+	for costly, want := range map[bool]int{true: 1, false: 3} {
+		s := registrytest.New(t)
+		checks := 0
+		s.Options.Admission.CheckContent = func(context.Context, io.ReaderAt, int64) error {
+			checks++
+			return &content.RejectedError{Reason: "it is bad", Costly: costly}
 		}
-		expectRejected(t, a, status.RecordID, "it is bad")
-	}
-	if checks != 1 {
-		t.Errorf("checked %d times", checks)
+		s.Renew()
+		for i := range 3 {
+			a := s.Author(fmt.Sprintf("example:p%d", i))
+			status := a.Post(registrytest.Init(a.Key), registrytest.Release("1.0.0", "same"))
+			var rejection *registry.RejectionError
+			if err := a.Upload(status.RecordID, "same"); !errors.As(err, &rejection) || rejection.Reason != "it is bad" {
+				t.Errorf("upload %d: %v", i, err)
+			}
+			expectRejected(t, a, status.RecordID, "it is bad")
+		}
+		if checks != want {
+			t.Errorf("costly %v: checked %d times, want %d", costly, checks, want)
+		}
 	}
 }
 
+// Content that is lost from its folder may be uploaded again.
 func TestLostContent(t *testing.T) {
 	s := registrytest.New(t)
 	s.Start()
@@ -93,6 +100,8 @@ func TestLostContent(t *testing.T) {
 	}
 }
 
+// Rejected records are forgotten after a day, and what they name is not named any
+// more.
 func TestRejectedIsForgotten(t *testing.T) {
 	s := registrytest.New(t)
 	var ahead atomic.Int64
@@ -117,6 +126,7 @@ func TestRejectedIsForgotten(t *testing.T) {
 	s.CheckPublished()
 }
 
+// A database that fails takes nothing and says so; what it took before is there.
 func TestStoreFails(t *testing.T) {
 	s := registrytest.New(t)
 	a, b := s.Author("example:one"), s.Author("example:two")

@@ -147,8 +147,6 @@ func TestWaitingChain(t *testing.T) {
 	s.CheckPublished()
 }
 
-// Uploading what is here already is no error, whatever the record's state.
-// One content comes for very many records at once.
 // What waits without end is ended, however much it is, but not while its content
 // is coming.
 func TestManyEnd(t *testing.T) {
@@ -343,9 +341,3 @@ func TestDatesAhead(t *testing.T) {
 		t.Errorf("a record dated ten minutes ahead: %+v", got)
 	}
 }
-
-// What was too costly to check once is not checked again.
-// Content that is lost from its folder may be uploaded again.
-// Rejected records are forgotten after a day, and what they name is not named any
-// more.
-// A database that fails takes nothing and says so; what it took before is there.

@@ -2,7 +2,7 @@
 // decides which contents may enter.
 //
 // [Folder] stores them on a file system; [WasmPolicy] admits WebAssembly modules
-// and components only; [Verdicts] remember what was too costly to check.
+// and components only; a content that is too costly to check is refused as such.
 package content
 
 import (

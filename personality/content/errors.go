@@ -17,7 +17,7 @@ var ErrNotFound = errors.New("content was not found")
 type RejectedError struct {
 	Reason string // for the publisher
 	// Costly says that finding out whether the content is good costs too much. It is
-	// what [Verdicts] remember: any other refusal is cheap to repeat.
+	// worth remembering: any other refusal is cheap to repeat.
 	Costly bool
 }
 

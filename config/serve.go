@@ -56,6 +56,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		Namespaces:         s.namespaces(),
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
+		CacheBytes:         int64(s.CacheSize),
 		Content:            s.content(),
 		Admission:          s.admission(),
 		Publisher:          s.publisher(),

@@ -46,6 +46,10 @@ type Options struct {
 	// empty for a public one. [Server.Reload] reads it again.
 	TokensFile string
 
+	// CacheBytes bounds what is kept in memory of what was read and will be read
+	// again; 0: nothing is kept.
+	CacheBytes int64
+
 	Content   content.Options
 	Admission admission.Options
 	Publisher publisher.Options

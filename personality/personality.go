@@ -15,7 +15,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
-	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
@@ -131,7 +131,7 @@ func (s *Server) lockDataDir() error {
 func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	o := s.options
 	p := parts.Options{
-		Index:     index.NewTree(index.DefaultCacheTiles),
+		Cache:     cache.New(o.CacheBytes),
 		Now:       o.Now,
 		Logger:    o.Logger,
 		Admission: o.Admission,

@@ -12,7 +12,7 @@ import (
 // filled returns a store with a map of that many keys, put in by the thousand.
 func filled(tb testing.TB, size int) (*store, Snapshot) {
 	s, at := newStore(), Snapshot{}
-	tree := NewTree(DefaultCacheTiles)
+	tree := NewTree(cached(4096))
 	for from := 0; from < size; from += 1000 {
 		at = s.advance(tb, tree, at, 1000, testKeys(from, min(from+1000, size), 0))
 	}
@@ -31,7 +31,7 @@ func BenchmarkUpdate(b *testing.B) {
 			for _, kind := range []string{"new", "known"} {
 				b.Run(fmt.Sprintf("keys=%d/batch=%d/%s", size, batch, kind), func(b *testing.B) {
 					rng := rand.New(rand.NewPCG(1, uint64(batch)))
-					tree := NewTree(DefaultCacheTiles)
+					tree := NewTree(cached(4096))
 					*s = store{versions: s.versions}
 					at, next := start, size
 					rows, bytes := 0, 0
@@ -74,7 +74,7 @@ func BenchmarkProve(b *testing.B) {
 		s, at := filled(b, size)
 		b.Run(fmt.Sprintf("keys=%d", size), func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 1))
-			tree := NewTree(DefaultCacheTiles)
+			tree := NewTree(cached(4096))
 			*s = store{versions: s.versions}
 			hashes := 0
 			for b.Loop() {
@@ -83,7 +83,7 @@ func BenchmarkProve(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				hashes += len(found[path])
+				hashes += len(found[path].siblings)
 			}
 			if hashes < b.N {
 				b.Fatal("proofs are empty")

@@ -11,7 +11,7 @@ import (
 func FuzzDecodeTile(f *testing.F) {
 	path := testHash('p', 0)
 	s := newStore()
-	s.advance(f, NewTree(0), Snapshot{}, 1, testKeys(0, 20, 1))
+	s.advance(f, NewTree(nil), Snapshot{}, 1, testKeys(0, 20, 1))
 	for _, versions := range s.versions {
 		f.Add(uint8(0), versions[0].data)
 		f.Add(uint8(1), versions[0].data)

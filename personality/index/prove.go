@@ -2,41 +2,54 @@ package index
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Prove makes the bundle that proves these logs, in this order, to be in the map
-// of a snapshot, with the record that it has there: byte for byte the one that
-// the reference makes, which names every sibling from the deepest that is not
-// empty (and the one below the root in any case) up to the root. Without log ids
+// Prove makes the bundle that proves these logs, in this order, to have these
+// records as their heads in the map of a snapshot: byte for byte the one that the
+// reference makes, which names every sibling from the deepest that is not
+// empty (and the one below the root in any case) up to the root. Without leaves
 // the bundle is empty.
 //
-// Errors: *[AbsentError], [ErrCorrupt], or what the reader reports.
-func (t *Tree) Prove(ctx context.Context, tiles TileReader, at Snapshot, logIDs []protocol.Hash) (proof.MapBundle, error) {
-	paths := make([]protocol.Hash, len(logIDs))
-	for i, id := range logIDs {
-		paths[i] = protocol.MapKey(id)
+// Errors: *[AbsentError], *[proof.RootMismatchError] if another record is the
+// head, [ErrCorrupt], or what the reader reports.
+func (t *Tree) Prove(ctx context.Context, tiles TileReader, at Snapshot, leaves []proof.MapLeaf) (proof.MapBundle, error) {
+	paths := make([]protocol.Hash, len(leaves))
+	for i := range leaves {
+		paths[i] = protocol.MapKey(leaves[i].LogID)
 	}
 	found, err := t.prove(ctx, tiles, at, paths)
 	if err != nil {
 		return proof.MapBundle{}, err
 	}
-	b := proof.MapBundle{Proofs: make([]proof.MapProof, len(logIDs))}
+	b := proof.MapBundle{Proofs: make([]proof.MapProof, len(leaves))}
+	heads := true
 	for i, path := range paths {
 		p, ok := found[path]
 		if !ok {
-			return proof.MapBundle{}, &AbsentError{LogID: logIDs[i]}
+			return proof.MapBundle{}, &AbsentError{LogID: leaves[i].LogID}
 		}
-		b.Proofs[i] = p
+		b.Proofs[i] = p.siblings
+		heads = heads && p.leaf == protocol.MapLeafHash(leaves[i].RecordID)
+	}
+	if !heads {
+		return b, b.Verify(at.Root, leaves) // it says which one, and to what its proof leads
 	}
 	return b, nil
 }
 
+// proven is a key that the map has.
+type proven struct {
+	leaf     protocol.Hash
+	siblings proof.MapProof
+}
+
 // prove returns the proofs of those paths that the map has.
-func (t *Tree) prove(ctx context.Context, tiles TileReader, at Snapshot, paths []protocol.Hash) (map[protocol.Hash]proof.MapProof, error) {
+func (t *Tree) prove(ctx context.Context, tiles TileReader, at Snapshot, paths []protocol.Hash) (map[protocol.Hash]proven, error) {
 	keys := make([]key, len(paths))
 	for i, path := range paths {
 		keys[i].path = path
@@ -48,25 +61,18 @@ func (t *Tree) prove(ctx context.Context, tiles TileReader, at Snapshot, paths [
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[protocol.Hash]proof.MapProof, len(paths))
-	top.collect(nil, found)
-	return found, nil
+	found := make(map[protocol.Hash]proven, len(paths))
+	return found, top.collect(nil, found)
 }
 
 // collect adds the proofs of the keys of v that are there. siblings are those
 // on the way to v from the root, topmost first.
-func (v *visit) collect(siblings []protocol.Hash, found map[protocol.Hash]proof.MapProof) {
+func (v *visit) collect(siblings []protocol.Hash, found map[protocol.Hash]proven) error {
 	if v.tile == nil {
-		return
+		return nil
 	}
 	if v.tile.inner == nil {
-		for i := range v.keys {
-			path := &v.keys[i].path
-			if at := slices.IndexFunc(v.tile.keys, func(k key) bool { return k.path == *path }); at >= 0 {
-				found[*path] = mapProof(v.tile.siblings(at, slices.Clip(siblings)))
-			}
-		}
-		return
+		return v.collectBucket(siblings, found)
 	}
 	for _, b := range v.below {
 		way := slices.Clip(siblings)
@@ -74,8 +80,26 @@ func (v *visit) collect(siblings []protocol.Hash, found map[protocol.Hash]proof.
 		for above := tileHeight - 1; above >= 0; above-- {
 			way = append(way, v.tile.inner[leaf>>above^1])
 		}
-		b.collect(way, found)
+		if err := b.collect(way, found); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (v *visit) collectBucket(siblings []protocol.Hash, found map[protocol.Hash]proven) error {
+	for i := range v.keys {
+		path := &v.keys[i].path
+		at := slices.IndexFunc(v.tile.keys, func(k key) bool { return k.path == *path })
+		if at < 0 {
+			continue
+		}
+		if !v.tile.check(at) {
+			return fmt.Errorf("%w: tile %v: the leaf of key %x does not lead to its top", ErrCorrupt, v.id, path)
+		}
+		found[*path] = proven{v.tile.keys[at].leaf, mapProof(v.tile.siblings(at, slices.Clip(siblings)))}
+	}
+	return nil
 }
 
 // siblings appends those on the way from the root of a bucket to one of its

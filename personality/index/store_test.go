@@ -7,6 +7,7 @@ import (
 	"sort"
 	"testing"
 
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -23,6 +24,9 @@ type version struct {
 	revision uint64
 	data     []byte
 }
+
+// cached returns a cache of about so many tiles.
+func cached(tiles int) *cache.Cache { return cache.New(int64(tiles) * 1500) }
 
 func newStore() *store { return &store{versions: map[string][]version{}} }
 

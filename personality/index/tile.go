@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/google/trillian/merkle/smt"
 	"github.com/google/trillian/merkle/smt/node"
@@ -20,7 +22,7 @@ const (
 	bucketSize = 8
 )
 
-// tile is one tile, decoded. It is never changed once made.
+// tile is one tile, decoded. It is never changed once made, but for checked.
 type tile struct {
 	id   node.ID       // of its root; the depth is a multiple of tileHeight
 	root protocol.Hash // never that of an empty subtree
@@ -29,6 +31,29 @@ type tile struct {
 	inner *innerNodes
 	// keys are those of a bucket, by path, at least one.
 	keys []key
+	// checked has a bit for each key whose leaf is known to lead to its top.
+	checked atomic.Uint32
+}
+
+// size is about how many bytes a tile takes in memory.
+func (t *tile) size() int64 {
+	size := unsafe.Sizeof(*t) + unsafe.Sizeof(tileName{}) + uintptr(len(t.keys))*unsafe.Sizeof(key{})
+	if t.inner != nil {
+		size += unsafe.Sizeof(*t.inner)
+	}
+	return int64(size)
+}
+
+// check reports whether the leaf of a key leads to its top, which its root stands
+// for.
+func (t *tile) check(at int) bool {
+	if k := &t.keys[at]; t.checked.Load()>>at&1 == 0 {
+		if climb(&k.path, k.leaf, proof.MapDepth, k.topDepth) != k.top {
+			return false
+		}
+		t.checked.Or(1 << at)
+	}
+	return true
 }
 
 type innerNodes [2 * fanOut]protocol.Hash

@@ -49,7 +49,7 @@ func TestTileForm(t *testing.T) {
 		t.Errorf("bucket %x, want %x and a checksum", data, want)
 	}
 	s := newStore()
-	s.advance(t, NewTree(0), Snapshot{}, 1, testKeys(0, 9, 1))
+	s.advance(t, NewTree(nil), Snapshot{}, 1, testKeys(0, 9, 1))
 	data = s.versions["\x80"][0].data
 	leaves := 0
 	for bitmap := uint(data[1])<<8 | uint(data[2]); bitmap > 0; bitmap &= bitmap - 1 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/trillian/merkle/smt/node"
 
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -46,20 +47,22 @@ type Snapshot struct {
 // Change sets a log's latest record.
 type Change struct{ LogID, RecordID protocol.Hash }
 
-// DefaultCacheTiles is a sensible number of tiles to cache: the upper tiles of any
-// map, and with them about 5 MB.
-const DefaultCacheTiles = 4096
-
-// Tree computes and proves the map. It holds no state but a cache of tiles,
+// Tree computes and proves the map. It holds no state but tiles in a cache,
 // which are the same for all revisions and never go stale: not when a
 // transaction that stores tiles is rolled back, nor when another process
 // writes. Safe for concurrent use.
 type Tree struct {
-	cache *cache
+	tiles *cache.Map[tileName, *tile]
 }
 
-// NewTree returns a Tree that caches up to cacheTiles tiles of up to 1.2 kB.
-func NewTree(cacheTiles int) *Tree { return &Tree{cache: newCache(cacheTiles)} }
+// tileName names a tile whatever its revision: its content follows from it.
+type tileName struct {
+	id   node.ID
+	root protocol.Hash
+}
+
+// NewTree returns a Tree that keeps tiles in a cache.
+func NewTree(c *cache.Cache) *Tree { return &Tree{tiles: cache.NewMap[tileName](c, (*tile).size)} }
 
 // EmptyRoot is the root of the empty map.
 func EmptyRoot() protocol.Hash { return proof.EmptyMapHash(proof.MapDepth) }
@@ -141,7 +144,7 @@ func (t *Tree) load(ctx context.Context, tiles TileReader, revision uint64, leve
 		if v.root == empty {
 			continue
 		}
-		if v.tile = t.cache.get(tileName{v.id, v.root}); v.tile == nil {
+		if v.tile, _ = t.tiles.Get(tileName{v.id, v.root}); v.tile == nil {
 			missing = append(missing, v)
 			ids = append(ids, tileID(v.id))
 		}
@@ -166,7 +169,9 @@ func (t *Tree) load(ctx context.Context, tiles TileReader, revision uint64, leve
 			return fmt.Errorf("%w: tile %v at revision %d hashes to %s, want %s", ErrCorrupt, v.id, revision, read.root, v.root)
 		}
 		v.tile = read
-		t.cache.put(read)
+		t.keep(read)
 	}
 	return nil
 }
+
+func (t *Tree) keep(made *tile) { t.tiles.Put(tileName{made.id, made.root}, made) }

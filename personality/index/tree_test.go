@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/trillian/merkle/smt/node"
+
 	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -29,7 +31,7 @@ func checkProofs(t *testing.T, tree *Tree, s *store, at Snapshot, m naiveMap, pa
 		} else if !want {
 			continue
 		}
-		same := slices.EqualFunc(got, m.proof(path), func(a *protocol.Hash, b protocol.Hash) bool { return *a == b })
+		same := slices.EqualFunc(got.siblings, m.proof(path), func(a *protocol.Hash, b protocol.Hash) bool { return *a == b })
 		if !same {
 			t.Fatalf("revision %d, path %x: siblings %v, want %v", at.Revision, path, got, m.proof(path))
 		}
@@ -39,10 +41,10 @@ func checkProofs(t *testing.T, tree *Tree, s *store, at Snapshot, m naiveMap, pa
 // Batches of new and known keys at random, on revisions that leave gaps; every
 // revision has the right root, and stays provable.
 func TestRandomBatches(t *testing.T) {
-	for _, cached := range []int{0, 20, DefaultCacheTiles} {
-		t.Run(fmt.Sprintf("cache=%d", cached), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(7, uint64(cached)))
-			tree, s, at, m := NewTree(cached), newStore(), Snapshot{}, naiveMap{}
+	for _, tiles := range []int{0, 20, 4096} {
+		t.Run(fmt.Sprintf("cache=%d", tiles), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(7, uint64(tiles)))
+			tree, s, at, m := NewTree(cached(tiles)), newStore(), Snapshot{}, naiveMap{}
 			type past struct {
 				at Snapshot
 				m  naiveMap
@@ -122,7 +124,7 @@ func TestSharedPrefixes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(11, uint64(len(paths))))
 			m := naiveMap{}
-			tree, s, at := NewTree(50), newStore(), Snapshot{}
+			tree, s, at := NewTree(cached(50)), newStore(), Snapshot{}
 			rng.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
 			for rest := paths; len(rest) > 0; {
 				n := min(1+rng.IntN(1+len(paths)/4), len(rest))
@@ -140,7 +142,7 @@ func TestSharedPrefixes(t *testing.T) {
 			asked := slices.Clone(paths[:min(len(paths), 12)])
 			asked = append(asked, crafted(paths[0], 254, 1), crafted(paths[0], 100, 1), testHash('x', 0))
 			checkProofs(t, tree, s, at, m, asked)
-			checkProofs(t, NewTree(0), s, at, m, asked)
+			checkProofs(t, NewTree(nil), s, at, m, asked)
 
 			// What is stored follows from the map alone, not from the way to it.
 			once := newStore()
@@ -148,7 +150,7 @@ func TestSharedPrefixes(t *testing.T) {
 			for path, leaf := range m {
 				keys = append(keys, key{path: path, leaf: leaf})
 			}
-			once.advance(t, NewTree(0), Snapshot{}, 1, keys)
+			once.advance(t, NewTree(nil), Snapshot{}, 1, keys)
 			if !s.equal(once) {
 				t.Error("tiles made in one batch differ from those made in several")
 			}
@@ -158,16 +160,16 @@ func TestSharedPrefixes(t *testing.T) {
 
 func TestBatchesMakeEqualTiles(t *testing.T) {
 	one, two := newStore(), newStore()
-	one.advance(t, NewTree(0), Snapshot{}, 1, testKeys(0, 3000, 1))
+	one.advance(t, NewTree(nil), Snapshot{}, 1, testKeys(0, 3000, 1))
 	at := Snapshot{}
 	for _, from := range []int{2000, 0, 1000, 1500} { // 1500 to 2500 twice, with leaves of generation 0 first
 		generation := 1
 		if from == 2000 {
 			generation = 0
 		}
-		at = two.advance(t, NewTree(100), at, 1, testKeys(from, from+1000, generation))
+		at = two.advance(t, NewTree(cached(100)), at, 1, testKeys(from, from+1000, generation))
 	}
-	at = two.advance(t, NewTree(100), at, 1, testKeys(2500, 3000, 1))
+	at = two.advance(t, NewTree(cached(100)), at, 1, testKeys(2500, 3000, 1))
 	if !one.equal(two) {
 		t.Error("tiles differ")
 	}
@@ -178,7 +180,7 @@ func TestBatchesMakeEqualTiles(t *testing.T) {
 }
 
 func TestUpdateWithoutEffect(t *testing.T) {
-	tree, s := NewTree(10), newStore()
+	tree, s := NewTree(cached(10)), newStore()
 	root, tiles, err := tree.Update(context.Background(), s, Snapshot{}, nil)
 	if err != nil || root != EmptyRoot() || len(tiles) != 0 {
 		t.Errorf("nothing into the empty map: root %s, %d tiles, %v", root, len(tiles), err)
@@ -198,9 +200,9 @@ func TestUpdateWithoutEffect(t *testing.T) {
 
 func TestProveRefusals(t *testing.T) {
 	ctx, s := context.Background(), newStore()
-	tree := NewTree(10)
-	known, unknown := testHash('i', 1), testHash('i', 2)
-	root, tiles, err := tree.Update(ctx, s, Snapshot{}, []Change{{LogID: known, RecordID: testHash('r', 1)}})
+	tree := NewTree(cached(10))
+	known, unknown := proof.MapLeaf{LogID: testHash('i', 1), RecordID: testHash('r', 1)}, proof.MapLeaf{LogID: testHash('i', 2)}
+	root, tiles, err := tree.Update(ctx, s, Snapshot{}, []Change{{LogID: known.LogID, RecordID: known.RecordID}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,20 +212,25 @@ func TestProveRefusals(t *testing.T) {
 		t.Errorf("no logs: %v, %v", b, err)
 	}
 	var absent *AbsentError
-	if _, err := tree.Prove(ctx, s, at, []protocol.Hash{known, unknown}); !errors.As(err, &absent) || absent.LogID != unknown {
+	if _, err := tree.Prove(ctx, s, at, []proof.MapLeaf{known, unknown}); !errors.As(err, &absent) || absent.LogID != unknown.LogID {
 		t.Errorf("unknown log: %v", err)
 	}
-	if _, err := tree.Prove(ctx, s, Snapshot{}, []protocol.Hash{known}); !errors.As(err, &absent) || absent.LogID != known {
+	if _, err := tree.Prove(ctx, s, Snapshot{}, []proof.MapLeaf{known}); !errors.As(err, &absent) || absent.LogID != known.LogID {
 		t.Errorf("log in the empty map: %v", err)
 	}
 	// A log that is asked for twice is proven twice.
-	b, err := tree.Prove(ctx, s, at, []protocol.Hash{known, known})
+	b, err := tree.Prove(ctx, s, at, []proof.MapLeaf{known, known})
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf := proof.MapLeaf{LogID: known, RecordID: testHash('r', 1)}
-	if err := b.Verify(root, []proof.MapLeaf{leaf, leaf}); err != nil {
+	if err := b.Verify(root, []proof.MapLeaf{known, known}); err != nil {
 		t.Error(err)
+	}
+	// Another record than the head is refused by what its proof leads to.
+	old := proof.MapLeaf{LogID: known.LogID, RecordID: testHash('r', 2)}
+	var mismatch *proof.RootMismatchError
+	if _, err := tree.Prove(ctx, s, at, []proof.MapLeaf{known, old}); !errors.As(err, &mismatch) || mismatch.Want != root || mismatch.Got == root {
+		t.Errorf("not the head: %v", err)
 	}
 }
 
@@ -233,7 +240,7 @@ func TestDamagedTiles(t *testing.T) {
 	ctx := context.Background()
 	s := newStore()
 	keys := testKeys(0, 40, 1)
-	at := s.advance(t, NewTree(0), Snapshot{}, 5, slices.Clone(keys))
+	at := s.advance(t, NewTree(nil), Snapshot{}, 5, slices.Clone(keys))
 	for id, versions := range s.versions {
 		good := versions[0].data
 		damages := [][]byte{{}, good[:len(good)-1], append(slices.Clone(good), 0), nil}
@@ -247,14 +254,14 @@ func TestDamagedTiles(t *testing.T) {
 			if bad == nil {
 				delete(s.versions, id)
 			}
-			_, _, err := NewTree(0).update(ctx, s, at, testKeys(0, 40, 2))
+			_, _, err := NewTree(nil).update(ctx, s, at, testKeys(0, 40, 2))
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("tile %x, damage %d: update: %v", id, i, err)
 			}
 			if i%16 != 0 {
 				continue
 			}
-			_, err = NewTree(0).prove(ctx, s, at, []protocol.Hash{keys[0].path})
+			_, err = NewTree(nil).prove(ctx, s, at, []protocol.Hash{keys[0].path})
 			if concerned := onPath(keys[0].path, id); errors.Is(err, ErrCorrupt) != concerned {
 				t.Fatalf("tile %x, damage %d: proof: %v, want an error=%v", id, i, err, concerned)
 			}
@@ -263,7 +270,7 @@ func TestDamagedTiles(t *testing.T) {
 	}
 	// A tile that is whole, but another's or of another revision.
 	wrong := Snapshot{Revision: 5, Root: testHash('w', 0)}
-	if _, _, err := NewTree(0).update(ctx, s, wrong, testKeys(0, 1, 2)); !errors.Is(err, ErrCorrupt) {
+	if _, _, err := NewTree(nil).update(ctx, s, wrong, testKeys(0, 1, 2)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("another root: %v", err)
 	}
 }
@@ -292,10 +299,10 @@ func (f failingReader) Tiles(context.Context, [][]byte, uint64) (map[string][]by
 func TestReaderErrors(t *testing.T) {
 	ctx, broken := context.Background(), failingReader{errors.New("disk on fire")}
 	at := Snapshot{Revision: 5, Root: testHash('r', 0)}
-	if _, _, err := NewTree(0).update(ctx, broken, at, testKeys(0, 1, 0)); !errors.Is(err, broken.error) {
+	if _, _, err := NewTree(nil).update(ctx, broken, at, testKeys(0, 1, 0)); !errors.Is(err, broken.error) {
 		t.Errorf("update: %v", err)
 	}
-	if _, err := NewTree(0).Prove(ctx, broken, at, []protocol.Hash{{}}); !errors.Is(err, broken.error) {
+	if _, err := NewTree(nil).Prove(ctx, broken, at, []proof.MapLeaf{{}}); !errors.Is(err, broken.error) {
 		t.Errorf("prove: %v", err)
 	}
 	if _, err := Root(ctx, broken, 5); !errors.Is(err, broken.error) {
@@ -305,7 +312,7 @@ func TestReaderErrors(t *testing.T) {
 
 // One Tree serves updates and proofs at once.
 func TestConcurrentUse(t *testing.T) {
-	tree, s := NewTree(64), newStore()
+	tree, s := NewTree(cached(64)), newStore()
 	at := s.advance(t, tree, Snapshot{}, 1, testKeys(0, 500, 0))
 	next := s.advance(t, tree, at, 1, testKeys(0, 50, 1))
 	m := naiveMap{}
@@ -340,4 +347,29 @@ func (r *lockedReader) Tiles(ctx context.Context, ids [][]byte, revision uint64)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.store.Tiles(ctx, ids, revision)
+}
+
+// A bucket whose leaf does not lead to its top is refused though its checksum is
+// right and its root is what the tile above says: proofs are made of the tops.
+func TestLeafThatDoesNotLeadToItsTop(t *testing.T) {
+	ctx, s := context.Background(), newStore()
+	keys := testKeys(0, 5, 1)
+	at := s.advance(t, NewTree(nil), Snapshot{}, 1, slices.Clone(keys))
+	for id, versions := range s.versions {
+		bucket, err := decodeBucket(node.ID{}, versions[0].data)
+		if err != nil || id != string(tileID(node.ID{})) {
+			t.Fatalf("tile %x, %v: want one bucket at the top", id, err)
+		}
+		bucket[2].leaf[0] ^= 1
+		s.versions[id] = []version{{1, encodeBucket(0, bucket)}}
+		tree := NewTree(cached(10))
+		for range 2 {
+			if _, err := tree.prove(ctx, s, at, []protocol.Hash{bucket[2].path}); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("error %v, want %v", err, ErrCorrupt)
+			}
+			if _, err := tree.prove(ctx, s, at, []protocol.Hash{bucket[1].path}); err != nil {
+				t.Errorf("another key of the bucket: %v", err)
+			}
+		}
+	}
 }

@@ -47,7 +47,7 @@ func (t *Tree) update(ctx context.Context, tiles TileReader, base Snapshot, keys
 	changed := make([]Tile, len(made))
 	for i, m := range made {
 		changed[i] = Tile{ID: tileID(m.id), Data: m.encode()}
-		t.cache.put(m)
+		t.keep(m)
 	}
 	slices.SortFunc(changed, func(a, b Tile) int { return bytes.Compare(a.ID, b.ID) })
 	return root, changed, nil

@@ -21,7 +21,7 @@ type vectorMap struct {
 }
 
 func TestVectorsMapTree(t *testing.T) {
-	m := &vectorMap{tree: NewTree(16), store: newStore()}
+	m := &vectorMap{tree: NewTree(cached(16)), store: newStore()}
 	vectortest.Run(t, "map_tree.json", map[string]vectortest.Handler{
 		"empty_tree_hash": vectortest.Check(checkEmpty),
 		"insert":          vectortest.Check(m.checkInsert),
@@ -91,13 +91,11 @@ type proofCase struct {
 }
 
 func (m *vectorMap) checkProof(t *testing.T, c proofCase) {
-	var ids []protocol.Hash
 	var leaves []proof.MapLeaf
 	for _, e := range c.Entries {
-		ids = append(ids, e.LogID)
 		leaves = append(leaves, proof.MapLeaf{LogID: e.LogID, RecordID: e.RecordID})
 	}
-	b, err := m.tree.Prove(context.Background(), m.store, m.steps[c.Step], ids)
+	b, err := m.tree.Prove(context.Background(), m.store, m.steps[c.Step], leaves)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +134,7 @@ func (m *vectorMap) checkAbsent(t *testing.T, c struct {
 	Step  int           `json:"step"`
 	LogID protocol.Hash `json:"log_id"`
 }) {
-	_, err := m.tree.Prove(context.Background(), m.store, m.steps[c.Step], []protocol.Hash{c.LogID})
+	_, err := m.tree.Prove(context.Background(), m.store, m.steps[c.Step], []proof.MapLeaf{{LogID: c.LogID}})
 	var absent *AbsentError
 	if !errors.As(err, &absent) || absent.LogID != c.LogID {
 		t.Errorf("error %v, want that log %s is absent", err, c.LogID)

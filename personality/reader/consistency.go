@@ -39,28 +39,23 @@ func (r *Reader) ProveConsistency(ctx context.Context, from, to uint64) ([]byte,
 // balancedRoots returns the balanced roots at a length up to the newest
 // checkpoint's: kept if it is a checkpoint's, else from Trillian.
 func (r *Reader) balancedRoots(ctx context.Context, length uint64) ([]protocol.Hash, error) {
-	roots, err := read(ctx, &r.database, func(tx *store.Tx) ([]protocol.Hash, error) { return keptRoots(tx, length) })
-	if err != nil || roots != nil {
-		return roots, err
+	checkpoint, err := r.checkpoint(ctx, length)
+	var none *registry.CheckpointNotFoundError
+	if !errors.As(err, &none) {
+		return checkpoint.Roots, err
+	}
+	latest, err := r.LatestCheckpoint(ctx)
+	if err != nil && !errors.As(err, &none) {
+		return nil, err
+	}
+	if length > latest.Contents.LogLength {
+		return nil, &registry.CheckpointNotFoundError{LogLength: length}
 	}
 	last, err := r.lastLeaf(ctx, length, length)
 	if err != nil {
 		return nil, err
 	}
 	return proof.BalancedRoots(length, last)
-}
-
-// keptRoots returns nil for a length that is no checkpoint's.
-func keptRoots(tx *store.Tx, length uint64) ([]protocol.Hash, error) {
-	checkpoint, err := tx.Checkpoint(length)
-	if err == nil || !errors.Is(err, store.ErrNotFound) {
-		return checkpoint.Roots, err
-	}
-	latest, err := tx.LatestCheckpoint()
-	if errors.Is(err, store.ErrNotFound) || err == nil && length > latest.Signed.Contents.LogLength {
-		return nil, &registry.CheckpointNotFoundError{LogLength: length}
-	}
-	return nil, err
 }
 
 // lastLeaf returns the last leaf of the log of some length with its path in the

@@ -21,7 +21,7 @@ import (
 // serving is a reader on the parts of a registry that serves named content only.
 func serving(s *registrytest.Setup, log io.Writer, named func(context.Context, []protocol.Hash) (map[protocol.Hash]bool, error)) *reader.Reader {
 	return reader.New(reader.Options{
-		Store: s.Options.Store, Records: s.Options.Records, Index: s.Options.Index, Contents: s.Options.Contents,
+		Store: s.Options.Store, Records: s.Options.Records, Contents: s.Options.Contents,
 		Named: named, Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }

@@ -41,7 +41,7 @@ func fromPaths(s *registrytest.Setup, a *asked, at uint64, indices []uint64) pro
 // Whatever leaves are named, and however often, the bundles are those that come
 // of a path for each; and few paths are asked for.
 func TestProofsAreShared(t *testing.T) {
-	s, a := watched(t, 300)
+	s, a := watched(t, 600)
 	at := length(s)
 	all := upTo(at)
 	backwards := slices.Clone(all)
@@ -56,10 +56,10 @@ func TestProofsAreShared(t *testing.T) {
 		"far apart":                 {[]uint64{250, 3, 130}, 3},
 		"four of 256 are far apart": {[]uint64{0, 64, 128, 192}, 4},
 		"five of 256 are close":     {[]uint64{0, 64, 128, 192, 255}, 1},
-		"two of the last 32":        {[]uint64{256, 280}, 1},
+		"two of the last 16":        {[]uint64{576, 580}, 0},
 		"the last of all":           {[]uint64{at - 1}, 1},
-		"all":                       {all, 5}, // 301 = 256 + 32 + 8 + 4 + 1
-		"all, backwards and twice":  {slices.Concat(backwards, all), 5},
+		"all":                       {all, 3}, // 601 = 512 + 64 + 16 + 8 + 1: one for each half of the 512, one for the last
+		"all, backwards and twice":  {slices.Concat(backwards, all), 3},
 	} {
 		a.paths.Store(0)
 		encodedLog, encodedMap, err := s.ProveInclusion(context.Background(), at, c.leaves)
@@ -133,7 +133,7 @@ func TestProofsEndWithTheirClient(t *testing.T) {
 func TestLargeRequestsTakeTurns(t *testing.T) {
 	s, a := watched(t, 60)
 	at := length(s)
-	many := upTo(at)
+	many := append(upTo(at), 1) // with the last leaf, which is alone in its block, and for which Trillian is asked
 	for round := range 3 {
 		working, release := make(chan bool, 100), make(chan struct{})
 		a.answer(func(context.Context) error { working <- true; <-release; return errBroken })

@@ -42,12 +42,12 @@ func (a *asked) answer(before func(context.Context) error) {
 
 // watched is a registry whose records log is watched, with the given number of
 // packages of one record each; with the operator's record that makes one leaf
-// more.
+// more. It keeps nothing in memory, so that all that is asked for is read.
 func watched(t *testing.T, packages int) (*registrytest.Setup, *asked) {
 	t.Helper()
 	s := registrytest.New(t)
 	a := &asked{RecordsLog: s.Options.Records}
-	s.Options.Records = a
+	s.Options.Records, s.CacheBytes = a, 0
 	s.Renew()
 	s.Start()
 	var posting sync.WaitGroup

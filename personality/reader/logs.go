@@ -57,21 +57,23 @@ func (a FetchLogsResponse) bytes() int {
 
 // fetchLogs returns an answer that ends with the record that brings it to so many
 // bytes.
-func (r *Reader) fetchLogs(ctx context.Context, q FetchLogsRequest, bytes int) (FetchLogsResponse, error) {
-	first := q.Packages[:min(len(q.Packages), logsPerRead)]
-	answer, err := read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) { return fetchFirstLogs(tx, q, first, bytes) })
+func (r *Reader) fetchLogs(ctx context.Context, q FetchLogsRequest, bytes int) (answer FetchLogsResponse, err error) {
+	if _, err := r.checkpoint(ctx, q.LogLength); err != nil {
+		return answer, err
+	}
+	r.followTo(ctx, q.LogLength)
+	operator := []PackageLogCursor{{LogID: protocol.OperatorLogID(), FetchToken: q.Operator}}
+	part, err := r.fetchSome(ctx, q, operator, room{maxRecordsPerAnswer, bytes})
 	if err != nil {
-		return FetchLogsResponse{}, err
+		return answer, err
 	}
-	if len(answer.Packages) < len(first) {
-		return answer, nil // it is full
-	}
-	left := room{maxRecordsPerAnswer, bytes - bytesOf(answer.Operator)}.without(answer.Packages)
-	for cursors := range slices.Chunk(q.Packages[len(first):], logsPerRead) {
+	answer.Operator, answer.More = part.Packages[0].Records, part.More
+	left := room{maxRecordsPerAnswer, bytes - bytesOf(answer.Operator)}
+	for cursors := range slices.Chunk(q.Packages, logsPerRead) {
 		if err := ctx.Err(); err != nil {
 			return FetchLogsResponse{}, err
 		}
-		part, err := read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) { return fetchPackageLogs(tx, q, cursors, left) })
+		part, err := r.fetchSome(ctx, q, cursors, left)
 		if err != nil {
 			return FetchLogsResponse{}, err
 		}
@@ -101,102 +103,133 @@ func bytesOf(records []PublishedRecord) (n int) {
 	return n
 }
 
-// fetchFirstLogs returns the records of the operator log and of the first logs.
-func fetchFirstLogs(tx *store.Tx, q FetchLogsRequest, cursors []PackageLogCursor, bytes int) (FetchLogsResponse, error) {
-	if err := checkpointExists(tx, q.LogLength); err != nil {
-		return FetchLogsResponse{}, err
+// fetchSome returns the records of some logs, or of the first of them if there is no
+// room for all. It reads what is not kept.
+func (r *Reader) fetchSome(ctx context.Context, q FetchLogsRequest, cursors []PackageLogCursor, left room) (FetchLogsResponse, error) {
+	kept := make([]keptRecords, len(cursors))
+	var unknown []PackageLogCursor
+	for i, cursor := range cursors {
+		if kept[i].records, kept[i].ok = r.keptBehind(cursor, q.LogLength); !kept[i].ok {
+			unknown = append(unknown, cursor)
+		}
 	}
-	operator, full, err := fetchLog(tx, protocol.OperatorLogID(), q.Operator, q, bytes)
-	if err != nil {
-		return FetchLogsResponse{}, err
+	if len(unknown) == 0 {
+		return fetchPart(q, cursors, left, func(i, limit, bytes int) ([]PublishedRecord, bool, error) {
+			records, full := page(kept[i].records, q.LogLength, limit, bytes)
+			return records, full, nil
+		})
 	}
-	answer, err := fetchPackageLogs(tx, q, cursors, room{maxRecordsPerAnswer, bytes - bytesOf(operator)})
-	answer.Operator = operator
-	answer.More = answer.More || full || len(operator) == q.Limit
-	return answer, err
+	return read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) {
+		places, err := findPlaces(tx, unknown)
+		if err != nil {
+			return FetchLogsResponse{}, err
+		}
+		return fetchPart(q, cursors, left, func(i, limit, bytes int) ([]PublishedRecord, bool, error) {
+			if kept[i].ok {
+				records, full := page(kept[i].records, q.LogLength, limit, bytes)
+				return records, full, nil
+			}
+			return r.readLog(tx, places, cursors[i], q.LogLength, limit, bytes)
+		})
+	})
 }
 
-// fetchPackageLogs returns the records of some logs, or of the first of them if
-// there is no room for all.
-func fetchPackageLogs(tx *store.Tx, q FetchLogsRequest, cursors []PackageLogCursor, left room) (part FetchLogsResponse, err error) {
-	for _, cursor := range cursors {
-		if q.Limit = min(q.Limit, left.records); q.Limit == 0 || left.bytes <= 0 {
+// keptRecords are the records that a cursor asks for, if they are kept.
+type keptRecords struct {
+	records []PublishedRecord
+	ok      bool
+}
+
+// fetchPart puts a part of an answer together from the records of each log, or of the
+// first of them if there is no room for all.
+func fetchPart(q FetchLogsRequest, cursors []PackageLogCursor, left room, of func(i, limit, bytes int) ([]PublishedRecord, bool, error)) (part FetchLogsResponse, err error) {
+	part.Packages = make([]PackageRecords, 0, len(cursors))
+	for i, cursor := range cursors {
+		limit := min(q.Limit, left.records)
+		if limit == 0 || left.bytes <= 0 {
 			part.More = true
 			break
 		}
-		records, full, err := fetchLog(tx, cursor.LogID, cursor.FetchToken, q, left.bytes)
+		records, full, err := of(i, limit, left.bytes)
 		if err != nil {
-			return part, err
+			return FetchLogsResponse{}, err
 		}
 		left.records -= len(records)
 		left.bytes -= bytesOf(records)
-		part.More = part.More || full || len(records) == q.Limit
+		part.More = part.More || full || len(records) == limit
 		part.Packages = append(part.Packages, PackageRecords{LogID: cursor.LogID, Records: records})
 	}
 	return part, nil
 }
 
-func checkpointExists(tx *store.Tx, logLength uint64) error {
-	_, err := tx.Checkpoint(logLength)
-	if errors.Is(err, store.ErrNotFound) {
-		return &registry.CheckpointNotFoundError{LogLength: logLength}
-	}
-	return err
+// places are where logs, and the records that fetch tokens name, stand in the
+// database.
+type places struct {
+	logs      map[protocol.Hash]int64
+	positions map[store.RecordKey]uint64
 }
 
-// fetchLog returns the records of one log; full says that they ended for want of
-// bytes.
-func fetchLog(tx *store.Tx, logID protocol.Hash, token string, q FetchLogsRequest, bytes int) (records []PublishedRecord, full bool, err error) {
-	log, err := tx.Log(logID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, false, &registry.LogNotFoundError{LogID: logID}
+func findPlaces(tx *store.Tx, cursors []PackageLogCursor) (p places, err error) {
+	ids := make([]protocol.Hash, len(cursors))
+	for i, cursor := range cursors {
+		ids[i] = cursor.LogID
 	}
-	if err != nil {
-		return nil, false, err
+	if p.logs, err = tx.LogKeys(ids); err != nil {
+		return p, err
 	}
-	from, err := behindToken(tx, log.ID, token)
-	if err != nil {
-		return nil, false, err
+	var tokens []store.RecordKey
+	for _, cursor := range cursors {
+		if id, err := protocol.ParseHash(cursor.FetchToken); err == nil && p.logs[cursor.LogID] != 0 {
+			tokens = append(tokens, store.RecordKey{Log: p.logs[cursor.LogID], RecordID: id})
+		}
 	}
-	rows, full, err := tx.PublishedPage(log.ID, from, q.LogLength, q.Limit, bytes)
+	p.positions, err = tx.PublishedPositions(tokens)
+	return p, err
+}
+
+// readLog reads a page of the records of one log, and keeps them if they are all that
+// there are.
+func (r *Reader) readLog(tx *store.Tx, p places, cursor PackageLogCursor, length uint64, limit, bytes int) (records []PublishedRecord, full bool, err error) {
+	log, ok := p.logs[cursor.LogID]
+	if !ok {
+		return nil, false, &registry.LogNotFoundError{LogID: cursor.LogID}
+	}
+	var behind protocol.Hash
+	var from uint64
+	if cursor.FetchToken != "" {
+		behind, _ = protocol.ParseHash(cursor.FetchToken) // what is no hash has no position
+		position, ok := p.positions[store.RecordKey{Log: log, RecordID: behind}]
+		if !ok {
+			return nil, false, &registry.FetchTokenNotFoundError{Token: cursor.FetchToken}
+		}
+		from = position + 1
+	}
+	rows, full, err := tx.PublishedPage(log, from, length, limit, bytes)
 	if err != nil {
 		return nil, false, err
 	}
 	if len(rows) == 0 && from == 0 {
 		// Accepted, perhaps, but readers have not seen any of it yet.
-		if _, err := tx.FirstPublished(log.ID); errors.Is(err, store.ErrNotFound) {
-			return nil, false, &registry.LogNotFoundError{LogID: logID}
+		if _, err := tx.FirstPublished(log); errors.Is(err, store.ErrNotFound) {
+			return nil, false, &registry.LogNotFoundError{LogID: cursor.LogID}
 		} else if err != nil {
 			return nil, false, err
 		}
 	}
-	records = make([]PublishedRecord, len(rows))
+	if records, err = publishedRecords(rows); err == nil && !full && len(records) < limit {
+		r.keep(cursor.LogID, behind, records, length)
+	}
+	return records, full, err
+}
+
+func publishedRecords(rows []store.Record) ([]PublishedRecord, error) {
+	records := make([]PublishedRecord, len(rows))
 	for i, row := range rows {
 		envelope, err := protocol.UnmarshalEnvelopeProto(row.Envelope)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		records[i] = PublishedRecord{RecordID: row.RecordID, Envelope: envelope, RegistryIndex: *row.RegistryIndex, stored: len(row.Envelope)}
 	}
-	return records, full, nil
-}
-
-// behindToken returns the position behind the published record that a fetch
-// token, which is its record id, names.
-func behindToken(tx *store.Tx, log int64, token string) (uint64, error) {
-	if token == "" {
-		return 0, nil
-	}
-	id, err := protocol.ParseHash(token)
-	if err != nil {
-		return 0, &registry.FetchTokenNotFoundError{Token: token}
-	}
-	record, err := tx.Record(log, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && record.State != store.Published {
-		return 0, &registry.FetchTokenNotFoundError{Token: token}
-	}
-	if err != nil {
-		return 0, err
-	}
-	return *record.Position + 1, nil
+	return records, nil
 }

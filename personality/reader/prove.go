@@ -9,7 +9,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 const (
@@ -43,7 +42,14 @@ func (r *Reader) ProveInclusion(ctx context.Context, logLength uint64, leafIndic
 		return nil, nil, err
 	}
 	defer leave()
-	checkpoint, leaves, err := r.provable(ctx, logLength, leafIndices)
+	checkpoint, err := r.checkpoint(ctx, logLength)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := areLeaves(leafIndices, logLength); err != nil {
+		return nil, nil, err
+	}
+	leaves, err := r.leaves(ctx, logLength, slices.Compact(slices.Sorted(slices.Values(leafIndices))))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,38 +64,48 @@ func (r *Reader) ProveInclusion(ctx context.Context, logLength uint64, leafIndic
 	return inLog.Encode(), inMap.Encode(), nil
 }
 
-// provable returns a checkpoint and its leaves at some indices, in ascending
-// order, each once.
-func (r *Reader) provable(ctx context.Context, logLength uint64, order []uint64) (store.Checkpoint, []store.Leaf, error) {
-	type found struct {
-		checkpoint store.Checkpoint
-		leaves     []store.Leaf
+// checkpoint returns the checkpoint of a log length, but for its time and
+// signature, which may be earlier ones.
+func (r *Reader) checkpoint(ctx context.Context, logLength uint64) (store.Checkpoint, error) {
+	if c, ok := r.kept.checkpoints.Get(logLength); ok {
+		return c, nil
 	}
-	indices := slices.Compact(slices.Sorted(slices.Values(order)))
-	first := indices[:min(len(indices), chunk)]
-	f, err := read(ctx, &r.database, func(tx *store.Tx) (f found, err error) {
-		if f.checkpoint, err = tx.Checkpoint(logLength); errors.Is(err, store.ErrNotFound) {
-			return f, &registry.CheckpointNotFoundError{LogLength: logLength}
-		} else if err != nil {
-			return f, err
-		}
-		if err := areLeaves(order, logLength); err != nil {
-			return f, err
-		}
-		f.leaves, err = leavesAt(tx, first)
-		return f, err
-	})
-	if err != nil {
-		return store.Checkpoint{}, nil, err
+	c, err := read(ctx, &r.database, func(tx *store.Tx) (store.Checkpoint, error) { return tx.Checkpoint(logLength) })
+	if errors.Is(err, store.ErrNotFound) {
+		err = &registry.CheckpointNotFoundError{LogLength: logLength}
 	}
-	for some := range slices.Chunk(indices[len(first):], chunk) {
-		more, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return leavesAt(tx, some) })
+	if err == nil {
+		r.kept.checkpoints.Put(logLength, c)
+	}
+	return c, err
+}
+
+// leaves returns the leaves at indices, which are in ascending order and below the
+// length of a checkpoint.
+func (r *Reader) leaves(ctx context.Context, length uint64, indices []uint64) ([]store.Leaf, error) {
+	found := make([]store.Leaf, len(indices))
+	var unknown []uint64
+	for i, index := range indices {
+		if b, ok := r.kept.blocks.Get(blockOf(index, length)); ok {
+			found[i] = store.Leaf{LogLeaf: b.leaves[index-b.start], RegistryIndex: index}
+		} else {
+			unknown = append(unknown, index)
+		}
+	}
+	next := 0
+	for some := range slices.Chunk(unknown, chunk) {
+		rows, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return leavesAt(tx, some) })
 		if err != nil {
-			return store.Checkpoint{}, nil, err
+			return nil, err
 		}
-		f.leaves = append(f.leaves, more...)
+		for _, row := range rows {
+			for indices[next] != row.RegistryIndex {
+				next++
+			}
+			found[next] = row
+		}
 	}
-	return f.checkpoint, f.leaves, nil
+	return found, ctx.Err()
 }
 
 // areLeaves checks that indices are those of leaves of a log, and that there are
@@ -125,17 +141,12 @@ func (r *Reader) mapBundle(ctx context.Context, checkpoint store.Checkpoint, ord
 	proofs := make(map[uint64]proof.MapProof, len(leaves))
 	for some := range slices.Chunk(firstOfEach(order), chunk) {
 		heads := make([]proof.MapLeaf, len(some))
-		logIDs := make([]protocol.Hash, len(some))
 		for i, index := range some {
 			heads[i] = proof.MapLeaf(byIndex[index].LogLeaf)
-			logIDs[i] = heads[i].LogID
 		}
-		bundle, err := r.options.Index.Prove(ctx, tiles{&r.database}, checkpoint.Snapshot(), logIDs)
+		bundle, err := r.options.Index.Prove(ctx, tiles{&r.database}, checkpoint.Snapshot(), heads)
 		if err != nil {
-			return bundle, fmt.Errorf("prove %d logs in the package index at revision %d: %w", len(logIDs), checkpoint.Snapshot().Revision, err)
-		}
-		if err := bundle.Verify(checkpoint.Signed.Contents.MapRoot, heads); err != nil {
-			return bundle, mapProofError(err)
+			return bundle, mapProofError(fmt.Errorf("prove %d logs in the package index at revision %d: %w", len(heads), checkpoint.Snapshot().Revision, err))
 		}
 		for i, index := range some {
 			proofs[index] = bundle.Proofs[i]

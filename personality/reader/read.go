@@ -3,6 +3,8 @@ package reader
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
@@ -55,20 +57,32 @@ func (r *Reader) recordStatus(ctx context.Context, logID, recordID protocol.Hash
 
 // Names returns the package names of logs of which a record is published.
 func (r *Reader) Names(ctx context.Context, logIDs []protocol.Hash) ([]NamedLog, error) {
-	return read(ctx, &r.database, func(tx *store.Tx) ([]NamedLog, error) {
-		named := make([]NamedLog, len(logIDs))
-		for i, id := range logIDs {
-			name, err := tx.PublishedName(id)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return nil, err
-			}
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			named[i] = NamedLog{LogID: id, Name: name}
+	named := make([]NamedLog, len(logIDs))
+	var unknown []protocol.Hash
+	for i, id := range logIDs {
+		var ok bool
+		named[i].LogID = id
+		if named[i].Name, ok = r.kept.names.Get(id); !ok {
+			unknown = append(unknown, id)
 		}
-		return named, nil
-	})
+	}
+	found := map[protocol.Hash]string{}
+	for some := range slices.Chunk(unknown, chunk) {
+		names, err := read(ctx, &r.database, func(tx *store.Tx) (map[protocol.Hash]string, error) { return tx.PublishedNames(some) })
+		if err != nil {
+			return nil, err
+		}
+		for id, name := range names {
+			r.kept.names.Put(id, name)
+		}
+		maps.Copy(found, names)
+	}
+	for i := range named {
+		if named[i].Name == "" {
+			named[i].Name = found[named[i].LogID]
+		}
+	}
+	return named, ctx.Err()
 }
 
 // Leaves returns up to count leaves of the records log from an index on, as far

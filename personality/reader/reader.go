@@ -12,6 +12,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -33,7 +34,8 @@ type Contents interface {
 type Options struct {
 	Store    *store.DB
 	Records  RecordsLog
-	Index    *index.Tree // the package index, over the tiles in Store
+	Index    *index.Tree  // the package index, over the tiles in Store
+	Cache    *cache.Cache // where to keep what was read; nil: nothing is kept
 	Contents Contents
 	// Named returns which of some digests are the content of a record that is
 	// accepted or waits. Content that no record names is not served. nil: all
@@ -51,6 +53,7 @@ type Options struct {
 type Reader struct {
 	options   Options
 	database  database
+	kept      kept
 	large     *turns // of requests that name many leaves or logs
 	bulky     *turns // of answers that have much
 	lostNoted noted  // when lost content was last logged
@@ -64,5 +67,11 @@ func New(o Options) *Reader {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Reader{options: o, database: database{store: o.Store, remote: o.Store.Remote()}, large: newTurns(largeAtOnce, largeWaiting, largeWait), bulky: newTurns(bulkyAtOnce, bulkyWaiting, largeWait)}
+	return &Reader{
+		options:  o,
+		database: database{store: o.Store, remote: o.Store.Remote()},
+		kept:     newKept(o.Cache),
+		large:    newTurns(largeAtOnce, largeWaiting, largeWait),
+		bulky:    newTurns(bulkyAtOnce, bulkyWaiting, largeWait),
+	}
 }

@@ -60,11 +60,34 @@ func sortedLogIDs(ids []protocol.Hash) []protocol.Hash {
 	return slices.Compact(ids)
 }
 
-// PublishedName returns the package name of a log of which a record is
-// published; [ErrNotFound] otherwise.
-func (tx *Tx) PublishedName(logID protocol.Hash) (string, error) {
-	var name string
-	err := tx.row(`SELECT l.name FROM logs l JOIN records r ON r.log = l.id AND r.position = 0
-		WHERE l.log_id = ? AND r.registry_index IS NOT NULL`, []any{logID[:]}, &name)
-	return name, err
+// LogKeys returns the keys of logs by their ids, of those that are stored.
+func (tx *Tx) LogKeys(ids []protocol.Hash) (map[protocol.Hash]int64, error) {
+	keys := make(map[protocol.Hash]int64, len(ids))
+	err := batches(tx, ids, func(batch []protocol.Hash) error {
+		return tx.rows(`SELECT id, log_id FROM logs WHERE log_id IN (`+repeat(len(batch), `?`, `, `)+`)`, hashArgs(batch), func(rows *sql.Rows) error {
+			var key int64
+			var id protocol.Hash
+			err := rows.Scan(&key, scanHash(&id))
+			keys[id] = key
+			return err
+		})
+	})
+	return keys, err
+}
+
+// PublishedNames returns the package names of logs by their ids, of those of which
+// a record is published.
+func (tx *Tx) PublishedNames(ids []protocol.Hash) (map[protocol.Hash]string, error) {
+	names := make(map[protocol.Hash]string, len(ids))
+	err := batches(tx, ids, func(batch []protocol.Hash) error {
+		return tx.rows(`SELECT l.log_id, l.name FROM logs l JOIN records r ON r.log = l.id AND r.position = 0
+			WHERE l.log_id IN (`+repeat(len(batch), `?`, `, `)+`) AND r.registry_index IS NOT NULL`, hashArgs(batch), func(rows *sql.Rows) error {
+			var id protocol.Hash
+			var name string
+			err := rows.Scan(scanHash(&id), &name)
+			names[id] = name
+			return err
+		})
+	})
+	return names, err
 }

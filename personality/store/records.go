@@ -109,6 +109,35 @@ func (tx *Tx) RecordsWithIDs(ids []protocol.Hash) ([]RecordRef, error) {
 	return all, err
 }
 
+// RecordKey names a record of a log.
+type RecordKey struct {
+	Log      int64
+	RecordID protocol.Hash
+}
+
+// PublishedPositions returns the places of records in their logs, of those that are
+// published.
+func (tx *Tx) PublishedPositions(keys []RecordKey) (map[RecordKey]uint64, error) {
+	positions := make(map[RecordKey]uint64, len(keys))
+	err := batches(tx, keys, func(batch []RecordKey) error {
+		args := make([]any, 0, 2*len(batch))
+		for i := range batch {
+			args = append(args, batch[i].Log, batch[i].RecordID[:])
+		}
+		return tx.rows(`SELECT log, record_id, position, state FROM records WHERE `+repeat(len(batch), `(log = ? AND record_id = ?)`, ` OR `), args, func(rows *sql.Rows) error {
+			var key RecordKey
+			var position sql.Null[uint64]
+			var state RecordState
+			err := rows.Scan(&key.Log, scanHash(&key.RecordID), &position, &state)
+			if state == Published {
+				positions[key] = position.V
+			}
+			return err
+		})
+	})
+	return positions, err
+}
+
 // RecordsAt returns the records at places of logs.
 func (tx *Tx) RecordsAt(places []Place) ([]RecordRef, error) {
 	var all []RecordRef

@@ -96,9 +96,10 @@ func (tx *Tx) Leaves(start uint64, limit int) ([]Leaf, error) {
 	if start > math.MaxInt64 { // more than a column holds
 		return nil, nil
 	}
+	end := min(start+uint64(limit), math.MaxInt64) // there is a leaf at each index
 	var all []Leaf
 	err := tx.rows(`SELECT r.registry_index, l.log_id, r.record_id, r.log, r.position FROM records r JOIN logs l ON l.id = r.log
-		WHERE r.registry_index >= ? ORDER BY r.registry_index LIMIT ?`, []any{start, limit}, func(rows *sql.Rows) error {
+		WHERE r.registry_index >= ? AND r.registry_index < ? ORDER BY r.registry_index`, []any{start, end}, func(rows *sql.Rows) error {
 		var l Leaf
 		if err := rows.Scan(&l.RegistryIndex, scanHash(&l.LogID), scanHash(&l.RecordID), &l.Log, &l.Position); err != nil {
 			return err

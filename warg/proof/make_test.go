@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strings"
@@ -163,6 +164,39 @@ func TestVerifyCounts(t *testing.T) {
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, c.err, c.want)
+		}
+	}
+}
+
+// A path may end at the balanced root above its leaf: the bundle is the same.
+func TestPathsUpToTheBalancedRoot(t *testing.T) {
+	for _, size := range []uint64{1, 2, 3, 7, 8, 21, 64, 100} {
+		log := newTestLog(int(size))
+		roots := log.balancedRoots(t, size)
+		for i := range size {
+			whole := log.path(t, i, size)
+			within := 0
+			for _, n := range balancedRootNodes(size) {
+				if n.covers(i) {
+					within = n.height()
+				}
+			}
+			short := whole
+			short.Path = whole.Path[:within]
+			want, err := InclusionBundle(size, roots, []LeafPath{whole})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := InclusionBundle(size, roots, []LeafPath{short})
+			if err != nil || !bytes.Equal(got.Encode(), want.Encode()) {
+				t.Errorf("leaf %d of %d: %v, or another bundle", i, size, err)
+			}
+			if within > 0 {
+				short.Path = whole.Path[:within-1]
+				if _, err := InclusionBundle(size, roots, []LeafPath{short}); !errors.Is(err, ErrPath) {
+					t.Errorf("leaf %d of %d with a shorter path: %v", i, size, err)
+				}
+			}
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 
 // LeafPath is a leaf with its RFC 6962 audit path (section 2.1.1), as Trillian
 // answers it: sibling hashes of 32 bytes from the leaf upwards, where the
-// balanced roots to the right of the leaf's own come folded into one.
+// balanced roots to the right of the leaf's own come folded into one. It may end at
+// the leaf's balanced root: what lies above follows from the balanced roots.
 type LeafPath struct {
 	Index    uint64        // of the leaf, from 0
 	LeafHash protocol.Hash // SHA-256(0x00 || leaf value)
@@ -101,7 +102,10 @@ func (l logAt) unfold(leaf LeafPath) ([]step, error) {
 	}
 	top := l.rootAbove(leaf.Index)
 	within := l.nodes[top].height()
-	outside := l.outside(top)
+	var outside []protocol.Hash
+	if len(leaf.Path) != within {
+		outside = l.outside(top)
+	}
 	if len(leaf.Path) != within+len(outside) {
 		return nil, fmt.Errorf("%w: path of leaf %d at length %d has %d hashes, want %d",
 			ErrPath, leaf.Index, l.length, len(leaf.Path), within+len(outside))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/admission"
 	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -35,8 +36,8 @@ type Options struct {
 	Store       *store.DB
 	Records     RecordsLog
 	Checkpoints publisher.Log // the checkpoints log
-	Index       *index.Tree   // the package index, over the tiles in Store
 	Contents    Contents
+	Cache       *cache.Cache // what is read or made is kept in it; nil: nothing is kept
 	OperatorKey protocol.PrivateKey
 	Now         func() time.Time
 	Logger      *slog.Logger
@@ -71,13 +72,14 @@ func New(o Options) *Registry {
 	if p.Store == nil {
 		p.Store = o.Store.Reserved() // so that it does not wait for readers
 	}
-	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, o.Index
+	tree := index.NewTree(o.Cache) // over the tiles in Store
+	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, tree
 	p.OperatorKey, p.Now, p.Logger = o.OperatorKey, o.Now, o.Logger
 	p.Restorer, p.Published = r.Admission, r.Admission.Published
 	r.Publisher = publisher.New(p)
 
 	r.Reader = reader.New(reader.Options{
-		Store: o.Store, Records: o.Records, Index: o.Index, Contents: o.Contents,
+		Store: o.Store, Records: o.Records, Index: tree, Contents: o.Contents, Cache: o.Cache,
 		NextCheckpoint: r.Publisher.NextCheckpoint, Logger: o.Logger,
 		Named: func(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
 			err = o.Store.View(ctx, func(tx *store.Tx) (err error) {

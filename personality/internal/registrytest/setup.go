@@ -19,7 +19,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/admission"
 	"github.com/warg-trillian/warg-trillian/personality/content"
-	"github.com/warg-trillian/warg-trillian/personality/index"
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
@@ -37,7 +37,9 @@ type Setup struct {
 	Dir     string
 	Key     protocol.PrivateKey
 	Options parts.Options
-	Service *trilliansvc.Service
+	// CacheBytes bounds what is kept in memory, from the next Renew on.
+	CacheBytes int64
+	Service    *trilliansvc.Service
 	*parts.Registry
 	stop    func()
 	Stopped <-chan struct{} // Run has returned
@@ -53,7 +55,7 @@ func NewKey(t *testing.T) protocol.PrivateKey {
 }
 
 func New(t *testing.T) *Setup {
-	s := &Setup{T: t, Dir: t.TempDir(), Key: NewKey(t)}
+	s := &Setup{T: t, Dir: t.TempDir(), Key: NewKey(t), CacheBytes: 1 << 20}
 	s.Open()
 	t.Cleanup(func() { s.Close() })
 	s.InitOperator(admission.Namespaces{Defined: []string{"example"}})
@@ -74,7 +76,7 @@ func (s *Setup) Open() {
 	folder, err := content.OpenFolder(filepath.Join(s.Dir, "content"), content.FolderOptions{MaxSize: 1 << 20})
 	s.Must(err)
 	s.Options = parts.Options{
-		Store: db, Records: records, Checkpoints: checkpoints, Contents: folder, Index: index.NewTree(100),
+		Store: db, Records: records, Checkpoints: checkpoints, Contents: folder,
 		OperatorKey: s.Key, Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.T.Output(), nil)),
 		Admission: admission.Options{CheckContent: refuseBad, UploadTimeout: time.Hour},
 		Publisher: publisher.Options{CheckpointInterval: 5 * time.Millisecond, RepublishInterval: time.Hour, InFlightPerLog: 16},
@@ -82,8 +84,11 @@ func (s *Setup) Open() {
 	s.Renew()
 }
 
-// Renew is a new process with the options as they are.
-func (s *Setup) Renew() { s.Registry = parts.New(s.Options) }
+// Renew is a new process with the options as they are, and nothing in its memory.
+func (s *Setup) Renew() {
+	s.Options.Cache = cache.New(s.CacheBytes)
+	s.Registry = parts.New(s.Options)
+}
 
 func refuseBad(_ context.Context, f io.ReaderAt, size int64) error {
 	head := make([]byte, min(size, 3))

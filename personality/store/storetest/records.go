@@ -32,9 +32,7 @@ func testLogs(t *testing.T, db *store.DB) {
 				return err
 			}
 		}
-		_, missing := tx.PublishedName(log.LogID)
-		notFound(t, "name of an unpublished log", missing)
-		_, missing = tx.Meta("x")
+		_, missing := tx.Meta("x")
 		notFound(t, "unset meta", missing)
 		return nil
 	})

@@ -138,8 +138,13 @@ func testReading(t *testing.T, db *store.DB) {
 		if len(one) != 1 || one[0].ID != records[1].ID {
 			t.Errorf("published from 1, one: %+v", one)
 		}
-		name, err3 := tx.PublishedName(log.LogID)
-		equal(t, "name", name, "a:b")
+		names, err3 := tx.PublishedNames([]protocol.Hash{hash("other"), log.LogID, unpublished.LogID})
+		equal(t, "names", names, map[protocol.Hash]string{log.LogID: "a:b"})
+		keys, err7 := tx.LogKeys([]protocol.Hash{hash("other"), log.LogID, unpublished.LogID})
+		equal(t, "keys of logs", keys, map[protocol.Hash]int64{log.LogID: log.ID, unpublished.LogID: unpublished.ID})
+		places := []store.RecordKey{{Log: log.ID, RecordID: records[1].RecordID}, {Log: unpublished.ID, RecordID: records[1].RecordID}, {Log: log.ID, RecordID: hash("other")}}
+		positions, err6 := tx.PublishedPositions(places)
+		equal(t, "positions of published records", positions, map[store.RecordKey]uint64{places[0]: 1})
 		_, err4 := tx.FirstPublished(log.ID)
 		_, missing := tx.FirstPublished(unpublished.ID)
 		notFound(t, "first of an unpublished log", missing)
@@ -149,7 +154,7 @@ func testReading(t *testing.T, db *store.DB) {
 			{LogLeaf: protocol.LogLeaf{LogID: log.LogID, RecordID: records[2].RecordID}, RegistryIndex: 4, Log: log.ID, Position: 2}})
 		_, missing = tx.Leaf(1)
 		notFound(t, "leaf that is not there", missing)
-		return errors.Join(err, err2, err3, err4, err5)
+		return errors.Join(err6, err7, err, err2, err3, err4, err5)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -200,4 +201,13 @@ func (s *served) report(t *table, title string) {
 		return
 	}
 	t.add(title, target, "%d of %d, p99 %s (p50 %s)", len(s.took), s.sent, milliseconds(percentile(s.took, 0.99)), milliseconds(median(s.took)))
+}
+
+// randomPackage returns the index of a package's record.
+func randomPackage(leaves []protocol.LogLeaf) uint64 {
+	for {
+		if i := rand.IntN(len(leaves)); leaves[i].LogID != protocol.OperatorLogID() {
+			return uint64(i)
+		}
+	}
 }

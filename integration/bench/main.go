@@ -25,19 +25,21 @@ import (
 
 // settings are the flags.
 type settings struct {
-	dir         string
-	binary      string
-	before      string
-	only        string
-	attack      string
-	packages    int
-	publishers  int
-	runs        int
-	lonePosts   int
-	records     int
-	releases    int
-	readSeconds float64
-	cpuProfile  string
+	dir           string
+	binary        string
+	before        string
+	reference     string
+	only          string
+	attack        string
+	packages      int
+	publishers    int
+	runs          int
+	lonePosts     int
+	records       int
+	releases      int
+	largePackages int
+	readSeconds   float64
+	cpuProfile    string
 }
 
 // A part measures some figures, on data folders of its own.
@@ -51,12 +53,17 @@ var parts = []part{
 	{name: "publish", measure: measurePublish},
 	{name: "lone", measure: measureLone},
 	{name: "read", measure: measureRead},
+	{name: "read-publish", measure: measureReadPublish},
+	{name: "read-bulk", measure: measureReadBulk},
+	{name: "read-limit", measure: measureReadLimit},
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
+	{name: "read-large", measure: measureReadLarge, asked: true},
 	{name: "attacks", measure: measureAttacks, asked: true},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},
 	{name: "stack-quota", measure: measureStackQuota, asked: true},
+	{name: "stack-read", measure: measureStackRead, asked: true},
 	{name: "stack-latency", measure: measureStackLatency, asked: true},
 	{name: "stack-failover", measure: measureFailover, asked: true},
 	{name: "stack-hostile", measure: measureHostile, asked: true},
@@ -78,11 +85,13 @@ func main() {
 	flag.StringVar(&s.dir, "dir", "", "folder for the registries' data, on the disk to be measured (default: a temporary one)")
 	flag.StringVar(&s.binary, "server", "", "warg-personality program to measure (default: built from this tree)")
 	flag.StringVar(&s.before, "before", "", "another warg-personality program, of which each part is measured just before")
+	flag.StringVar(&s.reference, "reference", "", "read: a warg-server program, the reference, to measure as well (cargo install warg-server --version 0.10.0 --locked)")
 	flag.IntVar(&s.packages, "packages", 10_000, "publish, read: packages, one record each")
 	flag.IntVar(&s.publishers, "publishers", 64, "publishers that post at the same time")
 	flag.IntVar(&s.runs, "runs", 3, "publish: runs, each on a new registry; the median counts")
 	flag.IntVar(&s.lonePosts, "posts", 200, "lone: records posted one by one")
 	flag.IntVar(&s.records, "records", 100_000, "large: packages, one record each")
+	flag.IntVar(&s.largePackages, "large-packages", 300_000, "read-large: packages, one record each")
 	flag.IntVar(&s.releases, "releases", 10_000, "chain: releases of one package")
 	flag.Float64Var(&s.readSeconds, "read-seconds", 5, "read: how long each kind of request is made")
 	flag.StringVar(&s.cpuProfile, "cpuprofile", "", "run the server inside this process and write a profile of both to this file")

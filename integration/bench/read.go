@@ -4,109 +4,271 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-const readConnections = 16
+const (
+	fewConnections  = 16
+	manyConnections = 64
+	// besideRate is how many records a second are published beside reads.
+	besideRate = 500
+	// followEach is how often readers learn the newest checkpoint then.
+	followEach = 100 * time.Millisecond
+)
 
-// measureRead measures reads on a registry with -packages packages.
-func measureRead(ctx context.Context, s *settings, t *table) error {
-	srv, _, err := s.newServer(ctx, "read")
-	if err != nil {
-		return err
-	}
-	defer srv.stop()
-	records, err := srv.prepareLoad(ctx, s.packages, s.publishers)
-	if err != nil {
-		return err
-	}
-	if _, _, err := srv.load(ctx, records, s.publishers); err != nil {
-		return err
-	}
-	return s.measureReads(ctx, srv.client, len(records), t)
+// head is a package with the leaf of its newest record.
+type head struct {
+	logID string
+	index uint64
 }
 
-// measureReads asks about packages at random: for their logs, and for proofs of
-// their heads.
-func (s *settings) measureReads(ctx context.Context, c *client, packages int, t *table) error {
-	checkpoint, err := c.checkpoint(ctx)
-	if err != nil {
-		return err
-	}
-	length := checkpoint.Contents.LogLength
-	leaves, err := c.leaves(ctx, length)
-	if err != nil {
-		return err
-	}
-	asks := []struct {
-		name, target, path string
-		body               func(index uint64) []byte
-	}{
-		{"fetch/logs of one package", "5,000/s", api.FetchLogsPath, func(index uint64) []byte {
-			packages := api.HashMap[*string]{{Hash: leaves[index].LogID.Any()}}
-			return api.FetchLogsRequest{LogLength: length, Packages: packages}.AppendJSON(nil)
-		}},
-		{"inclusion bundle of one head", "3,000/s", api.ProveInclusionPath, func(index uint64) []byte {
-			return api.InclusionRequest{LogLength: length, Leafs: []uint64{index}}.AppendJSON(nil)
-		}},
-	}
-	for _, a := range asks {
-		bodies := make([][]byte, min(packages, 20_000))
-		for i := range bodies {
-			bodies[i] = a.body(randomPackage(leaves))
-		}
-		rate, took, err := c.ask(ctx, a.path, bodies, time.Duration(s.readSeconds*float64(time.Second)))
-		if err != nil {
-			return err
-		}
-		t.add(fmt.Sprintf("%s, %d packages, %d connections", a.name, packages, readConnections), a.target,
-			"%.0f/s (p50 %s, p99 %s)", rate, milliseconds(median(took)), milliseconds(percentile(took, 0.99)))
-	}
-	return nil
-}
-
-// randomPackage returns the index of a package's record.
-func randomPackage(leaves []protocol.LogLeaf) uint64 {
-	for {
-		if i := rand.IntN(len(leaves)); leaves[i].LogID != protocol.OperatorLogID() {
-			return uint64(i)
-		}
-	}
-}
-
-// ask posts bodies, in turn and over again, on all connections for a time.
-func (c *client) ask(ctx context.Context, path string, bodies [][]byte, d time.Duration) (perSecond float64, took []time.Duration, err error) {
-	var next atomic.Int64
-	byConnection := make([][]time.Duration, readConnections)
-	start := time.Now()
+// heads asks where records stand, each the newest of its package.
+func (c *client) heads(ctx context.Context, records []record) ([]head, error) {
+	heads := make([]head, len(records))
+	var taken atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	for i := range byConnection {
+	for range fewConnections {
 		group.Go(func() error {
-			for begin := time.Now(); begin.Sub(start) < d; {
-				body := bodies[int(next.Add(1))%len(bodies)]
-				if _, err := c.do(ctx, "POST", path, body, http.StatusOK); err != nil {
+			for i := taken.Add(1) - 1; i < int64(len(records)); i = taken.Add(1) - 1 {
+				status, err := c.status(ctx, &records[i])
+				if err == nil && status.State != api.StatePublished {
+					err = fmt.Errorf("record %s of %s is %s", records[i].id, records[i].name, status.State)
+				}
+				if err != nil {
 					return err
 				}
-				end := time.Now()
-				byConnection[i] = append(byConnection[i], end.Sub(begin))
-				begin = end
+				heads[i] = head{records[i].logID.String(), status.RegistryIndex}
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return 0, nil, err
+	return heads, group.Wait()
+}
+
+// reads are requests about packages at random: for the log of one, and for the proof
+// that a record is the head of one.
+type reads struct {
+	heads  []head
+	length atomic.Uint64 // of the checkpoint that is asked at
+}
+
+func (r *reads) logs(b []byte) (string, []byte) {
+	h := &r.heads[rand.IntN(len(r.heads))]
+	b = append(strconv.AppendUint(append(b, `{"logLength":`...), r.length.Load(), 10), `,"packages":{"`...)
+	return api.FetchLogsPath, append(append(b, h.logID...), `":null}}`...)
+}
+
+func (r *reads) inclusion(b []byte) (string, []byte) {
+	h := &r.heads[rand.IntN(len(r.heads))]
+	b = append(strconv.AppendUint(append(b, `{"logLength":`...), r.length.Load(), 10), `,"leafs":[`...)
+	return api.ProveInclusionPath, append(strconv.AppendUint(b, h.index, 10), `]}`...)
+}
+
+// run asks kinds of requests in turn on each connection.
+func (r *reads) run(ctx context.Context, c *client, connections int, d time.Duration, kinds ...func([]byte) (string, []byte)) (loadResult, error) {
+	buffers := make([][]byte, connections)
+	return c.ask(ctx, connections, d, func(connection, request int) (string, []byte) {
+		path, body := kinds[request%len(kinds)](buffers[connection][:0])
+		buffers[connection] = body
+		return path, body
+	})
+}
+
+func (r *reads) mix(ctx context.Context, c *client, connections int, d time.Duration) (loadResult, error) {
+	return r.run(ctx, c, connections, d, r.logs, r.inclusion)
+}
+
+// newReads is about the packages of records that are published, at the newest
+// checkpoint.
+func (c *client) newReads(ctx context.Context, records []record) (*reads, error) {
+	heads, err := c.heads(ctx, records)
+	if err != nil {
+		return nil, err
 	}
-	elapsed := time.Since(start)
-	for _, one := range byConnection {
-		took = append(took, one...)
+	checkpoint, err := c.checkpoint(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return float64(len(took)) / elapsed.Seconds(), took, nil
+	r := &reads{heads: heads}
+	r.length.Store(checkpoint.Contents.LogLength)
+	return r, nil
+}
+
+// loaded starts a registry and publishes packages of one record each.
+func (s *settings) loaded(ctx context.Context, name string, packages int) (*server, []record, error) {
+	srv, _, err := s.newServer(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	records, err := srv.prepareLoad(ctx, packages, s.publishers)
+	if err == nil {
+		_, _, err = srv.load(ctx, records, s.publishers)
+	}
+	return srv, records, closingUnless(err, srv.stop)
+}
+
+// closingUnless closes what is not handed on, because of an error.
+func closingUnless(err error, close func() error) error {
+	if err != nil {
+		close()
+	}
+	return err
+}
+
+func (s *settings) readTime() time.Duration {
+	return time.Duration(s.readSeconds * float64(time.Second))
+}
+
+// measureRead measures reads on a registry with -packages packages, and on the
+// reference server if -reference names it.
+func measureRead(ctx context.Context, s *settings, t *table) error {
+	srv, records, err := s.loaded(ctx, "read", s.packages)
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+	if err := s.measureReads(ctx, srv, records, t); err != nil {
+		return err
+	}
+	if s.reference == "" || s.binary == s.before {
+		return nil
+	}
+	return s.measureReference(ctx, t)
+}
+
+func (s *settings) measureReads(ctx context.Context, srv *server, records []record, t *table) error {
+	r, err := srv.newReads(ctx, records)
+	if err != nil {
+		return err
+	}
+	packages := len(records)
+	for _, kind := range []struct {
+		name, target string
+		ask          func([]byte) (string, []byte)
+	}{{"fetch/logs of one package", "5,000/s", r.logs}, {"inclusion bundle of one head", "3,000/s", r.inclusion}} {
+		result, err := r.run(ctx, srv.client, fewConnections, s.readTime(), kind.ask)
+		if err != nil {
+			return err
+		}
+		t.add(fmt.Sprintf("%s, %d packages, %d connections", kind.name, packages, fewConnections), kind.target, "%v", result)
+	}
+	if err := s.measureMix(ctx, srv.client, r, t); err != nil || srv.pid == 0 {
+		return err
+	}
+	return srv.addResident(t, fmt.Sprintf("resident memory after reading, %d packages", packages))
+}
+
+// measureMix measures both kinds of reads in turn, at few and at many connections.
+func (s *settings) measureMix(ctx context.Context, c *client, r *reads, t *table) error {
+	for _, connections := range []int{fewConnections, manyConnections} {
+		target := ""
+		if connections == manyConnections {
+			target = "12,500/s, p50 4.2 ms"
+		}
+		result, err := r.mix(ctx, c, connections, s.readTime())
+		if err != nil {
+			return err
+		}
+		t.add(fmt.Sprintf("both in turn, %d packages, %d connections", len(r.heads), connections), target, "%v", result)
+	}
+	return nil
+}
+
+func (s *server) addResident(t *table, what string) error {
+	now, most, err := s.resident()
+	if err == nil {
+		t.add(what, "at most 250 MiB", "%d MiB (peak %d MiB)", now>>10, most>>10)
+	}
+	return err
+}
+
+// measureReadLarge measures reads on a registry with -large-packages packages.
+func measureReadLarge(ctx context.Context, s *settings, t *table) error {
+	srv, records, err := s.loaded(ctx, "read-large", s.largePackages)
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+	r, err := srv.newReads(ctx, records)
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		if err := s.measureMix(ctx, srv.client, r, t); err != nil {
+			return err
+		}
+	}
+	return srv.addResident(t, fmt.Sprintf("resident memory after reading, %d packages", s.largePackages))
+}
+
+// measureReadPublish measures reads at the newest checkpoint while records are
+// published.
+func measureReadPublish(ctx context.Context, s *settings, t *table) error {
+	srv, records, err := s.loaded(ctx, "read-publish", s.packages)
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+	r, err := srv.newReads(ctx, records)
+	if err != nil {
+		return err
+	}
+	more, err := newPackages("beside", int(besideRate*s.readSeconds)+1, 1)
+	if err != nil {
+		return err
+	}
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
+	beside, working := errgroup.WithContext(working)
+	beside.Go(func() error { return srv.postPaced(working, more, besideRate) })
+	beside.Go(func() error { return srv.follow(working, r) })
+	before := r.length.Load()
+	result, err := r.mix(ctx, srv.client, manyConnections, s.readTime())
+	if err != nil {
+		return err
+	}
+	published := float64(r.length.Load()-before) / s.readSeconds
+	cancel()
+	if err := beside.Wait(); err != nil && ctx.Err() == nil && working.Err() == nil {
+		return err
+	}
+	t.add(fmt.Sprintf("both in turn, %d packages, %d connections, beside %d records/s posted", s.packages, manyConnections, besideRate),
+		"0.7 of 12,500/s", "%v; %.0f records/s published meanwhile", result, published)
+	return nil
+}
+
+// postPaced posts records at fixed times.
+func (c *client) postPaced(ctx context.Context, records []record, perSecond float64) error {
+	start := time.Now()
+	posts, ctx := errgroup.WithContext(ctx)
+	posts.SetLimit(fewConnections)
+	for i := range records {
+		due := start.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
+		select {
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+			return posts.Wait()
+		}
+		posts.Go(func() error { return c.post(ctx, &records[i]) })
+	}
+	return posts.Wait()
+}
+
+// follow lets readers ask at the newest checkpoint.
+func (c *client) follow(ctx context.Context, r *reads) error {
+	for ctx.Err() == nil {
+		checkpoint, err := c.checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		r.length.Store(checkpoint.Contents.LogLength)
+		time.Sleep(followEach)
+	}
+	return nil
 }

@@ -18,6 +18,7 @@ var wasm = []byte("\x00asm\x01\x00\x00\x00")
 
 // record is a signed record, ready to be posted.
 type record struct {
+	key      protocol.PrivateKey
 	name     protocol.PackageName
 	logID    protocol.Hash
 	id       protocol.Hash
@@ -33,7 +34,7 @@ func newRecord(key protocol.PrivateKey, name protocol.PackageName, prev protocol
 	envelope := content.Sign(key)
 	logID := name.LogID()
 	return record{
-		name: name, logID: logID, id: protocol.PackageRecordID(envelope.Content),
+		key: key, name: name, logID: logID, id: protocol.PackageRecordID(envelope.Content),
 		postPath: api.PublishRecordPath(logID),
 		body:     api.PublishRecordRequest{PackageName: name, Record: envelope}.AppendJSON(nil),
 		leafSize: len(protocol.LogLeaf{}.Encode()) + len(name.String()) + len(envelope.MarshalProto()),

@@ -144,3 +144,33 @@ func closing(err error, close func() error) error {
 	}
 	return err
 }
+
+// measureStackRead measures reads of a personality on MariaDB and Trillian's own
+// servers.
+func measureStackRead(ctx context.Context, s *settings, t *table) (err error) {
+	k, err := s.startStack(ctx)
+	defer func() { err = closing(err, k.close) }()
+	if err != nil {
+		return err
+	}
+	if err := k.newRegistry(); err != nil {
+		return err
+	}
+	srv, err := k.personality(ctx, "read")
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+	records, err := srv.prepareLoad(ctx, s.packages, s.publishers)
+	if err != nil {
+		return err
+	}
+	if _, _, err := srv.load(ctx, records, s.publishers); err != nil {
+		return err
+	}
+	r, err := srv.newReads(ctx, records)
+	if err != nil {
+		return err
+	}
+	return s.measureMix(ctx, srv.client, r, t)
+}

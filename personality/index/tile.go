@@ -37,7 +37,8 @@ type tile struct {
 
 // size is about how many bytes a tile takes in memory.
 func (t *tile) size() int64 {
-	size := unsafe.Sizeof(*t) + unsafe.Sizeof(tileName{}) + uintptr(len(t.keys))*unsafe.Sizeof(key{})
+	const path = 16 // of its id
+	size := unsafe.Sizeof(*t) + path + uintptr(cap(t.keys))*unsafe.Sizeof(key{})
 	if t.inner != nil {
 		size += unsafe.Sizeof(*t.inner)
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -52,17 +53,23 @@ type Change struct{ LogID, RecordID protocol.Hash }
 // transaction that stores tiles is rolled back, nor when another process
 // writes. Safe for concurrent use.
 type Tree struct {
-	tiles *cache.Map[tileName, *tile]
-}
-
-// tileName names a tile whatever its revision: its content follows from it.
-type tileName struct {
-	id   node.ID
-	root protocol.Hash
+	tiles *cache.Map[uint64, *tile] // by the first bytes of their roots
 }
 
 // NewTree returns a Tree that keeps tiles in a cache.
-func NewTree(c *cache.Cache) *Tree { return &Tree{tiles: cache.NewMap[tileName](c, (*tile).size)} }
+func NewTree(c *cache.Cache) *Tree { return &Tree{tiles: cache.NewMap[uint64](c, 1, (*tile).size)} }
+
+// kept returns a tile, if it is kept. Its revision does not matter: what it has
+// follows from its root.
+func (t *Tree) kept(id node.ID, root protocol.Hash) *tile {
+	kept, ok := t.tiles.Get(binary.BigEndian.Uint64(root[:]))
+	if !ok || kept.root != root || kept.id != id {
+		return nil
+	}
+	return kept
+}
+
+func (t *Tree) keep(made *tile) { t.tiles.Put(binary.BigEndian.Uint64(made.root[:]), made) }
 
 // EmptyRoot is the root of the empty map.
 func EmptyRoot() protocol.Hash { return proof.EmptyMapHash(proof.MapDepth) }
@@ -144,7 +151,7 @@ func (t *Tree) load(ctx context.Context, tiles TileReader, revision uint64, leve
 		if v.root == empty {
 			continue
 		}
-		if v.tile, _ = t.tiles.Get(tileName{v.id, v.root}); v.tile == nil {
+		if v.tile = t.kept(v.id, v.root); v.tile == nil {
 			missing = append(missing, v)
 			ids = append(ids, tileID(v.id))
 		}
@@ -173,5 +180,3 @@ func (t *Tree) load(ctx context.Context, tiles TileReader, revision uint64, leve
 	}
 	return nil
 }
-
-func (t *Tree) keep(made *tile) { t.tiles.Put(tileName{made.id, made.root}, made) }

@@ -2,7 +2,6 @@ package reader
 
 import (
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -27,14 +26,16 @@ type kept struct {
 
 func newKept(c *cache.Cache) kept {
 	const hash = protocol.HashSize
+	// Of what stands for one package each the tiles of the index save most, so the logs
+	// have a part only.
 	return kept{
 		cache: c,
-		checkpoints: cache.NewMap[uint64](c, func(k store.Checkpoint) int64 {
-			return int64(unsafe.Sizeof(k)) + int64(len(k.Roots))*hash + 200 // key id and signature
+		checkpoints: cache.NewMap[uint64](c, 8, func(k store.Checkpoint) int64 {
+			return int64(len(k.Roots))*hash + 200 // key id and signature
 		}),
-		blocks: cache.NewMap[blockName](c, (*block).size),
-		nodes:  cache.NewMap[nodeName](c, func(protocol.Hash) int64 { return int64(unsafe.Sizeof(nodeName{})) + hash }),
-		logs:   cache.NewMap[protocol.Hash](c, (*keptLog).size),
-		names:  cache.NewMap[protocol.Hash](c, func(name string) int64 { return hash + int64(len(name)) }),
+		blocks: cache.NewMap[blockName](c, 1, (*block).size),
+		nodes:  cache.NewMap[nodeName](c, 4, func(protocol.Hash) int64 { return 0 }),
+		logs:   cache.NewMap[protocol.Hash](c, 4, (*keptLog).size),
+		names:  cache.NewMap[protocol.Hash](c, 8, func(name string) int64 { return int64(len(name)) }),
 	}
 }

@@ -63,11 +63,11 @@ func (s *Storage) allTrees(ctx context.Context) ([]*trillian.Tree, error) {
 
 // readTrees reads the table.
 func (s *Storage) readTrees(ctx context.Context) ([]*trillian.Tree, error) {
-	tx, err := s.reader.begin(ctx)
+	tx, err := s.reader.Begin(ctx)
 	if err != nil {
 		return nil, s.failed("reading the trees", err)
 	}
-	defer tx.rollback()
+	defer tx.Rollback()
 	trees, err := listTrees(ctx, tx)
 	return trees, s.failed("reading the trees", err)
 }
@@ -75,7 +75,7 @@ func (s *Storage) readTrees(ctx context.Context) ([]*trillian.Tree, error) {
 // ReadWriteTransaction implements [storage.AdminStorage]. It never retries f.
 func (s *adminStorage) ReadWriteTransaction(ctx context.Context, f storage.AdminTXFunc) error {
 	db := (*Storage)(s)
-	tx, err := db.writer.begin(ctx)
+	tx, err := db.writer.Begin(ctx)
 	if err != nil {
 		return db.failed("beginning a transaction on trees", err)
 	}
@@ -125,20 +125,20 @@ type adminTX struct {
 func (t *adminTX) Commit() error {
 	t.storage.trees.mu.Lock()
 	defer t.storage.trees.mu.Unlock()
-	err := t.tx.commit()
+	err := t.tx.Commit()
 	t.storage.trees.trees = nil
 	return t.storage.failed("committing a transaction on trees", err)
 }
 
 // Close implements [storage.AdminTX].
 func (t *adminTX) Close() error {
-	t.tx.rollback()
+	t.tx.Rollback()
 	return nil
 }
 
 // GetTree implements [storage.AdminTX].
 func (t *adminTX) GetTree(ctx context.Context, id int64) (*trillian.Tree, error) {
-	tree, err := scanTree(t.tx.conn.QueryRowContext(ctx, sqlTrees+" WHERE tree_id = ?", id))
+	tree, err := scanTree(t.tx.Conn().QueryRowContext(ctx, sqlTrees+" WHERE tree_id = ?", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noTree(id)
 	}
@@ -170,7 +170,7 @@ func (t *adminTX) CreateTree(ctx context.Context, tree *trillian.Tree) (*trillia
 	tree.TreeId = id
 	now := time.Now().Truncate(time.Millisecond)
 	tree.CreateTime, tree.UpdateTime = timestamppb.New(now), timestamppb.New(now)
-	_, err = t.tx.conn.ExecContext(ctx, `INSERT INTO trees (tree_id, tree_state, tree_type, display_name, description,
+	_, err = t.tx.Conn().ExecContext(ctx, `INSERT INTO trees (tree_id, tree_state, tree_type, display_name, description,
 		max_root_duration, create_time, update_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		id, tree.TreeState.String(), tree.TreeType.String(), tree.DisplayName, tree.Description,
 		tree.MaxRootDuration.AsDuration().Nanoseconds(), now.UnixMilli(), now.UnixMilli())
@@ -196,7 +196,7 @@ func (t *adminTX) UpdateTree(ctx context.Context, id int64, update func(*trillia
 	}
 	now := time.Now().Truncate(time.Millisecond)
 	tree.UpdateTime = timestamppb.New(now)
-	_, err = t.tx.conn.ExecContext(ctx, `UPDATE trees SET tree_state = ?, tree_type = ?, display_name = ?, description = ?,
+	_, err = t.tx.Conn().ExecContext(ctx, `UPDATE trees SET tree_state = ?, tree_type = ?, display_name = ?, description = ?,
 		max_root_duration = ?, update_time = ? WHERE tree_id = ?`,
 		tree.TreeState.String(), tree.TreeType.String(), tree.DisplayName, tree.Description,
 		tree.MaxRootDuration.AsDuration().Nanoseconds(), now.UnixMilli(), id)
@@ -222,7 +222,7 @@ func (t *adminTX) setDeleted(ctx context.Context, id int64, deleteTime any) (*tr
 	if err := t.checkDeleted(ctx, id, deleteTime == nil); err != nil {
 		return nil, err
 	}
-	if _, err := t.tx.conn.ExecContext(ctx, `UPDATE trees SET delete_time = ? WHERE tree_id = ?`, deleteTime, id); err != nil {
+	if _, err := t.tx.Conn().ExecContext(ctx, `UPDATE trees SET delete_time = ? WHERE tree_id = ?`, deleteTime, id); err != nil {
 		return nil, t.storage.failed(fmt.Sprintf("deleting or undeleting tree %d", id), err)
 	}
 	return t.GetTree(ctx, id)
@@ -234,7 +234,7 @@ func (t *adminTX) HardDeleteTree(ctx context.Context, id int64) error {
 	if err := t.checkDeleted(ctx, id, true); err != nil {
 		return err
 	}
-	_, err := t.tx.conn.ExecContext(ctx, `DELETE FROM trees WHERE tree_id = ?`, id)
+	_, err := t.tx.Conn().ExecContext(ctx, `DELETE FROM trees WHERE tree_id = ?`, id)
 	return t.storage.failed(fmt.Sprintf("deleting tree %d for good", id), err)
 }
 
@@ -262,7 +262,7 @@ const sqlTrees = `SELECT tree_id, tree_state, tree_type, display_name, descripti
 	max_root_duration, create_time, update_time, delete_time FROM trees`
 
 func listTrees(ctx context.Context, tx *tx) ([]*trillian.Tree, error) {
-	rows, err := tx.conn.QueryContext(ctx, sqlTrees+" ORDER BY tree_id")
+	rows, err := tx.Conn().QueryContext(ctx, sqlTrees+" ORDER BY tree_id")
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/status"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/warg-trillian/warg-trillian/personality/internal/sqlitepool"
 )
 
 var (
@@ -18,6 +20,8 @@ var (
 	ErrNewerSchema = errors.New("the database was written by a newer version of this program: use that version or a later one")
 )
 
+var errClosed = status.Error(codes.Unavailable, "the storage is closed")
+
 // failed turns an error of the database into a gRPC status: what was being done,
 // and to which file. Statuses and the context's errors stay as they are.
 func (s *Storage) failed(doing string, err error) error {
@@ -26,6 +30,9 @@ func (s *Storage) failed(doing string, err error) error {
 	}
 	if _, ok := status.FromError(err); ok {
 		return err
+	}
+	if errors.Is(err, sqlitepool.ErrClosed) {
+		return errClosed
 	}
 	code, hint := codes.Internal, ""
 	switch resultCode(err) {

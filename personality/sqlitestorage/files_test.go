@@ -27,11 +27,9 @@ func TestConnectionsAreDurable(t *testing.T) {
 		}
 	}
 	for name, p := range map[string]*pool{"writer": s.writer, "reader": s.reader} {
-		for range p.size {
-			session := <-p.free
-			defer func() { p.free <- session }()
-			check(name, func(query string) *sql.Row { return session.conn.QueryRowContext(t.Context(), query) })
-		}
+		p.Each(func(conn *sql.Conn) {
+			check(name, func(query string) *sql.Row { return conn.QueryRowContext(t.Context(), query) })
+		})
 	}
 	// The connection that makes the schema ends with it; this is another like it.
 	migrating, err := sql.Open("sqlite", dsn(s.path, url.Values{}))

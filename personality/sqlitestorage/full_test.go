@@ -3,6 +3,7 @@ package sqlitestorage
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -33,11 +34,11 @@ func TestDiskFull(t *testing.T) {
 		return got[0], nil
 	}
 	limit := func(pages int) {
-		conn := <-s.writer.free
-		defer func() { s.writer.free <- conn }()
-		if _, err := conn.conn.ExecContext(t.Context(), fmt.Sprint("PRAGMA max_page_count = ", pages)); err != nil {
-			t.Fatal(err)
-		}
+		s.writer.Each(func(conn *sql.Conn) {
+			if _, err := conn.ExecContext(t.Context(), fmt.Sprint("PRAGMA max_page_count = ", pages)); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	limit(60)
 	acknowledged := 0

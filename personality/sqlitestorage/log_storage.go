@@ -102,11 +102,11 @@ func (s *logStorage) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 // commitQueued is the queue's commit. It does not watch the calls' contexts:
 // one that gives up must not fail the others.
 func (s *Storage) commitQueued(calls []*queueCall) error {
-	tx, err := s.writer.begin(context.Background())
+	tx, err := s.writer.Begin(context.Background())
 	if err != nil {
 		return s.failed("queueing leaves", err)
 	}
-	defer tx.rollback() // no effect after commit
+	defer tx.Rollback() // no effect after commit
 
 	snaps := make(map[int64]*snapshot) // one view per tree, within the one transaction
 	for _, call := range calls {
@@ -122,7 +122,7 @@ func (s *Storage) commitQueued(calls []*queueCall) error {
 			return s.failed("queueing leaves", call.refused)
 		}
 	}
-	return s.failed("queueing leaves", tx.commit())
+	return s.failed("queueing leaves", tx.Commit())
 }
 
 func checkHashes(i int, leaf *trillian.LogLeaf) error {
@@ -141,7 +141,7 @@ func (t *snapshot) queueAll(leaves []*trillian.LogLeaf, at time.Time) ([]*trilli
 		return nil, storage.ErrTreeNeedsInit
 	}
 	if !t.nextKnown {
-		if err := t.tx.nextIndex.QueryRow(t.tree.TreeId).Scan(&t.next); err != nil {
+		if err := t.tx.Statements.nextIndex.QueryRow(t.tree.TreeId).Scan(&t.next); err != nil {
 			return nil, err
 		}
 		t.nextKnown = true

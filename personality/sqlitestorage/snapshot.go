@@ -37,13 +37,13 @@ type snapshot struct {
 // begin waits for a connection of p until ctx ends. It returns the snapshot
 // together with [storage.ErrTreeNeedsInit], and without it for other errors.
 func (s *Storage) begin(ctx context.Context, p *pool, tree *trillian.Tree) (*snapshot, error) {
-	tx, err := p.begin(ctx)
+	tx, err := p.Begin(ctx)
 	if err != nil {
 		return nil, s.failed("beginning a transaction", err)
 	}
 	snap := &snapshot{storage: s, tx: tx, tree: tree}
 	if err := snap.start(); err != nil {
-		tx.rollback()
+		tx.Rollback()
 		return nil, s.failed("reading the latest root", err)
 	}
 	if snap.signedRoot == nil {
@@ -55,7 +55,7 @@ func (s *Storage) begin(ctx context.Context, p *pool, tree *trillian.Tree) (*sna
 // start reads the latest root, with which the view of the database begins.
 func (t *snapshot) start() error {
 	var size, nanos int64
-	err := t.tx.latestRoot.QueryRow(t.tree.TreeId).Scan(&size, &nanos, &t.root.RootHash, &t.root.Metadata)
+	err := t.tx.Statements.latestRoot.QueryRow(t.tree.TreeId).Scan(&size, &nanos, &t.root.RootHash, &t.root.Metadata)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -76,11 +76,11 @@ func (t *snapshot) failed(doing string, err error) error {
 }
 
 // Commit implements [storage.ReadOnlyLogTreeTX].
-func (t *snapshot) Commit(context.Context) error { return t.failed("committing", t.tx.commit()) }
+func (t *snapshot) Commit(context.Context) error { return t.failed("committing", t.tx.Commit()) }
 
 // Close implements [storage.ReadOnlyLogTreeTX]: it rolls back what is not committed.
 func (t *snapshot) Close() error {
-	t.tx.rollback()
+	t.tx.Rollback()
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (t *snapshot) GetMerkleNodes(_ context.Context, ids []compact.NodeID) ([]tr
 }
 
 func (t *snapshot) tiles() *tileReader {
-	return &tileReader{treeID: t.tree.TreeId, stmt: t.tx.tile, seen: make(map[tileID][]byte)}
+	return &tileReader{treeID: t.tree.TreeId, stmt: t.tx.Statements.tile, seen: make(map[tileID][]byte)}
 }
 
 // GetLeavesByRange implements [storage.ReadOnlyLogTreeTX].
@@ -141,7 +141,7 @@ func (t *snapshot) GetLeavesByRange(_ context.Context, start, count int64) ([]*t
 // leavesFrom returns consecutive leaves from start on: up to count, or up to the
 // first gap.
 func (t *snapshot) leavesFrom(start, count int64) ([]*trillian.LogLeaf, error) {
-	leaves, err := t.collect(t.tx.leavesFrom, t.tree.TreeId, start, count)
+	leaves, err := t.collect(t.tx.Statements.leavesFrom, t.tree.TreeId, start, count)
 	for i, leaf := range leaves {
 		if leaf.LeafIndex != start+int64(i) {
 			return leaves[:i], err
@@ -162,7 +162,7 @@ func (t *snapshot) GetLeavesByHash(_ context.Context, hashes [][]byte, orderBySe
 	}
 	var leaves []*trillian.LogLeaf
 	for _, hash := range hashes {
-		found, err := t.collect(t.tx.leavesByMerkle, t.tree.TreeId, hash, end)
+		found, err := t.collect(t.tx.Statements.leavesByMerkle, t.tree.TreeId, hash, end)
 		if err != nil {
 			return nil, t.failed("looking up leaves by hash", err)
 		}
@@ -175,7 +175,7 @@ func (t *snapshot) GetLeavesByHash(_ context.Context, hashes [][]byte, orderBySe
 }
 
 func (t *snapshot) leafByIdentity(hash []byte) (*trillian.LogLeaf, error) {
-	return scanLeaf(t.tx.leafByIdentity.QueryRow(t.tree.TreeId, hash))
+	return scanLeaf(t.tx.Statements.leafByIdentity.QueryRow(t.tree.TreeId, hash))
 }
 
 // collect returns the leaves that a statement on fullLeafColumns yields.

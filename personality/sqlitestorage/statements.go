@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/personality/internal/sqlitepool"
 )
 
 const leafColumns = `leaf_index, queue_time, identity_hash, merkle_hash`
@@ -14,6 +16,8 @@ const fullLeafColumns = leafColumns + `, leaf_value, extra_data, coalesce((
 	WHERE batches.tree_id = leaves.tree_id AND end_index > leaf_index
 	ORDER BY end_index LIMIT 1), 0)`
 
+// A limit that is a bare variable has its statement compiled anew each time that it is
+// bound.
 const (
 	sqlLatestRoot = `SELECT tree_size, timestamp, root_hash, metadata FROM tree_heads WHERE tree_id = ?`
 	sqlStoreRoot  = `INSERT INTO tree_heads (tree_id, tree_size, timestamp, root_hash, metadata) VALUES (?, ?, ?, ?, ?)
@@ -25,8 +29,8 @@ const (
 	sqlNextIndex      = `SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves WHERE tree_id = ?`
 	sqlLeafByIdentity = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND identity_hash = ?`
 	sqlLeavesByMerkle = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND merkle_hash = ? AND leaf_index < ? ORDER BY leaf_index`
-	sqlLeavesFrom     = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND leaf_index >= ? ORDER BY leaf_index LIMIT ?`
-	sqlQueuedFrom     = `SELECT ` + leafColumns + ` FROM leaves WHERE tree_id = ? AND leaf_index >= ? ORDER BY leaf_index LIMIT ?`
+	sqlLeavesFrom     = `SELECT ` + fullLeafColumns + ` FROM leaves WHERE tree_id = ? AND leaf_index >= ? ORDER BY leaf_index LIMIT ? + 0`
+	sqlQueuedFrom     = `SELECT ` + leafColumns + ` FROM leaves WHERE tree_id = ? AND leaf_index >= ? ORDER BY leaf_index LIMIT ? + 0`
 
 	sqlQueueStart = `SELECT coalesce(max(end_index), 0) FROM batches WHERE tree_id = ?`
 	sqlAddBatch   = `INSERT INTO batches (tree_id, end_index, integrate_time) VALUES (?, ?, ?)`
@@ -38,7 +42,6 @@ const (
 
 // statements are those of one connection.
 type statements struct {
-	begin, commit, rollback        *sql.Stmt
 	latestRoot, storeRoot          *sql.Stmt
 	insertLeaf, nextIndex          *sql.Stmt
 	leafByIdentity, leavesByMerkle *sql.Stmt
@@ -47,13 +50,18 @@ type statements struct {
 	tile, storeTile                *sql.Stmt
 }
 
-// prepare prepares the statements on the session's connection.
-func (s *session) prepare(begin string) error {
+type (
+	pool = sqlitepool.Pool[*statements]
+	tx   = sqlitepool.Tx[*statements]
+)
+
+// prepare prepares the statements on a connection.
+func prepare(conn *sql.Conn) (*statements, error) {
+	s := new(statements)
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&s.begin, begin}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
 		{&s.latestRoot, sqlLatestRoot}, {&s.storeRoot, sqlStoreRoot},
 		{&s.insertLeaf, sqlInsertLeaf}, {&s.nextIndex, sqlNextIndex},
 		{&s.leafByIdentity, sqlLeafByIdentity}, {&s.leavesByMerkle, sqlLeavesByMerkle},
@@ -62,9 +70,9 @@ func (s *session) prepare(begin string) error {
 		{&s.tile, sqlTile}, {&s.storeTile, sqlStoreTile},
 	} {
 		var err error
-		if *p.stmt, err = s.conn.PrepareContext(context.Background(), p.text); err != nil {
-			return fmt.Errorf("preparing %q: %w", p.text, err)
+		if *p.stmt, err = conn.PrepareContext(context.Background(), p.text); err != nil {
+			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
 		}
 	}
-	return nil
+	return s, nil
 }

@@ -31,6 +31,7 @@ import (
 	_ "modernc.org/sqlite" // the database driver "sqlite"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
+	"github.com/warg-trillian/warg-trillian/personality/internal/sqlitepool"
 )
 
 const (
@@ -100,7 +101,7 @@ func (s *Storage) open() (err error) {
 	}); err != nil {
 		return err
 	}
-	s.writer.present = files.InPlace(s.path)
+	s.writer.Present = files.InPlace(s.path)
 	s.reader, err = s.connect(readConnections, "BEGIN", url.Values{
 		"_query_only": {"on"},
 		"_pragma":     {"cache_size(-2048)"},
@@ -113,7 +114,7 @@ func (s *Storage) connect(connections int, begin string, params url.Values) (*po
 	if err != nil {
 		return nil, err
 	}
-	return newPool(db, connections, begin)
+	return sqlitepool.Open(db, connections, begin, prepare)
 }
 
 // dsn adds to params what all connections have in common.
@@ -132,7 +133,7 @@ func (s *Storage) Close() error {
 	var errs []error
 	for _, p := range []*pool{s.reader, s.writer} {
 		if p != nil {
-			errs = append(errs, p.close())
+			errs = append(errs, p.Close())
 		}
 	}
 	errs = append(errs, s.lock.release())

@@ -35,7 +35,7 @@ func (t *transaction) StoreSignedLogRoot(_ context.Context, signed *trillian.Sig
 	if root.TreeSize < t.root.TreeSize {
 		return status.Errorf(codes.FailedPrecondition, "tree %d: root of size %d after one of size %d", t.tree.TreeId, root.TreeSize, t.root.TreeSize)
 	}
-	_, err := t.tx.storeRoot.Exec(t.tree.TreeId, int64(root.TreeSize), int64(root.TimestampNanos),
+	_, err := t.tx.Statements.storeRoot.Exec(t.tree.TreeId, int64(root.TreeSize), int64(root.TimestampNanos),
 		notNull(root.RootHash), notNull(root.Metadata))
 	return t.failed("storing a root", err)
 }
@@ -51,7 +51,7 @@ func notNull(b []byte) []byte {
 // SetMerkleNodes implements [storage.LogTreeTX]. Nodes may be given again, but
 // never change.
 func (t *transaction) SetMerkleNodes(_ context.Context, nodes []tree.Node) error {
-	tiles, store := t.tiles(), t.tx.storeTile
+	tiles, store := t.tiles(), t.tx.Statements.storeTile
 	for _, update := range updates(nodes) {
 		hashes, err := tiles.read(update.id)
 		if err != nil {
@@ -76,7 +76,7 @@ func (t *transaction) DequeueLeaves(_ context.Context, limit int, cutoff time.Ti
 		return olderThan(leaves, cutoff), t.failed("dequeueing leaves", err)
 	}
 	if len(t.dequeued) == 0 {
-		if err := t.tx.queueStart.QueryRow(t.tree.TreeId).Scan(&t.queueStart); err != nil {
+		if err := t.tx.Statements.queueStart.QueryRow(t.tree.TreeId).Scan(&t.queueStart); err != nil {
 			return nil, t.failed("dequeueing leaves", err)
 		}
 	}
@@ -100,7 +100,7 @@ func olderThan(leaves []*trillian.LogLeaf, cutoff time.Time) []*trillian.LogLeaf
 }
 
 func (t *transaction) queuedFrom(start int64, limit int) ([]*trillian.LogLeaf, error) {
-	rows, err := t.tx.queuedFrom.Query(t.tree.TreeId, start, limit)
+	rows, err := t.tx.Statements.queuedFrom.Query(t.tree.TreeId, start, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -143,14 +143,14 @@ func (t *transaction) UpdateSequencedLeaves(_ context.Context, leaves []*trillia
 		return t.failed("sequencing leaves", fmt.Errorf("integrate timestamp: %w", err))
 	}
 	end := t.queueStart + int64(len(leaves))
-	_, err := t.tx.addBatch.Exec(t.tree.TreeId, end, leaves[0].IntegrateTimestamp.AsTime().UnixNano())
+	_, err := t.tx.Statements.addBatch.Exec(t.tree.TreeId, end, leaves[0].IntegrateTimestamp.AsTime().UnixNano())
 	t.queueStart, t.dequeued = end, t.dequeued[len(leaves):]
 	return t.failed("sequencing leaves", err)
 }
 
 // insert stores a leaf, unless one with its index or its identity hash is there.
 func (t *snapshot) insert(leaf *trillian.LogLeaf, index int64, at time.Time) (bool, error) {
-	result, err := t.tx.insertLeaf.Exec(t.tree.TreeId, index, at.UnixNano(),
+	result, err := t.tx.Statements.insertLeaf.Exec(t.tree.TreeId, index, at.UnixNano(),
 		leaf.LeafIdentityHash, leaf.MerkleLeafHash, notNull(leaf.LeafValue), leaf.ExtraData)
 	if err != nil {
 		return false, err

@@ -75,7 +75,7 @@ func (tx *Tx) Checkpoint(logLength uint64) (Checkpoint, error) {
 // CheckpointsAfter returns up to limit checkpoints longer than a log length,
 // shortest first.
 func (tx *Tx) CheckpointsAfter(logLength uint64, limit int) ([]Checkpoint, error) {
-	return tx.checkpoints(`WHERE log_length > ? ORDER BY log_length LIMIT ?`, logLength, limit)
+	return tx.checkpoints(`WHERE log_length > ? ORDER BY log_length`+tx.dialect.limit, logLength, limit)
 }
 
 // ErrSuperseded: what was to be replaced is not there any more, since another

@@ -50,6 +50,7 @@ const (
 
 var mysqlDialect = dialect{
 	forUpdate:    " FOR UPDATE",
+	limit:        " LIMIT ?",
 	insertIgnore: "INSERT IGNORE",
 	batch:        200,
 	index:        func(name string) string { return ` FORCE INDEX (` + name + `)` },
@@ -110,7 +111,7 @@ func openPools(cfg *mysql.Config, connections int) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: mysqlDialect}, nil
+	return &DB{writes: newSQLPool(writes, false), reads: newSQLPool(reads, true), dialect: mysqlDialect}, nil
 }
 
 // errDSN says how a data source name looks, and nothing of the one that is wrong:

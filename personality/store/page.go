@@ -35,14 +35,14 @@ func (tx *Tx) PublishedPage(log int64, from, logLength uint64, limit, maxBytes i
 }
 
 func (tx *Tx) publishedRecords(log int64, from, logLength uint64, limit int) ([]Record, error) {
-	return tx.records(`WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position LIMIT ?`, log, from, logLength, limit)
+	return tx.records(`WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position`+tx.dialect.limit, log, from, logLength, limit)
 }
 
 // fit counts the next records of a log, up to limit, until their envelopes have
 // maxBytes or more; full reports whether they do while there are more records.
 func (tx *Tx) fit(log int64, from, logLength uint64, limit, maxBytes int) (n int, full bool, err error) {
 	size := 0
-	err = tx.rows(`SELECT LENGTH(r.envelope) FROM records r WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position LIMIT ?`,
+	err = tx.rows(`SELECT LENGTH(r.envelope) FROM records r WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position`+tx.dialect.limit,
 		[]any{log, from, logLength, limit}, func(rows *sql.Rows) error {
 			if full = full || size >= maxBytes; full {
 				return nil

@@ -37,7 +37,7 @@ func publishedLog(t *testing.T, db *DB, sizes []int) {
 	t.Helper()
 	exec := func(query string, args ...any) {
 		t.Helper()
-		if _, err := db.writes.Exec(query, args...); err != nil {
+		if _, err := db.writes.(*sqlPool).Exec(query, args...); err != nil {
 			t.Fatal(err)
 		}
 	}

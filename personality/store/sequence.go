@@ -35,7 +35,7 @@ func (tx *Tx) MarkReady(records ...int64) error {
 // Ready returns up to limit keys of records that may be sequenced, oldest first.
 func (tx *Tx) Ready(limit int) ([]int64, error) {
 	var all []int64
-	err := tx.rows(`SELECT record FROM ready ORDER BY record LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
+	err := tx.rows(`SELECT record FROM ready ORDER BY record`+tx.dialect.limit, []any{limit}, func(rows *sql.Rows) error {
 		var id int64
 		if err := rows.Scan(&id); err != nil {
 			return err
@@ -61,7 +61,7 @@ func (tx *Tx) Pending(records []int64) ([]Pending, error) {
 // PendingFrom returns the complete and unpublished records of a log from a
 // position on, in order, up to the first that is not and at most limit.
 func (tx *Tx) PendingFrom(log int64, position uint64, limit int) ([]Pending, error) {
-	all, err := tx.pending(`WHERE r.log = ? AND r.position >= ? AND r.state = ? ORDER BY r.position LIMIT ?`, log, position, Processing, limit)
+	all, err := tx.pending(`WHERE r.log = ? AND r.position >= ? AND r.state = ? ORDER BY r.position`+tx.dialect.limit, log, position, Processing, limit)
 	for i, p := range all {
 		if p.Position != position+uint64(i) {
 			return all[:i], err

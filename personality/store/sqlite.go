@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -18,6 +19,9 @@ import (
 // sqliteDialect: statements cost no round trip, so they are best when small; one
 // process writes at a time, so nothing fails in passing.
 var sqliteDialect = dialect{
+	// A bare variable there has SQLite compile the statement anew each time that it is
+	// bound, to make use of its value.
+	limit:        " LIMIT ? + 0",
 	insertIgnore: "INSERT OR IGNORE",
 	batch:        1,
 	index:        func(string) string { return "" },
@@ -44,13 +48,17 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", file, err)
 	}
+	db := &DB{writes: newSQLPool(writes, false), dialect: sqliteDialect, probe: writeProbe{present: files.InPlace(file)}}
 	// mode=rw: a file that was removed is an error, and not made again, empty.
-	reads, err := openSQLite(file, max(4, 2*runtime.NumCPU()), "mode=rw", pragma("query_only(1)"), pragma("cache_size(-12288)"))
-	if err != nil {
-		writes.Close()
-		return nil, err
+	readers := max(4, 2*runtime.NumCPU())
+	reads, err := openSQLite(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-4096)"))
+	if err == nil {
+		db.reads, err = openSQLitePool(reads, readers)
 	}
-	return &DB{writes: newPool(writes, false), reads: newPool(reads, true), dialect: sqliteDialect, probe: writeProbe{present: files.InPlace(file)}}, nil
+	if err != nil {
+		return nil, errors.Join(err, writes.Close())
+	}
+	return db, nil
 }
 
 // openSQLite makes a pool of connections whose commits are on disk before they

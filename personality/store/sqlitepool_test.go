@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,25 +17,26 @@ func TestSQLiteConnectionsAreDurable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for name, p := range map[string]pool{"writes": db.writes, "reads": db.reads} {
-		connections := p.Stats().MaxOpenConnections
-		if connections == 0 {
-			t.Fatalf("%s: any number of connections", name)
-		}
-		for range connections { // all at once, so that each is another one
-			c, err := p.Conn(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
-				var got string
-				if err := c.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
-					t.Errorf("%s: %s is %s, want %s (%v)", name, pragma, got, want, err)
-				}
+	check := func(name string, c *sql.Conn) {
+		t.Helper()
+		for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
+			var got string
+			if err := c.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%s: %s is %s, want %s (%v)", name, pragma, got, want, err)
 			}
 		}
 	}
+	writes := db.writes.(*sqlPool)
+	if n := writes.Stats().MaxOpenConnections; n != 1 {
+		t.Fatalf("%d connections write", n)
+	}
+	c, err := writes.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	check("writes", c)
+	db.reads.(*sqlitePool).Each(func(c *sql.Conn) { check("reads", c) })
 }
 
 // The database and the files beside it are their owner's alone, also those that

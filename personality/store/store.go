@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // ErrNotFound: there is no such row.
@@ -58,6 +57,8 @@ type dialect struct {
 	// name. Without, MySQL reads a small table from end to end, and waits for
 	// every row in it that somebody else has locked.
 	index func(name string) string
+	// limit ends a SELECT of at most as many rows as its last argument says.
+	limit string
 	// insertIgnore begins an INSERT that does nothing if the row is there.
 	insertIgnore string
 	// deleteKeys is a statement that deletes the rows with n keys from a table,
@@ -70,34 +71,6 @@ type dialect struct {
 	// the transaction, so that it may be tried again. nil: the database always
 	// knows.
 	undone func(err error) bool
-}
-
-// pool is a connection pool with the statements that were prepared on it.
-type pool struct {
-	*sql.DB
-	reading    bool      // its transactions only read
-	statements *sync.Map // SQL text to *sql.Stmt
-}
-
-func newPool(db *sql.DB, reading bool) pool {
-	return pool{DB: db, reading: reading, statements: new(sync.Map)}
-}
-
-// prepare keeps statements for later transactions. It takes a connection, so
-// no transaction may call it: that might hold the last one.
-func (p pool) prepare(queries []string) {
-	for _, query := range queries {
-		if _, ok := p.statements.Load(query); ok {
-			continue
-		}
-		s, err := p.Prepare(query)
-		if err != nil {
-			continue // the next one who needs it will say so
-		}
-		if _, loaded := p.statements.LoadOrStore(query, s); loaded {
-			s.Close()
-		}
-	}
 }
 
 // Close closes all connections.
@@ -113,50 +86,27 @@ func (db *DB) Close() error {
 // to write when made by [DB.Update]. Not safe for concurrent use.
 type Tx struct {
 	pool    pool
-	tx      *sql.Tx
+	tx      transaction
 	dialect dialect
-	text    bool     // statements are sent as text, not prepared
-	unknown []string // statements that were not prepared on the pool yet
-	step    int64    // between the keys of rows that one statement inserts; 0 before it is asked for
-	failed  error    // the first statement's that failed: no more are run, and nothing is committed
+	text    bool  // statements are of odd sizes, and not worth being prepared
+	step    int64 // between the keys of rows that one statement inserts; 0 before it is asked for
+	failed  error // the first statement's that failed: no more are run, and nothing is committed
 }
-
-// statement is a prepared statement, or one that is sent as text with its
-// arguments in it.
-type statement interface {
-	Exec(args ...any) (sql.Result, error)
-	Query(args ...any) (*sql.Rows, error)
-}
-
-type textStatement struct {
-	tx    *sql.Tx
-	query string
-}
-
-func (s textStatement) Exec(args ...any) (sql.Result, error) { return s.tx.Exec(s.query, args...) }
-func (s textStatement) Query(args ...any) (*sql.Rows, error) { return s.tx.Query(s.query, args...) }
 
 func (tx *Tx) stmt(query string) (statement, error) {
 	if tx.failed != nil {
 		return nil, tx.failed
 	}
-	if tx.text {
-		return textStatement{tx.tx, query}, nil
-	}
-	if s, ok := tx.pool.statements.Load(query); ok {
-		return tx.tx.Stmt(s.(*sql.Stmt)), nil
-	}
-	s, err := tx.tx.Prepare(query)
+	s, err := tx.tx.statement(query, tx.text)
 	if err != nil {
 		return nil, tx.fail(query, err)
 	}
-	tx.unknown = append(tx.unknown, query)
 	return s, nil
 }
 
 // forUpdate ends a SELECT whose rows this transaction will change.
 func (tx *Tx) forUpdate() string {
-	if tx.pool.reading {
+	if tx.pool.reads() {
 		return ""
 	}
 	return tx.dialect.forUpdate

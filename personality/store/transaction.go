@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -73,13 +72,13 @@ func (db *DB) try(ctx context.Context, p pool, f func(*Tx) error) (undone, err e
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	sqlTx, err := p.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: p.reading})
+	begun, err := p.begin(ctx)
 	if err != nil {
 		err = fmt.Errorf("begin a transaction: %w", err)
 		return err, err
 	}
-	defer sqlTx.Rollback()
-	tx := &Tx{pool: p, tx: sqlTx, dialect: db.dialect}
+	defer begun.Rollback()
+	tx := &Tx{pool: p, tx: begun, dialect: db.dialect}
 	err = f(tx)
 	if tx.failed != nil && err == nil {
 		err = tx.failed
@@ -90,17 +89,16 @@ func (db *DB) try(ctx context.Context, p pool, f func(*Tx) error) (undone, err e
 	if err := db.present(p); err != nil { // or it would be written where nobody finds it
 		return err, err
 	}
-	if err := sqlTx.Commit(); err != nil {
+	if err := begun.Commit(); err != nil {
 		return db.commitFailed(p, err)
 	}
-	p.prepare(tx.unknown)
 	return nil, nil
 }
 
 // commitFailed says what the error of a commit means.
 func (db *DB) commitFailed(p pool, err error) (undone, _ error) {
 	switch {
-	case p.reading: // what was read is nevertheless so
+	case p.reads(): // what was read is nevertheless so
 		return nil, nil
 	case db.dialect.undone == nil || db.dialect.undone(err):
 		err = fmt.Errorf("commit a transaction: %w", err)

@@ -6,9 +6,10 @@ import (
 	"io/fs"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/warg-trillian/warg-trillian/personality/files"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
 )
 
 // ReasonFull is what [Unavailable] says of a database that has no room.

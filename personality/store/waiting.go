@@ -75,13 +75,13 @@ type WaitingPlace struct {
 // WaitingFor returns up to limit records that miss a content, as they are before
 // their logs are locked.
 func (tx *Tx) WaitingFor(digest protocol.Hash, limit int) ([]WaitingPlace, error) {
-	return tx.waitingPlaces(`JOIN waiting_content c ON c.record = w.record WHERE c.digest = ? AND c.arrived = 0 ORDER BY w.record LIMIT ?`, digest[:], limit)
+	return tx.waitingPlaces(`JOIN waiting_content c ON c.record = w.record WHERE c.digest = ? AND c.arrived = 0 ORDER BY w.record`+tx.dialect.limit, digest[:], limit)
 }
 
 // InactiveSince returns up to limit records that miss content of which nothing
 // came since a time, as they are before their logs are locked.
 func (tx *Tx) InactiveSince(before time.Time, limit int) ([]WaitingPlace, error) {
-	return tx.waitingPlaces(`WHERE w.active_at < ? AND w.missing > 0 ORDER BY w.active_at LIMIT ?`, before.Unix(), limit)
+	return tx.waitingPlaces(`WHERE w.active_at < ? AND w.missing > 0 ORDER BY w.active_at`+tx.dialect.limit, before.Unix(), limit)
 }
 
 func (tx *Tx) waitingPlaces(where string, args ...any) ([]WaitingPlace, error) {
@@ -166,7 +166,7 @@ func (tx *Tx) NewestWaitingOf(client WaitingClient) (WaitingPlace, error) {
 // wait for.
 func (tx *Tx) Arrived(limit int) ([]protocol.Hash, error) {
 	var all []protocol.Hash
-	err := tx.rows(`SELECT digest FROM arrived_content ORDER BY digest LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
+	err := tx.rows(`SELECT digest FROM arrived_content ORDER BY digest`+tx.dialect.limit, []any{limit}, func(rows *sql.Rows) error {
 		var digest protocol.Hash
 		err := rows.Scan(scanHash(&digest))
 		all = append(all, digest)
@@ -217,7 +217,7 @@ type RejectedPlace struct {
 func (tx *Tx) RejectedBefore(before time.Time, limit int) ([]RejectedPlace, error) {
 	var all []RejectedPlace
 	err := tx.rows(`SELECT x.record, l.log_id FROM rejected x JOIN records r ON r.id = x.record JOIN logs l ON l.id = r.log
-		WHERE x.rejected_at < ? ORDER BY x.rejected_at, x.record LIMIT ?`, []any{before.Unix(), limit}, func(rows *sql.Rows) error {
+		WHERE x.rejected_at < ? ORDER BY x.rejected_at, x.record`+tx.dialect.limit, []any{before.Unix(), limit}, func(rows *sql.Rows) error {
 		var p RejectedPlace
 		err := rows.Scan(&p.Record, scanHash(&p.LogID))
 		all = append(all, p)

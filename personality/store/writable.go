@@ -106,7 +106,7 @@ func (db *DB) probeWrite() error {
 // present fails if what a transaction writes would go to a file that is not the
 // database's any more.
 func (db *DB) present(p pool) error {
-	if p.reading || db.probe.present == nil {
+	if p.reads() || db.probe.present == nil {
 		return nil
 	}
 	return db.probe.present()

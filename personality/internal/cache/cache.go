@@ -3,8 +3,8 @@
 package cache
 
 import (
-	"container/list"
 	"sync"
+	"unsafe"
 )
 
 // Cache bounds what several maps keep, all of them together: what was used longest
@@ -12,9 +12,17 @@ import (
 type Cache struct {
 	max int64
 
-	mu      sync.Mutex
-	used    int64     // guarded by mu; bytes
-	entries list.List // guarded by mu; of entry, the one that was used last first
+	mu    sync.Mutex
+	used  int64   // guarded by mu; bytes
+	clock uint64  // guarded by mu; counts uses
+	maps  []order // guarded by mu
+}
+
+// order is the entries of a map by their last use. All is called under the cache's
+// mu.
+type order interface {
+	oldest() (used uint64, ok bool)
+	dropOldest()
 }
 
 // New returns a cache of so many bytes; nil, which keeps nothing, for none.
@@ -35,38 +43,66 @@ func (c *Cache) Bytes() (used, most int64) {
 	return c.used, c.max
 }
 
-// entryBytes is about what an entry takes beside its key and value: its places in
-// a map, which has free ones, and in the list.
-const entryBytes = 160
+// tick is called under mu.
+func (c *Cache) tick() uint64 {
+	c.clock++
+	return c.clock
+}
 
-// entry is one of any map.
-type entry interface {
-	bytes() int64
-	forget() // under the cache's mu
+// shrink drops what was used longest ago until all fits. Under mu.
+func (c *Cache) shrink() {
+	for c.used > c.max {
+		var from order
+		var oldest uint64
+		for _, m := range c.maps {
+			if used, ok := m.oldest(); ok && (from == nil || used < oldest) {
+				from, oldest = m, used
+			}
+		}
+		from.dropOldest()
+	}
 }
 
 // Map keeps values by key in a [Cache]. Values are shared by all who get them, and
 // never changed. Safe for concurrent use.
 type Map[K comparable, V any] struct {
 	cache *Cache
-	size  func(V) int64       // bytes of a key and its value
-	items map[K]*list.Element // guarded by cache.mu; of *item[K, V]
+	size  func(V) int64
+
+	most  int64             // bytes
+	used  int64             // guarded by cache.mu; bytes
+	items map[K]*item[K, V] // guarded by cache.mu
+	ends  item[K, V]        // guarded by cache.mu; before the item that was used last and behind the oldest
 }
 
 type item[K comparable, V any] struct {
-	in    *Map[K, V]
-	key   K
-	value V
-	size  int64
+	newer, older *item[K, V]
+	used         uint64
+	bytes        int64
+	key          K
+	value        V
 }
 
-func (i *item[K, V]) bytes() int64 { return i.size }
-func (i *item[K, V]) forget()      { delete(i.in.items, i.key) }
+// NewMap returns an empty map of a cache that has at most one of so many parts of
+// it: 1 for what may have all. size is about how many bytes a value has beside what
+// stands in V itself.
+func NewMap[K comparable, V any](c *Cache, parts int64, size func(V) int64) *Map[K, V] {
+	m := &Map[K, V]{cache: c, size: size, items: map[K]*item[K, V]{}}
+	m.ends.newer, m.ends.older = &m.ends, &m.ends
+	if c != nil {
+		m.most = c.max / parts
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.maps = append(c.maps, m)
+	}
+	return m
+}
 
-// NewMap returns an empty map of a cache. size is about how many bytes a key and
-// its value take.
-func NewMap[K comparable, V any](c *Cache, size func(V) int64) *Map[K, V] {
-	return &Map[K, V]{cache: c, size: size, items: map[K]*list.Element{}}
+// itemBytes is about what an item takes with its place in the map, which has some
+// free ones.
+func (m *Map[K, V]) itemBytes() int64 {
+	const place = 2
+	return int64(unsafe.Sizeof(item[K, V]{}) + place*(unsafe.Sizeof(m.ends.key)+unsafe.Sizeof(&m.ends)))
 }
 
 // Get returns the value of a key, if it is kept.
@@ -76,39 +112,60 @@ func (m *Map[K, V]) Get(key K) (value V, ok bool) {
 	}
 	m.cache.mu.Lock()
 	defer m.cache.mu.Unlock()
-	element, ok := m.items[key]
+	i, ok := m.items[key]
 	if !ok {
 		return value, false
 	}
-	m.cache.entries.MoveToFront(element)
-	return element.Value.(*item[K, V]).value, true
+	i.unlink()
+	m.use(i)
+	return i.value, true
 }
 
 // Put keeps a value, in the place of the one that its key had. A value that is
-// larger than a quarter of the cache is not kept.
+// larger than a quarter of what the map may have is not kept.
 func (m *Map[K, V]) Put(key K, value V) {
 	if m.cache == nil {
 		return
 	}
-	i := &item[K, V]{in: m, key: key, value: value, size: m.size(value) + entryBytes}
+	bytes := m.size(value) + m.itemBytes()
 	m.cache.mu.Lock()
 	defer m.cache.mu.Unlock()
 	if old, ok := m.items[key]; ok {
-		m.cache.remove(old)
+		m.drop(old)
 	}
-	if i.size > m.cache.max/4 {
+	if bytes > m.most/4 {
 		return
 	}
-	m.items[key] = m.cache.entries.PushFront(i)
-	m.cache.used += i.size
-	for m.cache.used > m.cache.max {
-		m.cache.remove(m.cache.entries.Back())
+	i := &item[K, V]{key: key, value: value, bytes: bytes}
+	m.items[key] = i
+	m.use(i)
+	m.used += bytes
+	m.cache.used += bytes
+	for m.used > m.most {
+		m.dropOldest()
 	}
+	m.cache.shrink()
 }
 
-// remove is called with mu held.
-func (c *Cache) remove(element *list.Element) {
-	e := c.entries.Remove(element).(entry)
-	c.used -= e.bytes()
-	e.forget()
+// use puts an item before all others. Under mu.
+func (m *Map[K, V]) use(i *item[K, V]) {
+	i.used = m.cache.tick()
+	i.newer, i.older = &m.ends, m.ends.older
+	i.newer.older, i.older.newer = i, i
 }
+
+func (i *item[K, V]) unlink() { i.newer.older, i.older.newer = i.older, i.newer }
+
+// drop is called under mu.
+func (m *Map[K, V]) drop(i *item[K, V]) {
+	i.unlink()
+	delete(m.items, i.key)
+	m.used -= i.bytes
+	m.cache.used -= i.bytes
+}
+
+func (m *Map[K, V]) oldest() (used uint64, ok bool) {
+	return m.ends.newer.used, m.ends.newer != &m.ends
+}
+
+func (m *Map[K, V]) dropOldest() { m.drop(m.ends.newer) }

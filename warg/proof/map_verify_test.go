@@ -92,3 +92,26 @@ func TestMapBundleVerify(t *testing.T) {
 		}
 	}
 }
+
+// A proof has a hash for each level at most: two keys may part at the last bit.
+func TestDeepestProof(t *testing.T) {
+	leaf := MapLeaf{LogID: protocol.HashOf([]byte("log")), RecordID: protocol.HashOf([]byte("record"))}
+	path, root := protocol.MapKey(leaf.LogID), protocol.MapLeafHash(leaf.RecordID)
+	deepest := make(MapProof, MapDepth)
+	for level := range deepest {
+		sibling := protocol.HashOf([]byte{byte(level)})
+		deepest[level] = &sibling
+		if depth := MapDepth - 1 - level; path[depth/8]>>(7-depth%8)&1 == 1 {
+			root = HashChildren(&sibling, &root)
+		} else {
+			root = HashChildren(&root, &sibling)
+		}
+	}
+	if err := (MapBundle{Proofs: []MapProof{deepest}}).Verify(root, []MapLeaf{leaf}); err != nil {
+		t.Errorf("256 hashes: %v", err)
+	}
+	deeper := append(deepest, deepest[0])
+	if err := (MapBundle{Proofs: []MapProof{deeper}}).Verify(root, []MapLeaf{leaf}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("257 hashes: %v", err)
+	}
+}

@@ -57,6 +57,12 @@ func TestRequirements(t *testing.T) {
 		"<1.0.0-beta, >=0.3":     "0.3.0 1.0.0-alpha",
 		">=1.0.0-alpha, <=1.0.0": "1.0.0-alpha 1.0.0-beta 1.0.0",
 		"=1.2.3+build":           "1.2.3",
+		"1.*.*":                  "1.0.0 1.2.3 1.2.4 1.3.0",
+		// A label is not equal to two numbers without one, and neither above nor below.
+		">=1.2, =1.2.3-rc.1": "",
+		"<=1.2, =1.2.3-rc.1": "",
+		"~1.2, =1.2.3-rc.1":  "",
+		"=1.2.3-rc.1":        "1.2.3-rc.1",
 	} {
 		req, err := parseRequirement(requirement)
 		if err != nil {
@@ -71,6 +77,20 @@ func TestRequirements(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q fits\n%v, want\n[%s]", requirement, got, want)
+		}
+	}
+}
+
+// Labels have letters and digits, the first and the last of each kind as well, and "-".
+func TestLabels(t *testing.T) {
+	for _, text := range []string{"1.0.0-a.z.A.Z.0.9.-", "1.0.0+a.z.A.Z.0.9.-"} {
+		if _, err := parseVersion(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, c := range "`{@[/:_" { // beside them in ASCII
+		if _, err := parseVersion("1.0.0-" + string(c)); err == nil {
+			t.Errorf("label %q is taken", c)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func (s *Storage) open() (err error) {
 	s.writer.Present = files.InPlace(s.path)
 	s.reader, err = s.connect(readConnections, "BEGIN", url.Values{
 		"_query_only": {"on"},
-		"_pragma":     {"cache_size(-2048)"},
+		"_pragma":     {"cache_size(-1024)"},
 	})
 	return err
 }

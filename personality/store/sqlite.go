@@ -40,7 +40,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 	if err := files.PrepareSQLite(file); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", file, err)
 	}
-	writes, err := openSQLite(file, 1, "_txlock=immediate", pragma("cache_size(-32768)"), pragma("wal_autocheckpoint(4000)"))
+	writes, err := openSQLite(file, 1, "_txlock=immediate", pragma("cache_size(-12288)"), pragma("wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 	db := &DB{writes: newSQLPool(writes, false), dialect: sqliteDialect, probe: writeProbe{present: files.InPlace(file)}}
 	// mode=rw: a file that was removed is an error, and not made again, empty.
 	readers := max(4, 2*runtime.NumCPU())
-	reads, err := openSQLite(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-4096)"))
+	reads, err := openSQLite(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-2048)"))
 	if err == nil {
 		db.reads, err = openSQLitePool(reads, readers)
 	}

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,61 @@ func TestRefusedOperatorStates(t *testing.T) {
 	for from, to := range map[string]string{`"sha256"`: `"sha512"`, `"defined"`: `"undefined"`} {
 		bad := strings.Replace(good, from, to, 1)
 		if err := log.UnmarshalJSON([]byte(bad)); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}
+
+// A permission is field 2 of its entry, and no other number there.
+func TestOtherNumbersOfGrants(t *testing.T) {
+	shapes := &entryShapes{2: permissionsSecond}
+	member := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 1)
+	member = protowire.AppendVarint(protowire.AppendTag(member, 2, protowire.VarintType), 7)
+	entry := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), member)
+	record := protowire.AppendBytes(protowire.AppendTag(nil, recordEntries, protowire.BytesType), entry)
+	got, err := decodeWireRecord(record, shapes, 10)
+	if err != nil || len(got.entries) != 1 || !slices.Equal(got.entries[0].permissions, []int32{7}) {
+		t.Errorf("%+v, %v", got.entries, err)
+	}
+}
+
+// Texts of keys and signatures are read back, and what is none is refused.
+func TestUnmarshalTexts(t *testing.T) {
+	private, err := GeneratePrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := PackageRecord{Entries: []PackageEntry{{Type: EntryInit, Key: private.Public()}}}
+	wantKey, wantSignature := private.Public(), record.Sign(private).Signature
+	var key PublicKey
+	if err := key.UnmarshalText([]byte(wantKey.String())); err != nil || key.String() != wantKey.String() {
+		t.Errorf("key %v, %v", key, err)
+	}
+	var signature Signature
+	if err := signature.UnmarshalText([]byte(wantSignature.String())); err != nil || signature != wantSignature {
+		t.Errorf("signature %v, %v", signature, err)
+	}
+	if err := key.UnmarshalText([]byte("no key")); err == nil || key.String() != wantKey.String() {
+		t.Errorf("no key: %v, %v", key, err)
+	}
+	if err := signature.UnmarshalText([]byte("no signature")); err == nil || signature != wantSignature {
+		t.Errorf("no signature: %v, %v", signature, err)
+	}
+}
+
+// A release in a state in JSON that says neither what it released nor that it was
+// yanked is refused.
+func TestRefusedReleaseStates(t *testing.T) {
+	var log PackageLog
+	mustValidate(t, &log, newTestChain(t).next([]PackageEntry{release("1.0.0")}))
+	good := stateText(t, &log)
+	if err := new(PackageLog).UnmarshalJSON([]byte(good)); err != nil {
+		t.Fatalf("%s: %v", good, err)
+	}
+	content := HashOf([]byte("1.0.0")).String()
+	for _, change := range [][2]string{{`"content":"` + content + `"`, `"other":""`}, {`"released"`, `"lost"`}} {
+		bad := strings.Replace(good, change[0], change[1], 1)
+		if err := new(PackageLog).UnmarshalJSON([]byte(bad)); err == nil || bad == good {
 			t.Errorf("%s is taken", bad)
 		}
 	}

@@ -51,6 +51,7 @@ func TestNormalTime(t *testing.T) {
 		{0, -1, Time{-1, 999_999_999}, true},
 		{0, math.MinInt32, Time{-3, 852_516_352}, true},
 		{math.MaxInt64, 1_000_000_000, Time{math.MaxInt64, 999_999_999}, true},
+		{math.MaxInt64 - 1, 1_000_000_000, Time{math.MaxInt64, 0}, true},
 		{math.MaxInt64, -1, Time{math.MaxInt64 - 1, 999_999_999}, true},
 		{math.MinInt64, 0, Time{}, false},
 		{math.MinInt64, 1_000_000_000, Time{math.MinInt64 + 1, 0}, true},

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 )
@@ -22,7 +27,7 @@ func (idle) ProveInclusion(context.Context, uint64, []uint64) (logBundle, mapBun
 
 // measureReadLimit measures what reads would cost if they cost nothing: a handler
 // without work behind the middleware of the API, and answers that are kept as a whole,
-// without it. Both servers are in this process.
+// without it. The server is this program again, in a process of its own.
 func measureReadLimit(ctx context.Context, s *settings, t *table) error {
 	srv, records, err := s.loaded(ctx, "read-limit", min(s.packages, 100))
 	if err != nil {
@@ -40,15 +45,22 @@ func measureReadLimit(ctx context.Context, s *settings, t *table) error {
 			return err
 		}
 	}
+	file := filepath.Join(s.dir, "answers.json")
+	text, err := json.Marshal(answers)
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		return err
+	}
 	for _, limit := range []struct {
-		name    string
-		handler http.Handler
-		kinds   []func([]byte) (string, []byte)
+		name, answers string
+		kinds         []func([]byte) (string, []byte)
 	}{
-		{"an inclusion that proves nothing, behind the API's middleware", httpapi.New(idle{}, httpapi.Options{}), []func([]byte) (string, []byte){r.inclusion}},
-		{"both in turn, answers kept as a whole, no middleware", keptAnswers(answers), []func([]byte) (string, []byte){r.logs, r.inclusion}},
+		{"an inclusion that proves nothing, behind the API's middleware", noAnswers, []func([]byte) (string, []byte){r.inclusion}},
+		{"both in turn, answers kept as a whole, no middleware", file, []func([]byte) (string, []byte){r.logs, r.inclusion}},
 	} {
-		result, err := s.askHandler(ctx, r, limit.handler, limit.kinds...)
+		result, err := s.askLimit(ctx, r, limit.answers, limit.kinds...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", limit.name, err)
 		}
@@ -71,17 +83,57 @@ func keptAnswers(answers map[string][]byte) http.Handler {
 	})
 }
 
-func (s *settings) askHandler(ctx context.Context, r *reads, h http.Handler, kinds ...func([]byte) (string, []byte)) (result loadResult, err error) {
+const (
+	// limitVariable has this program serve the answers of a file, or what noAnswers
+	// stands for.
+	limitVariable = "BENCH_LIMIT_ANSWERS"
+	noAnswers     = "none"
+)
+
+// serveLimit serves at the limit and says where. It ends with the process.
+func serveLimit(answers string) error {
+	handler := httpapi.New(idle{}, httpapi.Options{})
+	if answers != noAnswers {
+		text, err := os.ReadFile(answers)
+		if err != nil {
+			return err
+		}
+		var all map[string][]byte
+		if err := json.Unmarshal(text, &all); err != nil {
+			return err
+		}
+		handler = keptAnswers(all)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	return http.Serve(listener, handler)
+}
+
+// askLimit asks another process that serves at the limit.
+func (s *settings) askLimit(ctx context.Context, r *reads, answers string, kinds ...func([]byte) (string, []byte)) (result loadResult, err error) {
+	program, err := os.Executable()
 	if err != nil {
 		return result, err
 	}
-	server := &http.Server{Handler: h}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Env = append(os.Environ(), limitVariable+"="+answers)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return result, err
+	}
+	if err := cmd.Start(); err != nil {
+		return result, err
+	}
 	defer func() {
-		err = errors.Join(err, server.Close())
-		<-served
+		cmd.Process.Kill()
+		cmd.Wait() // says that it was killed
 	}()
-	return r.run(ctx, newClient(listener.Addr().String()), manyConnections, s.readTime(), kinds...)
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return result, fmt.Errorf("%s: %w", program, err)
+	}
+	return r.run(ctx, newClient(strings.TrimSpace(address)), manyConnections, s.readTime(), kinds...)
 }

@@ -101,6 +101,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	s.registry = parts.New(p)
 	metrics.Watch(o.Metrics, standing{s.registry}, o.Now)
 	metrics.WatchParts(o.Metrics, s.partsReady)
+	metrics.WatchCache(o.Metrics, func() metrics.CacheStats { return metrics.CacheStats(p.Cache.Stats()) })
 	return s, observer, nil
 }
 

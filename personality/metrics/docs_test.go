@@ -65,6 +65,7 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	source := still{}
 	source.stats.CheckpointLength = 1
 	metrics.Watch(r, source, time.Now)
+	metrics.WatchCache(r, func() metrics.CacheStats { return metrics.CacheStats{} })
 	metrics.WatchParts(r, func(context.Context) map[string]bool { return map[string]bool{"database": true} })
 
 	found := map[string]metric{}

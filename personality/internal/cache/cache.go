@@ -15,7 +15,25 @@ type Cache struct {
 	mu    sync.Mutex
 	used  int64   // guarded by mu; bytes
 	clock uint64  // guarded by mu; counts uses
+	found uint64  // guarded by mu
+	asked uint64  // guarded by mu
 	maps  []order // guarded by mu
+}
+
+// Stats are what a cache keeps, and how often it was of use.
+type Stats struct {
+	Bytes        int64
+	Hits, Misses uint64 // of [Map.Get], of all maps
+}
+
+// Stats are zero for a nil Cache.
+func (c *Cache) Stats() Stats {
+	if c == nil {
+		return Stats{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{c.used, c.found, c.asked - c.found}
 }
 
 // order is the entries of a map by their last use. All is called under the cache's
@@ -112,10 +130,12 @@ func (m *Map[K, V]) Get(key K) (value V, ok bool) {
 	}
 	m.cache.mu.Lock()
 	defer m.cache.mu.Unlock()
+	m.cache.asked++
 	i, ok := m.items[key]
 	if !ok {
 		return value, false
 	}
+	m.cache.found++
 	i.unlink()
 	m.use(i)
 	return i.value, true

@@ -70,6 +70,10 @@ func TestPutReplaces(t *testing.T) {
 	if used, _ := c.Bytes(); used != m.itemBytes()+10 {
 		t.Errorf("%d bytes used", used)
 	}
+	m.Get("b")
+	if got, want := c.Stats(), (Stats{m.itemBytes() + 10, 1, 1}); got != want {
+		t.Errorf("stats %+v, want %+v", got, want)
+	}
 	m.Put("a", make([]byte, 5000)) // too large to be kept, but the old one is not the value any more
 	if _, ok := m.Get("a"); ok {
 		t.Error("an old value stays where its successor is too large")

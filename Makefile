@@ -61,7 +61,7 @@ bench: ## Measure a whole registry under load
 # 12,000 records a run, so that the tail behind the last post counts for little.
 .PHONY: bench-stack
 bench-stack: ## Measure personalities on MariaDB and Trillian's own servers under load
-	$(GO) run ./integration/bench -only stack,stack-quota,stack-latency,stack-failover,stack-hostile,stack-attacks -packages 12000 -runs 7
+	$(GO) run ./integration/bench -only stack,stack-quota,stack-read,stack-latency,stack-failover,stack-hostile,stack-attacks -packages 12000 -runs 7
 
 .PHONY: validator
 validator: ## Rebuild the WebAssembly validator that personality/content embeds

@@ -56,9 +56,9 @@ var parts = []part{
 	{name: "read-publish", measure: measureReadPublish},
 	{name: "read-bulk", measure: measureReadBulk},
 	{name: "read-limit", measure: measureReadLimit},
+	{name: "read-large", measure: measureReadLarge},
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
-	{name: "read-large", measure: measureReadLarge, asked: true},
 	{name: "attacks", measure: measureAttacks, asked: true},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},

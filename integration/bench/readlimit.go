@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 )
 
 // idle is a registry that has nothing to do: it refuses at once what the
@@ -90,9 +93,21 @@ const (
 	noAnswers     = "none"
 )
 
+// idleServer is the API of a registry that has nothing to do, with the limits that a
+// server has by default.
+func idleServer() http.Handler {
+	api := httpapi.New(idle{}, httpapi.Options{Limits: httpapi.Limits{
+		Failures:    limits.NewRate[netip.Prefix]("wrong requests", 100),
+		Reading:     limits.NewGate("fetches and proofs", 32, 5*time.Second),
+		Memory:      limits.NewBudget(64<<20, 2*time.Second),
+		RequestTime: 30 * time.Second,
+	}})
+	return limits.WholeBodies(limits.Pace{PerSecond: 4 << 10, Grace: 10 * time.Second}.Handler(api))
+}
+
 // serveLimit serves at the limit and says where. It ends with the process.
 func serveLimit(answers string) error {
-	handler := httpapi.New(idle{}, httpapi.Options{})
+	handler := idleServer()
 	if answers != noAnswers {
 		text, err := os.ReadFile(answers)
 		if err != nil {

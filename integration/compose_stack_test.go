@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	compose "github.com/compose-spec/compose-go/v2/types"
 )
@@ -82,7 +84,8 @@ func freeNetwork(t *testing.T) string {
 	return ""
 }
 
-// up starts what does not run, in order.
+// up starts what does not run, in order, and waits until the proxy has found out that
+// a personality is ready: it asks once a second.
 func (s *stack) up(t *testing.T) {
 	t.Helper()
 	done := map[string]bool{}
@@ -103,6 +106,11 @@ func (s *stack) up(t *testing.T) {
 	for _, name := range s.project.ServiceNames() {
 		begin(name)
 	}
+	proxy := &server{url: s.url("proxy", 8080)}
+	within(t, 30*time.Second, "the proxy has a personality that is ready", func() bool {
+		status, _ := proxy.ask(t, http.MethodGet, "/readyz", nil)
+		return status == http.StatusOK
+	})
 }
 
 // down stops all services, those first that need the others.

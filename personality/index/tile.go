@@ -48,7 +48,7 @@ func (t *tile) size() int64 {
 // check reports whether the leaf of a key leads to its top, which its root stands
 // for.
 func (t *tile) check(at int) bool {
-	if k := &t.keys[at]; t.checked.Load()>>at&1 == 0 {
+	if k := &t.keys[at]; !k.made && t.checked.Load()>>at&1 == 0 {
 		if climb(&k.path, k.leaf, proof.MapDepth, k.topDepth) != k.top {
 			return false
 		}

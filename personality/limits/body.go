@@ -1,11 +1,14 @@
 package limits
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // withBody returns a copy of a request with another body. The server looks at the
@@ -27,6 +30,11 @@ const (
 	// maxLinger and lingerTime are the same after the answer.
 	maxLinger  = 64 << 20
 	lingerTime = 5 * time.Second
+	// lingerRate is how many bytes a second are read after answers, of all clients
+	// together: to take what nobody wants as fast as it comes would cost more than to
+	// answer. Those who send more wait.
+	lingerRate  = 64 << 20
+	lingerChunk = 64 << 10
 )
 
 // WholeBodies lets handlers answer without having read the body of the request,
@@ -42,13 +50,14 @@ const (
 //   - A client that asked whether to send its body (Expect: 100-continue) has not
 //     sent it. It gets the answer at once.
 func WholeBodies(next http.Handler) http.Handler {
+	lingering := rate.NewLimiter(lingerRate, lingerChunk)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
 		a := &earlyAnswer{ResponseWriter: w, control: http.NewResponseController(w), body: &watchedBody{ReadCloser: r.Body}, length: r.ContentLength,
-			expects: r.Header.Get("Expect") != ""}
+			expects: r.Header.Get("Expect") != "", lingering: lingering}
 		inner := withBody(r, a.body)
 		next.ServeHTTP(a, inner)
 		r.Pattern = inner.Pattern // for those around this handler
@@ -86,6 +95,8 @@ type earlyAnswer struct {
 	expects bool  // the client waits to be asked for the body
 	begun   bool
 	linger  bool // the body is still coming
+	// lingering is how fast the rest of bodies is read.
+	lingering *rate.Limiter
 }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -142,7 +153,7 @@ func (a *earlyAnswer) coming() bool {
 func (a *earlyAnswer) finish() {
 	a.begin()
 	if a.linger && a.control.Flush() == nil {
-		a.discard(maxLinger, lingerTime)
+		a.discardSlowly()
 	}
 	if a.body.failed != io.EOF {
 		a.control.SetReadDeadline(time.Unix(1, 0)) // the server is not to wait for more
@@ -153,5 +164,19 @@ func (a *earlyAnswer) finish() {
 func (a *earlyAnswer) discard(bytes int64, most time.Duration) {
 	a.control.SetReadDeadline(time.Now().Add(most))
 	io.CopyN(io.Discard, a.body, bytes+1)
+	a.control.SetReadDeadline(time.Time{})
+}
+
+// discardSlowly throws away what comes after the answer.
+func (a *earlyAnswer) discardSlowly() {
+	ctx, cancel := context.WithTimeout(context.Background(), lingerTime)
+	defer cancel()
+	for left := int64(maxLinger); left > 0 && a.lingering.WaitN(ctx, lingerChunk) == nil; left -= lingerChunk {
+		deadline, _ := ctx.Deadline()
+		a.control.SetReadDeadline(deadline)
+		if _, err := io.CopyN(io.Discard, a.body, lingerChunk); err != nil {
+			break
+		}
+	}
 	a.control.SetReadDeadline(time.Time{})
 }

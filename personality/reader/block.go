@@ -92,7 +92,7 @@ func (r *Reader) worthReading(name blockName, asked int) bool {
 // the log is found out by the way to the checkpoint's roots.
 func (r *Reader) readBlock(ctx context.Context, name blockName) (*block, error) {
 	size := 1 << name.height
-	rows, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return tx.Leaves(name.start, size) })
+	rows, err := readOne(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return tx.Leaves(name.start, size) })
 	if err != nil {
 		return nil, err
 	}

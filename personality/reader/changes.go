@@ -90,7 +90,7 @@ func (r *Reader) followTo(ctx context.Context, length uint64) {
 		return
 	}
 	leaves, err := await(ctx, &r.database, followTime, func(ctx context.Context) (leaves []store.Leaf, err error) {
-		err = r.database.store.View(ctx, func(tx *store.Tx) (err error) {
+		err = r.database.store.ViewOne(ctx, func(tx *store.Tx) (err error) {
 			leaves, err = tx.Leaves(to, int(length-to))
 			return err
 		})

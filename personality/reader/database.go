@@ -54,6 +54,18 @@ func read[T any](ctx context.Context, d *database, f func(*store.Tx) (T, error))
 	})
 }
 
+// readOne is [read] for an f that runs one statement, at most.
+func readOne[T any](ctx context.Context, d *database, f func(*store.Tx) (T, error)) (T, error) {
+	return await(ctx, d, answerTime, func(ctx context.Context) (T, error) {
+		var value T
+		err := d.store.ViewOne(ctx, func(tx *store.Tx) (err error) {
+			value, err = f(tx)
+			return err
+		})
+		return value, err
+	})
+}
+
 // outcome is what a read that was waited for gave.
 type outcome[T any] struct {
 	value T

@@ -113,6 +113,14 @@ func (r *Reader) fetchSome(ctx context.Context, q FetchLogsRequest, cursors []Pa
 			unknown = append(unknown, cursor)
 		}
 	}
+	if len(unknown) == 1 {
+		if records, ok, err := r.readWhole(ctx, unknown[0], q.LogLength); err != nil {
+			return FetchLogsResponse{}, err
+		} else if ok {
+			i := slices.IndexFunc(kept, func(k keptRecords) bool { return !k.ok })
+			kept[i], unknown = keptRecords{records, true}, nil
+		}
+	}
 	if len(unknown) == 0 {
 		return fetchPart(q, cursors, left, func(i, limit, bytes int) ([]PublishedRecord, bool, error) {
 			records, full := page(kept[i].records, q.LogLength, limit, bytes)
@@ -132,6 +140,29 @@ func (r *Reader) fetchSome(ctx context.Context, q FetchLogsRequest, cursors []Pa
 			return r.readLog(tx, places, cursors[i], q.LogLength, limit, bytes)
 		})
 	})
+}
+
+// readWhole reads all records of one log below a length, and keeps them, if they are few:
+// that takes one statement.
+func (r *Reader) readWhole(ctx context.Context, cursor PackageLogCursor, length uint64) (records []PublishedRecord, ok bool, err error) {
+	if cursor.FetchToken != "" {
+		return nil, false, nil
+	}
+	type firstPage struct {
+		rows []store.Record
+		all  bool
+	}
+	page, err := readOne(ctx, &r.database, func(tx *store.Tx) (p firstPage, err error) {
+		p.rows, p.all, err = tx.FirstPage(cursor.LogID, length)
+		return p, err
+	})
+	if err != nil || !page.all || len(page.rows) == 0 {
+		return nil, false, err
+	}
+	if records, err = publishedRecords(page.rows); err == nil {
+		r.keep(cursor.LogID, protocol.Hash{}, records, length)
+	}
+	return records, err == nil, err
 }
 
 // keptRecords are the records that a cursor asks for, if they are kept.

@@ -70,7 +70,7 @@ func (r *Reader) checkpoint(ctx context.Context, logLength uint64) (store.Checkp
 	if c, ok := r.kept.checkpoints.Get(logLength); ok {
 		return c, nil
 	}
-	c, err := read(ctx, &r.database, func(tx *store.Tx) (store.Checkpoint, error) { return tx.Checkpoint(logLength) })
+	c, err := readOne(ctx, &r.database, func(tx *store.Tx) (store.Checkpoint, error) { return tx.Checkpoint(logLength) })
 	if errors.Is(err, store.ErrNotFound) {
 		err = &registry.CheckpointNotFoundError{LogLength: logLength}
 	}
@@ -94,7 +94,11 @@ func (r *Reader) leaves(ctx context.Context, length uint64, indices []uint64) ([
 	}
 	next := 0
 	for some := range slices.Chunk(unknown, chunk) {
-		rows, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return leavesAt(tx, some) })
+		view := read[[]store.Leaf]
+		if len(some) == 1 {
+			view = readOne
+		}
+		rows, err := view(ctx, &r.database, func(tx *store.Tx) ([]store.Leaf, error) { return leavesAt(tx, some) })
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 
 // LatestCheckpoint returns the newest signed checkpoint.
 func (r *Reader) LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error) {
-	c, err := read(ctx, &r.database, (*store.Tx).LatestCheckpoint)
+	c, err := readOne(ctx, &r.database, (*store.Tx).LatestCheckpoint)
 	if errors.Is(err, store.ErrNotFound) {
 		err = &registry.CheckpointNotFoundError{}
 	}
@@ -88,7 +88,7 @@ func (r *Reader) Names(ctx context.Context, logIDs []protocol.Hash) ([]NamedLog,
 // Leaves returns up to count leaves of the records log from an index on, as far
 // as the newest checkpoint covers them.
 func (r *Reader) Leaves(ctx context.Context, start uint64, count int) ([]protocol.LogLeaf, error) {
-	return read(ctx, &r.database, func(tx *store.Tx) ([]protocol.LogLeaf, error) {
+	return readOne(ctx, &r.database, func(tx *store.Tx) ([]protocol.LogLeaf, error) {
 		rows, err := tx.Leaves(start, count)
 		var leaves []protocol.LogLeaf
 		for _, row := range rows {

@@ -1,6 +1,10 @@
 package store
 
-import "database/sql"
+import (
+	"database/sql"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
 
 // firstPage is how many records are read at once before it is known how large
 // they are: few enough that the largest ones are no burden.
@@ -32,6 +36,14 @@ func (tx *Tx) PublishedPage(log int64, from, logLength uint64, limit, maxBytes i
 	}
 	rest, err := tx.publishedRecords(log, from, logLength, fit)
 	return append(page, rest...), full, err
+}
+
+// FirstPage is [Tx.PublishedPage] from the beginning of a log that is named by its id,
+// in one statement. all is false if there may be more: then PublishedPage says so.
+func (tx *Tx) FirstPage(logID protocol.Hash, logLength uint64) (page []Record, all bool, err error) {
+	page, err = tx.records(`JOIN logs l ON l.id = r.log WHERE l.log_id = ? AND r.registry_index < ? ORDER BY r.position`+tx.dialect.limit,
+		logID[:], logLength, firstPage)
+	return page, len(page) < firstPage, err
 }
 
 func (tx *Tx) publishedRecords(log int64, from, logLength uint64, limit int) ([]Record, error) {

@@ -11,6 +11,8 @@ import (
 // pool has the connections that a DB writes with, or reads with.
 type pool interface {
 	begin(context.Context) (transaction, error)
+	// one returns what runs one statement that reads, which needs no transaction.
+	one(context.Context) (transaction, error)
 	reads() bool // its transactions only read
 	Close() error
 }
@@ -89,6 +91,32 @@ func (t *sqlTransaction) Commit() error {
 	return nil
 }
 
+func (p *sqlPool) one(context.Context) (transaction, error) { return sqlStatement{p}, nil }
+
+// sqlStatement runs a statement on any connection.
+type sqlStatement struct{ pool *sqlPool }
+
+func (s sqlStatement) statement(query string, once bool) (statement, error) {
+	if once {
+		return textStatement{s.pool, query}, nil
+	}
+	if known, ok := s.pool.statements.Load(query); ok {
+		return known.(*sql.Stmt), nil
+	}
+	prepared, err := s.pool.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	known, loaded := s.pool.statements.LoadOrStore(query, prepared)
+	if loaded {
+		prepared.Close()
+	}
+	return known.(*sql.Stmt), nil
+}
+
+func (sqlStatement) Commit() error   { return nil }
+func (sqlStatement) Rollback() error { return nil }
+
 // textRunner runs a statement that is text.
 type textRunner interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -126,6 +154,11 @@ func (p *sqlitePool) begin(ctx context.Context) (transaction, error) {
 	return sqliteTransaction{tx}, err
 }
 
+func (p *sqlitePool) one(ctx context.Context) (transaction, error) {
+	tx, err := p.Borrow(ctx)
+	return sqliteTransaction{tx}, err
+}
+
 type sqliteTransaction struct{ *sqlitepool.Tx[prepared] }
 
 func (t sqliteTransaction) statement(query string, once bool) (statement, error) {
@@ -142,3 +175,8 @@ func (t sqliteTransaction) statement(query string, once bool) (statement, error)
 	}
 	return s, nil
 }
+
+// single is a pool for single statements.
+type single struct{ pool }
+
+func (p single) begin(ctx context.Context) (transaction, error) { return p.one(ctx) }

@@ -22,7 +22,11 @@ func (tx *Tx) InsertTiles(revision uint64, tiles []index.Tile) error {
 // Tiles implements [index.TileReader].
 func (db *DB) Tiles(ctx context.Context, ids [][]byte, revision uint64) (map[string][]byte, error) {
 	tiles := make(map[string][]byte, len(ids))
-	err := db.View(ctx, func(tx *Tx) error {
+	view := db.View
+	if len(ids) == 1 {
+		view = db.ViewOne
+	}
+	err := view(ctx, func(tx *Tx) error {
 		return batches(tx, ids, func(batch [][]byte) error { return tx.tiles(batch, revision, tiles) })
 	})
 	return tiles, err

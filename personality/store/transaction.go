@@ -31,6 +31,12 @@ func (db *DB) View(ctx context.Context, f func(*Tx) error) error {
 	return db.run(ctx, db.reads, f)
 }
 
+// ViewOne is [DB.View] for an f that runs one statement, at most: it costs no
+// transaction.
+func (db *DB) ViewOne(ctx context.Context, f func(*Tx) error) error {
+	return db.run(ctx, single{db.reads}, f)
+}
+
 // Update runs f in a transaction that is committed, durably, if f returns nil
 // and undone otherwise. On SQLite one Update runs at a time; on MySQL they run
 // beside each other, see the package's documentation.

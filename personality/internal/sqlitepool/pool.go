@@ -83,28 +83,40 @@ type Tx[S any] struct {
 	Statements S
 	session    *session[S] // nil: ended
 	pool       *Pool[S]
+	begun      bool // there is a transaction on the connection
 }
 
 // Begin waits for a connection until ctx ends, and begins a transaction.
 func (p *Pool[S]) Begin(ctx context.Context) (*Tx[S], error) {
-	var s *session[S]
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-p.closed:
-		return nil, ErrClosed
-	case s = <-p.free:
+	t, err := p.Borrow(ctx)
+	if err != nil {
+		return nil, err
 	}
-	_, err := s.begin.Exec()
+	s := t.session
+	_, err = s.begin.Exec()
 	if err != nil { // perhaps because an earlier transaction could not be rolled back
 		s.rollback.Exec()
 		_, err = s.begin.Exec()
 	}
 	if err != nil {
-		p.free <- s
+		t.end()
 		return nil, err
 	}
-	return &Tx[S]{Statements: s.statements, session: s, pool: p}, nil
+	t.begun = true
+	return t, nil
+}
+
+// Borrow waits for a connection until ctx ends, for statements that need no
+// transaction. Commit and Rollback only give it back.
+func (p *Pool[S]) Borrow(ctx context.Context) (*Tx[S], error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.closed:
+		return nil, ErrClosed
+	case s := <-p.free:
+		return &Tx[S]{Statements: s.statements, session: s, pool: p}, nil
+	}
 }
 
 // Conn is the connection, for statements that are not prepared. It is the
@@ -117,10 +129,10 @@ func (t *Tx[S]) Commit() error {
 		return sql.ErrTxDone
 	}
 	var err error
-	if t.pool.Present != nil {
+	if t.begun && t.pool.Present != nil {
 		err = t.pool.Present()
 	}
-	if err == nil {
+	if t.begun && err == nil {
 		_, err = t.session.commit.Exec()
 	}
 	if err != nil {
@@ -134,10 +146,13 @@ func (t *Tx[S]) Commit() error {
 // Rollback undoes what is not committed. It cannot fail in a way that matters:
 // either SQLite has rolled back by itself, or Begin will do it.
 func (t *Tx[S]) Rollback() error {
-	if t.session != nil {
-		t.session.rollback.Exec()
-		t.end()
+	if t.session == nil {
+		return nil
 	}
+	if t.begun {
+		t.session.rollback.Exec()
+	}
+	t.end()
 	return nil
 }
 

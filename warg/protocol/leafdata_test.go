@@ -16,6 +16,7 @@ func TestLeafData(t *testing.T) {
 		{"a:b", []byte{1, 2}, "0a03613a6212020102"},
 		{"", []byte{1, 2}, "12020102"},
 		{"a:b", nil, "0a03613a621200"},
+		{"a:b", bytes.Repeat([]byte{1}, 100), "0a03613a621264" + strings.Repeat("01", 100)}, // as long as real ones
 	} {
 		data := EncodeLeafData(c.name, c.envelope)
 		if got := hex.EncodeToString(data); got != c.want {

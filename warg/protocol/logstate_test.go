@@ -131,6 +131,16 @@ func TestRefusedStates(t *testing.T) {
 	}
 }
 
+func TestStateOfEmptyLog(t *testing.T) {
+	var log PackageLog
+	if state := mustState(t, &log); len(state) != 0 {
+		t.Errorf("state is %x", state)
+	}
+	if err := log.UnmarshalState(nil); err != nil || log.KeyCount() != 0 {
+		t.Errorf("%d keys, error %v", log.KeyCount(), err)
+	}
+}
+
 func TestStateKey(t *testing.T) {
 	log, _ := logWithKeys(t, 40)
 	state, err := log.MarshalState()

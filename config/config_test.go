@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 	clearEnvironment(t)
 	want := Serve{
 		Addresses: Addresses{Listen: "127.0.0.1:8090"},
-		Storage:   Storage{DataDir: "./data", CacheSize: 64 << 20},
+		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20},
 		Content: Content{
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
 			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -45,12 +44,6 @@ const (
 	readyPoll    = 5 * time.Millisecond
 )
 
-// garbagePercent is how much the heap grows, in percent of what is in use, before
-// garbage is collected: less than by default, since much of what is in use is the
-// cache, which would else be there nearly twice. It costs reads a hundredth. GOGC in the
-// environment wins.
-const garbagePercent = 60
-
 type serveCommand struct {
 	config.Serve
 }
@@ -63,9 +56,9 @@ func (c *serveCommand) Run(std streams) error {
 	signal.Notify(signals, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
+	garbage, stopGarbage := context.WithCancel(context.Background())
+	defer stopGarbage()
+	go paceGarbage(garbage)
 	log := c.Logger(std.stderr)
 	options, err := c.Options()
 	if err != nil {

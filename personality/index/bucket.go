@@ -27,7 +27,6 @@ type key struct {
 	leaf     protocol.Hash // hash of the leaf, at depth 256
 	top      protocol.Hash // hash of the node at depth topDepth on the path
 	topDepth int
-	made     bool // top was computed from leaf, in this process
 }
 
 // baseTopDepth is the topDepth in a tile at that depth of keys that part early.
@@ -88,7 +87,7 @@ func newBucket(id node.ID, keys []key) *tile {
 	depth := depthOf(id)
 	topDepths(depth, keys, func(k *key, topDepth int) {
 		if k.topDepth != topDepth {
-			k.top, k.topDepth, k.made = climb(&k.path, k.leaf, proof.MapDepth, topDepth), topDepth, true
+			k.top, k.topDepth = climb(&k.path, k.leaf, proof.MapDepth, topDepth), topDepth
 		}
 	})
 	return &tile{id: id, root: subtreeRoot(keys, depth), keys: keys}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/google/trillian/merkle/smt"
@@ -22,7 +21,7 @@ const (
 	bucketSize = 8
 )
 
-// tile is one tile, decoded. It is never changed once made, but for checked.
+// tile is one tile, decoded. It is never changed once made.
 type tile struct {
 	id   node.ID       // of its root; the depth is a multiple of tileHeight
 	root protocol.Hash // never that of an empty subtree
@@ -31,8 +30,6 @@ type tile struct {
 	inner *innerNodes
 	// keys are those of a bucket, by path, at least one.
 	keys []key
-	// checked has a bit for each key whose leaf is known to lead to its top.
-	checked atomic.Uint32
 }
 
 // size is about how many bytes a tile takes in memory.
@@ -43,18 +40,6 @@ func (t *tile) size() int64 {
 		size += unsafe.Sizeof(*t.inner)
 	}
 	return int64(size)
-}
-
-// check reports whether the leaf of a key leads to its top, which its root stands
-// for.
-func (t *tile) check(at int) bool {
-	if k := &t.keys[at]; !k.made && t.checked.Load()>>at&1 == 0 {
-		if climb(&k.path, k.leaf, proof.MapDepth, k.topDepth) != k.top {
-			return false
-		}
-		t.checked.Or(1 << at)
-	}
-	return true
 }
 
 type innerNodes [2 * fanOut]protocol.Hash

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/trillian/merkle/smt/node"
-
 	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -347,29 +345,4 @@ func (r *lockedReader) Tiles(ctx context.Context, ids [][]byte, revision uint64)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.store.Tiles(ctx, ids, revision)
-}
-
-// A bucket whose leaf does not lead to its top is refused though its checksum is
-// right and its root is what the tile above says: proofs are made of the tops.
-func TestLeafThatDoesNotLeadToItsTop(t *testing.T) {
-	ctx, s := context.Background(), newStore()
-	keys := testKeys(0, 5, 1)
-	at := s.advance(t, NewTree(nil), Snapshot{}, 1, slices.Clone(keys))
-	for id, versions := range s.versions {
-		bucket, err := decodeBucket(node.ID{}, versions[0].data)
-		if err != nil || id != string(tileID(node.ID{})) {
-			t.Fatalf("tile %x, %v: want one bucket at the top", id, err)
-		}
-		bucket[2].leaf[0] ^= 1
-		s.versions[id] = []version{{1, encodeBucket(0, bucket)}}
-		tree := NewTree(cached(10))
-		for range 2 {
-			if _, err := tree.prove(ctx, s, at, []protocol.Hash{bucket[2].path}); !errors.Is(err, ErrCorrupt) {
-				t.Errorf("error %v, want %v", err, ErrCorrupt)
-			}
-			if _, err := tree.prove(ctx, s, at, []protocol.Hash{bucket[1].path}); err != nil {
-				t.Errorf("another key of the bucket: %v", err)
-			}
-		}
-	}
 }

@@ -29,20 +29,37 @@ type nodeName struct {
 type block struct {
 	blockName
 	leaves []protocol.LogLeaf
-	levels [][]protocol.Hash // from the hashes of the leaves up to the root
+	// levels are the hashes from some height on up to the root. Those below are quickly
+	// made again, and would take as much as the leaves.
+	levels [][]protocol.Hash
 }
 
+// hashedAnew is how many levels of hashes a block does not keep, from the leaves on.
+const hashedAnew = 3
+
 func (b *block) size() int64 {
-	const levels = (blockHeight + 1) * unsafe.Sizeof([]protocol.Hash{})
-	return int64(unsafe.Sizeof(*b)+levels) + int64(len(b.leaves))*int64(unsafe.Sizeof(protocol.LogLeaf{})+2*protocol.HashSize)
+	size := unsafe.Sizeof(*b) + uintptr(len(b.leaves))*unsafe.Sizeof(protocol.LogLeaf{})
+	for _, level := range b.levels {
+		size += unsafe.Sizeof(level) + uintptr(len(level))*protocol.HashSize
+	}
+	return int64(size)
 }
+
+func (b *block) root() protocol.Hash { return b.levels[len(b.levels)-1][0] }
 
 // path is the path of a leaf up to the balanced root above it, given the hashes
 // beside the way above the block.
 func (b *block) path(index uint64, above []protocol.Hash) [][]byte {
 	path := make([][]byte, 0, b.height+len(above))
 	at := index - b.start
-	for _, level := range b.levels[:b.height] {
+	low := min(b.height, hashedAnew)
+	level := leafHashes(b.leaves[at>>low<<low:][:1<<low])
+	for place := at & (1<<low - 1); len(level) > 1; place /= 2 {
+		path = append(path, level[place^1][:])
+		level = levelAbove(level)
+	}
+	at >>= low
+	for _, level := range b.levels[:len(b.levels)-1] {
 		path = append(path, level[at^1][:])
 		at /= 2
 	}
@@ -50,6 +67,22 @@ func (b *block) path(index uint64, above []protocol.Hash) [][]byte {
 		path = append(path, above[i][:])
 	}
 	return path
+}
+
+func leafHashes(leaves []protocol.LogLeaf) []protocol.Hash {
+	hashes := make([]protocol.Hash, len(leaves))
+	for i := range leaves {
+		hashes[i] = leaves[i].Hash()
+	}
+	return hashes
+}
+
+func levelAbove(level []protocol.Hash) []protocol.Hash {
+	above := make([]protocol.Hash, len(level)/2)
+	for i := range above {
+		above[i] = proof.HashChildren(&level[2*i], &level[2*i+1])
+	}
+	return above
 }
 
 // errBlockDamaged: what the database has of a block is not what the log has.
@@ -99,20 +132,20 @@ func (r *Reader) readBlock(ctx context.Context, name blockName) (*block, error) 
 	if len(rows) != size || rows[size-1].RegistryIndex != name.start+uint64(size)-1 {
 		return nil, fmt.Errorf("leaf %d and the %d behind it: %w", name.start, size-1, errBlockDamaged)
 	}
-	b := &block{blockName: name, leaves: make([]protocol.LogLeaf, size), levels: make([][]protocol.Hash, 1, name.height+1)}
-	level := make([]protocol.Hash, size)
+	b := &block{blockName: name, leaves: make([]protocol.LogLeaf, size)}
 	for i, row := range rows {
-		b.leaves[i], level[i] = row.LogLeaf, row.Hash()
+		b.leaves[i] = row.LogLeaf
 	}
-	b.levels[0] = level
-	for len(level) > 1 {
-		above := make([]protocol.Hash, len(level)/2)
-		for i := range above {
-			above[i] = proof.HashChildren(&level[2*i], &level[2*i+1])
+	level := leafHashes(b.leaves)
+	for height := 0; ; height++ {
+		if height >= min(b.height, hashedAnew) {
+			b.levels = append(b.levels, level)
 		}
-		level, b.levels = above, append(b.levels, above)
+		if height == b.height {
+			return b, nil
+		}
+		level = levelAbove(level)
 	}
-	return b, nil
 }
 
 // above returns the hashes beside the way from a block to the balanced root above
@@ -176,7 +209,7 @@ func (r *Reader) askAbove(ctx context.Context, b *block, top int, length uint64)
 
 // way returns the hashes from the root of the block upwards, given those beside.
 func (b *block) way(beside []protocol.Hash) []protocol.Hash {
-	hash := b.levels[b.height][0]
+	hash := b.root()
 	way := []protocol.Hash{hash}
 	for i := range beside {
 		if b.start>>(b.height+i)&1 == 1 {

@@ -222,6 +222,9 @@ func measureReadPublish(ctx context.Context, s *settings, t *table) error {
 	if err != nil {
 		return err
 	}
+	if _, err := r.mix(ctx, srv.client, manyConnections, s.readTime()); err != nil { // see measureReadLarge
+		return err
+	}
 	more, err := newPackages("beside", int(besideRate*s.readSeconds)+1, 1)
 	if err != nil {
 		return err

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// By default the heap grows to twice what is in use before garbage is collected. That
-// is too often for a small registry, and with a full cache it would be there nearly
-// twice. So it grows by about so many bytes, but by half of what is in use at least.
+// By default the heap grows to twice what is in use before garbage is collected: with
+// a full cache that would be there nearly twice. So it grows by about so many bytes
+// where more is in use, but by half of that at least.
 const (
 	garbageBytes      = 48 << 20
 	minGarbagePercent = 50
-	maxGarbagePercent = 400
-	garbageEach       = time.Second
+	maxGarbagePercent = 100
+	garbageEach       = 500 * time.Millisecond
 )
 
 // paceGarbage sets how much garbage there may be by what is in use, until ctx ends.

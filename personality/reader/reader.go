@@ -72,6 +72,6 @@ func New(o Options) *Reader {
 		database: database{store: o.Store, remote: o.Store.Remote()},
 		kept:     newKept(o.Cache),
 		large:    newTurns(largeAtOnce, largeWaiting, largeWait),
-		bulky:    newTurns(bulkyAtOnce, bulkyWaiting, largeWait),
+		bulky:    newTurns(bulkyAtOnce(), bulkyWaiting, largeWait),
 	}
 }

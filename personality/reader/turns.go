@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -16,10 +17,13 @@ const (
 	largeAtOnce  = 2
 	largeWaiting = 6
 	largeWait    = 5 * time.Second
-	// The same for answers that turn out to be bulky; a turn of these is short.
-	bulkyAtOnce  = 2
+	// The same for answers that turn out to be bulky; a turn of these is short, and keeps
+	// a processor busy.
 	bulkyWaiting = 14 // they keep a place of the API meanwhile, of which there are twice as many
 )
+
+// bulkyAtOnce leaves processors to those that ask for little.
+func bulkyAtOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // turns bounds what is worked on at a time.
 type turns struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
@@ -136,5 +137,46 @@ func TestLeavesAt(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	})
+}
+
+// The first page of a log is that of [Tx.PublishedPage], by one statement without a
+// transaction, which can be had many times at once and again.
+func TestFirstPage(t *testing.T) {
+	sizes := make([]int, 40)
+	for i := range sizes {
+		sizes[i] = 10 + i
+	}
+	onEachDatabase(t, func(t *testing.T, db *DB) {
+		publishedLog(t, db, sizes)
+		var asking sync.WaitGroup
+		for range 20 {
+			asking.Go(func() {
+				for _, c := range []struct {
+					log    string
+					length uint64
+					want   int
+					all    bool
+				}{{"log", 1000, firstPage, false}, {"log", 32, firstPage, false}, {"log", 30, 15, true}, {"log", 0, 0, true}, {"other", 1000, 0, true}} {
+					logID := protocol.HashOf([]byte(c.log))
+					err := db.ViewOne(context.Background(), func(tx *Tx) error {
+						page, all, err := tx.FirstPage(logID, c.length)
+						if len(page) != c.want || all != c.all {
+							t.Errorf("%+v: %d records, all of them: %v", c, len(page), all)
+						}
+						for i, r := range page {
+							if *r.Position != uint64(i) || len(r.Envelope) != sizes[i] || r.Log != 1 {
+								t.Errorf("%+v: record %d is at %d with %d bytes", c, i, *r.Position, len(r.Envelope))
+							}
+						}
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		asking.Wait()
 	})
 }

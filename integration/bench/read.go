@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -136,7 +137,7 @@ func measureRead(ctx context.Context, s *settings, t *table) error {
 	if err := s.measureReads(ctx, srv, records, t); err != nil {
 		return err
 	}
-	if s.reference == "" || s.binary == s.before {
+	if s.reference == "" || s.before != "" && s.binary == s.before { // once, beside this tree's
 		return nil
 	}
 	return s.measureReference(ctx, t)
@@ -204,7 +205,7 @@ func measureReadLarge(ctx context.Context, s *settings, t *table) error {
 	if _, err := r.mix(ctx, srv.client, manyConnections, s.readTime()); err != nil {
 		return err
 	}
-	if err := s.measureMix(ctx, srv.client, r, t); err != nil {
+	if err := s.measureMix(ctx, srv.client, r, t); err != nil || srv.pid == 0 {
 		return err
 	}
 	return srv.addResident(t, fmt.Sprintf("resident memory after reading, %d packages", s.largePackages))
@@ -222,16 +223,17 @@ func measureReadPublish(ctx context.Context, s *settings, t *table) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.mix(ctx, srv.client, manyConnections, s.readTime()); err != nil { // see measureReadLarge
+	alone, err := r.mix(ctx, srv.client, manyConnections, s.readTime()) // see measureReadLarge, too
+	if err != nil {
 		return err
 	}
 	more, err := newPackages("beside", int(besideRate*s.readSeconds)+1, 1)
 	if err != nil {
 		return err
 	}
-	working, cancel := context.WithCancel(ctx)
-	defer cancel()
-	beside, working := errgroup.WithContext(working)
+	stopped, stop := context.WithCancel(ctx)
+	defer stop()
+	beside, working := errgroup.WithContext(stopped)
 	beside.Go(func() error { return srv.postPaced(working, more, besideRate) })
 	beside.Go(func() error { return srv.follow(working, r) })
 	before := r.length.Load()
@@ -240,12 +242,13 @@ func measureReadPublish(ctx context.Context, s *settings, t *table) error {
 		return err
 	}
 	published := float64(r.length.Load()-before) / s.readSeconds
-	cancel()
-	if err := beside.Wait(); err != nil && ctx.Err() == nil && working.Err() == nil {
+	stop()
+	if err := beside.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	t.add(fmt.Sprintf("both in turn, %d packages, %d connections, beside %d records/s posted", s.packages, manyConnections, besideRate),
-		"0.7 of 12,500/s", "%v; %.0f records/s published meanwhile", result, published)
+		"0.7 of the mix alone", "%v; %.2f of the mix alone just before, %.0f/s; %.0f records/s published meanwhile",
+		result, result.perSecond/alone.perSecond, alone.perSecond, published)
 	return nil
 }
 

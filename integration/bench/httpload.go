@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"net/http/httputil"
 	"strconv"
 	"strings"
 	"time"
@@ -109,14 +109,19 @@ func (l *lean) chunks() (size int64, err error) {
 	}
 }
 
-// refused is the error of an answer with another status.
+// refused is the error of an answer with another status, with the beginning of its text.
 func (l *lean) refused(path, status string) error {
+	status = strings.TrimSpace(status)
 	length, chunked, err := l.header()
-	if err != nil || chunked {
-		return fmt.Errorf("POST %s: %s", path, strings.TrimSpace(status))
+	if err != nil {
+		return fmt.Errorf("POST %s: %s: %w", path, status, err)
 	}
-	body, _ := io.ReadAll(io.LimitReader(l.reader, int64(length)))
-	return &statusError{fmt.Sprintf("POST %s: %s: %s", path, strings.TrimSpace(status), body)}
+	body := io.LimitReader(l.reader, int64(length))
+	if chunked {
+		body = httputil.NewChunkedReader(l.reader)
+	}
+	text, _ := io.ReadAll(io.LimitReader(body, 4<<10)) // the status says enough without it
+	return &statusError{fmt.Sprintf("POST %s: %s: %s", path, status, text)}
 }
 
 // loadResult is what became of requests that were made on some connections for a
@@ -167,7 +172,7 @@ func (c *client) ask(ctx context.Context, connections int, d time.Duration, next
 		r.took, r.bytes = append(r.took, one.took...), r.bytes+one.bytes
 	}
 	if len(r.took) == 0 {
-		return r, http.ErrHandlerTimeout
+		return r, fmt.Errorf("no request was made in %s", d)
 	}
 	r.perSecond = float64(len(r.took)) / elapsed.Seconds()
 	return r, nil

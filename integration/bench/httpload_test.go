@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +25,11 @@ func TestLeanConnection(t *testing.T) {
 				w.Write([]byte(strings.Repeat("x", 5000)))
 				http.NewResponseController(w).Flush()
 			}
+		case "/refused-in-chunks":
+			w.WriteHeader(http.StatusTooManyRequests)
+			w.Write([]byte("come back "))
+			http.NewResponseController(w).Flush()
+			w.Write([]byte("later"))
 		default:
 			http.Error(w, "there is no such thing", http.StatusNotFound)
 		}
@@ -44,10 +48,17 @@ func TestLeanConnection(t *testing.T) {
 			t.Errorf("in chunks: %d bytes, %v", n, err)
 		}
 	}
+	if _, err := l.post("refused-in-chunks", nil); err == nil || !strings.Contains(err.Error(), "429 Too Many Requests: come back later") {
+		t.Errorf("another status, in chunks: %v", err)
+	}
 	if _, err := l.post("other", nil); err == nil || !strings.Contains(err.Error(), "there is no such thing") {
 		t.Errorf("another status: %v", err)
 	}
-	r, err := newClient(server.Listener.Addr().String()).ask(context.Background(), 3, 50*time.Millisecond, func(int, int) (string, []byte) { return "length", []byte("{}") })
+	c := newClient(server.Listener.Addr().String())
+	if _, err := c.ask(t.Context(), 3, 0, nil); err == nil {
+		t.Error("without time no request is made, and that is no error")
+	}
+	r, err := c.ask(t.Context(), 3, 50*time.Millisecond, func(int, int) (string, []byte) { return "length", []byte("{}") })
 	if err != nil || len(r.took) < 3 || r.bytes != 2*int64(len(r.took)) {
 		t.Errorf("%d requests, %d bytes, %v", len(r.took), r.bytes, err)
 	}

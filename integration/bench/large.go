@@ -45,7 +45,11 @@ func measureLarge(ctx context.Context, s *settings, t *table) error {
 	if err := measureIndex(ctx, data, srv.client, t, s.records); err != nil {
 		return err
 	}
-	if err := s.measureReads(ctx, srv, records, t); err != nil {
+	r, err := srv.readsOf(ctx, records)
+	if err != nil {
+		return err
+	}
+	if err := s.measureReads(ctx, srv, r, t); err != nil {
 		return err
 	}
 	return s.measureStart(ctx, &srv, data, t, many)

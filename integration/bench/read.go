@@ -55,8 +55,9 @@ func (c *client) heads(ctx context.Context, records []record) ([]head, error) {
 // reads are requests about packages at random: for the log of one, and for the proof
 // that a record is the head of one.
 type reads struct {
-	heads  []head
-	length atomic.Uint64 // of the checkpoint that is asked at
+	records []record // one of each package
+	heads   []head
+	length  atomic.Uint64 // of the checkpoint that is asked at
 }
 
 func (r *reads) logs(b []byte) (string, []byte) {
@@ -85,9 +86,21 @@ func (r *reads) mix(ctx context.Context, c *client, connections int, d time.Dura
 	return r.run(ctx, c, connections, d, r.logs, r.inclusion)
 }
 
-// newReads is about the packages of records that are published, at the newest
-// checkpoint.
-func (c *client) newReads(ctx context.Context, records []record) (*reads, error) {
+// newReads publishes packages of one record each, and returns reads about them at the
+// newest checkpoint.
+func (s *settings) newReads(ctx context.Context, c *client, packages int) (*reads, error) {
+	records, err := c.prepareLoad(ctx, packages, s.publishers)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := c.load(ctx, records, s.publishers); err != nil {
+		return nil, err
+	}
+	return c.readsOf(ctx, records)
+}
+
+// readsOf is about the packages of records that are published.
+func (c *client) readsOf(ctx context.Context, records []record) (*reads, error) {
 	heads, err := c.heads(ctx, records)
 	if err != nil {
 		return nil, err
@@ -96,22 +109,19 @@ func (c *client) newReads(ctx context.Context, records []record) (*reads, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &reads{heads: heads}
+	r := &reads{records: records, heads: heads}
 	r.length.Store(checkpoint.Contents.LogLength)
 	return r, nil
 }
 
-// loaded starts a registry and publishes packages of one record each.
-func (s *settings) loaded(ctx context.Context, name string, packages int) (*server, []record, error) {
+// startReads starts a registry for reads.
+func (s *settings) startReads(ctx context.Context, name string, packages int) (*server, *reads, error) {
 	srv, _, err := s.newServer(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	records, err := srv.prepareLoad(ctx, packages, s.publishers)
-	if err == nil {
-		_, _, err = srv.load(ctx, records, s.publishers)
-	}
-	return srv, records, closingUnless(err, srv.stop)
+	r, err := s.newReads(ctx, srv.client, packages)
+	return srv, r, closingUnless(err, srv.stop)
 }
 
 // closingUnless closes what is not handed on, because of an error.
@@ -129,12 +139,12 @@ func (s *settings) readTime() time.Duration {
 // measureRead measures reads on a registry with -packages packages, and on the
 // reference server if -reference names it.
 func measureRead(ctx context.Context, s *settings, t *table) error {
-	srv, records, err := s.loaded(ctx, "read", s.packages)
+	srv, r, err := s.startReads(ctx, "read", s.packages)
 	if err != nil {
 		return err
 	}
 	defer srv.stop()
-	if err := s.measureReads(ctx, srv, records, t); err != nil {
+	if err := s.measureReads(ctx, srv, r, t); err != nil {
 		return err
 	}
 	if s.reference == "" || s.before != "" && s.binary == s.before { // once, beside this tree's
@@ -143,12 +153,8 @@ func measureRead(ctx context.Context, s *settings, t *table) error {
 	return s.measureReference(ctx, t)
 }
 
-func (s *settings) measureReads(ctx context.Context, srv *server, records []record, t *table) error {
-	r, err := srv.newReads(ctx, records)
-	if err != nil {
-		return err
-	}
-	packages := len(records)
+func (s *settings) measureReads(ctx context.Context, srv *server, r *reads, t *table) error {
+	packages := len(r.heads)
 	for _, kind := range []struct {
 		name, target string
 		ask          func([]byte) (string, []byte)
@@ -191,15 +197,11 @@ func (s *server) addResident(t *table, what string) error {
 
 // measureReadLarge measures reads on a registry with -large-packages packages.
 func measureReadLarge(ctx context.Context, s *settings, t *table) error {
-	srv, records, err := s.loaded(ctx, "read-large", s.largePackages)
+	srv, r, err := s.startReads(ctx, "read-large", s.largePackages)
 	if err != nil {
 		return err
 	}
 	defer srv.stop()
-	r, err := srv.newReads(ctx, records)
-	if err != nil {
-		return err
-	}
 	// What was asked for before stays in memory as far as there is room: so it is where a
 	// server has run for a while.
 	if _, err := r.mix(ctx, srv.client, manyConnections, s.readTime()); err != nil {
@@ -214,15 +216,11 @@ func measureReadLarge(ctx context.Context, s *settings, t *table) error {
 // measureReadPublish measures reads at the newest checkpoint while records are
 // published.
 func measureReadPublish(ctx context.Context, s *settings, t *table) error {
-	srv, records, err := s.loaded(ctx, "read-publish", s.packages)
+	srv, r, err := s.startReads(ctx, "read-publish", s.packages)
 	if err != nil {
 		return err
 	}
 	defer srv.stop()
-	r, err := srv.newReads(ctx, records)
-	if err != nil {
-		return err
-	}
 	alone, err := r.mix(ctx, srv.client, manyConnections, s.readTime()) // see measureReadLarge, too
 	if err != nil {
 		return err

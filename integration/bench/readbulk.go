@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 )
@@ -17,16 +18,17 @@ const (
 
 // measureReadBulk measures requests of clients that have or want many packages.
 func measureReadBulk(ctx context.Context, s *settings, t *table) error {
-	srv, records, err := s.loaded(ctx, "read-bulk", s.packages)
+	if s.packages < bulkPackages {
+		return fmt.Errorf("-packages %d: read-bulk needs %d or more", s.packages, bulkPackages)
+	}
+	srv, r, err := s.startReads(ctx, "read-bulk", s.packages)
 	if err != nil {
 		return err
 	}
 	defer srv.stop()
-	if len(records) < bulkPackages {
-		return fmt.Errorf("-packages %d: read-bulk needs %d or more", len(records), bulkPackages)
-	}
-	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
-	some := records[:bulkPackages]
+	some := slices.Clone(r.records)
+	rand.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
+	some = some[:bulkPackages]
 	asks, err := srv.bulkRequests(ctx, some)
 	if err != nil {
 		return err
@@ -58,7 +60,7 @@ type bulkRequest struct {
 func (c *client) bulkRequests(ctx context.Context, records []record) ([]bulkRequest, error) {
 	var known, unknown api.HashMap[*string]
 	names := api.FetchPackageNamesRequest{}
-	newest := append([]record{}, records...)
+	newest := slices.Clone(records)
 	for i := range records {
 		token := records[i].id.String()
 		known = append(known, api.HashEntry[*string]{Hash: records[i].logID.Any(), Value: &token})

@@ -21,14 +21,7 @@ func (s *settings) measureReference(ctx context.Context, t *table) error {
 		return err
 	}
 	defer srv.stop()
-	records, err := srv.prepareLoad(ctx, s.packages, s.publishers)
-	if err != nil {
-		return err
-	}
-	if _, _, err := srv.load(ctx, records, s.publishers); err != nil {
-		return err
-	}
-	r, err := srv.newReads(ctx, records)
+	r, err := s.newReads(ctx, srv.client, s.packages)
 	if err != nil {
 		return err
 	}

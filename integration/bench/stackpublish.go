@@ -161,14 +161,7 @@ func measureStackRead(ctx context.Context, s *settings, t *table) (err error) {
 		return err
 	}
 	defer srv.stop()
-	records, err := srv.prepareLoad(ctx, s.packages, s.publishers)
-	if err != nil {
-		return err
-	}
-	if _, _, err := srv.load(ctx, records, s.publishers); err != nil {
-		return err
-	}
-	r, err := srv.newReads(ctx, records)
+	r, err := s.newReads(ctx, srv.client, s.packages)
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,9 @@ const (
 	// maxFollowed is how many leaves are read on at once. Behind more the stretch begins
 	// anew.
 	maxFollowed = 4096
-	// followTime bounds how long requests wait for what only saves reading.
-	followTime = 250 * time.Millisecond
+	// followTime bounds how long requests wait for what only saves reading: with what
+	// they read then it is less than they may take.
+	followTime = 150 * time.Millisecond
 )
 
 // none reports whether a log is known to have no leaf from one index on below
@@ -48,20 +49,19 @@ func (c *changes) reach(length uint64) bool {
 	return length <= c.to
 }
 
-// add takes the leaves from c.to on up to a length. Without leaves the stretch
-// begins there.
+// begin begins the stretch anew at a length.
+func (c *changes) begin(length uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.from, c.to, c.newest = length, length, map[protocol.Hash]uint64{}
+}
+
+// add takes all leaves from the end of the stretch up to a length.
 func (c *changes) add(leaves []store.Leaf, length uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(leaves) == 0 {
-		c.from, c.to, c.newest = length, length, nil
-		return
-	}
 	if len(c.newest) > maxChanges {
-		c.from, c.newest = c.to, nil
-	}
-	if c.newest == nil {
-		c.newest = map[protocol.Hash]uint64{}
+		c.from, c.newest = c.to, map[protocol.Hash]uint64{}
 	}
 	for _, leaf := range leaves {
 		c.newest[leaf.LogID] = leaf.RegistryIndex
@@ -70,10 +70,10 @@ func (c *changes) add(leaves []store.Leaf, length uint64) {
 }
 
 // followTo lets the changes reach the length of a checkpoint. That it fails only means
-// that more is read.
+// that more is read; while the database does not answer it is not tried.
 func (r *Reader) followTo(ctx context.Context, length uint64) {
 	c := &r.kept.changes
-	if r.kept.cache == nil || c.reach(length) {
+	if r.kept.cache == nil || c.reach(length) || r.database.failures.Load() > 0 {
 		return
 	}
 	first := c.following.TryLock()
@@ -86,15 +86,11 @@ func (r *Reader) followTo(ctx context.Context, length uint64) {
 	}
 	to := c.to // only this goroutine changes it
 	if to == 0 || length-to > maxFollowed {
-		c.add(nil, length)
+		c.begin(length)
 		return
 	}
-	leaves, err := await(ctx, &r.database, followTime, func(ctx context.Context) (leaves []store.Leaf, err error) {
-		err = r.database.store.ViewOne(ctx, func(tx *store.Tx) (err error) {
-			leaves, err = tx.Leaves(to, int(length-to))
-			return err
-		})
-		return leaves, err
+	leaves, err := readBy(ctx, &r.database, r.database.store.ViewOne, followTime, func(tx *store.Tx) ([]store.Leaf, error) {
+		return tx.Leaves(to, int(length-to))
 	})
 	if err == nil && uint64(len(leaves)) == length-to {
 		c.add(leaves, length)

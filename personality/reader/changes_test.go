@@ -25,7 +25,7 @@ func leavesOf(from uint64, logs ...int) []store.Leaf {
 // That a log did not change is only said of what was followed.
 func TestChanges(t *testing.T) {
 	var c changes
-	c.add(nil, 100)
+	c.begin(100)
 	c.add(leavesOf(100, 1, 2, 1), 103)
 	c.add(leavesOf(103, 3), 104)
 	for _, q := range []struct {
@@ -51,7 +51,7 @@ func TestChanges(t *testing.T) {
 	if c.reach(105) || !c.reach(104) || !c.reach(3) {
 		t.Error("reaches another length")
 	}
-	c.add(nil, 9000) // too far to follow
+	c.begin(9000) // too far to follow
 	if c.none(logNumber(9), 104, 9000) || !c.none(logNumber(9), 9000, 9000) {
 		t.Error("what was not followed is said to be known")
 	}
@@ -60,7 +60,7 @@ func TestChanges(t *testing.T) {
 // However many logs change, few of them are remembered, and none wrongly.
 func TestChangesAreBounded(t *testing.T) {
 	var c changes
-	c.add(nil, 1)
+	c.begin(1)
 	at := uint64(1)
 	for n := range 3 * maxChanges / 100 {
 		logs := make([]int, 100)

@@ -42,23 +42,21 @@ const awayAfter = 3
 var errAway = &registry.UnavailableError{Part: registry.PartDatabase, Reason: "it does not answer"}
 
 // read runs f in a transaction that reads, for at most answerTime. f must change
-// nothing outside: it may run again, and may still run when read has returned.
+// nothing outside but what is kept, which is so whichever run found it: it may run
+// again, and may still run when read has returned.
 func read[T any](ctx context.Context, d *database, f func(*store.Tx) (T, error)) (T, error) {
-	return await(ctx, d, answerTime, func(ctx context.Context) (T, error) {
-		var value T
-		err := d.store.View(ctx, func(tx *store.Tx) (err error) {
-			value, err = f(tx)
-			return err
-		})
-		return value, err
-	})
+	return readBy(ctx, d, d.store.View, answerTime, f)
 }
 
 // readOne is [read] for an f that runs one statement, at most.
 func readOne[T any](ctx context.Context, d *database, f func(*store.Tx) (T, error)) (T, error) {
-	return await(ctx, d, answerTime, func(ctx context.Context) (T, error) {
+	return readBy(ctx, d, d.store.ViewOne, answerTime, f)
+}
+
+func readBy[T any](ctx context.Context, d *database, view func(context.Context, func(*store.Tx) error) error, limit time.Duration, f func(*store.Tx) (T, error)) (T, error) {
+	return await(ctx, d, limit, func(ctx context.Context) (T, error) {
 		var value T
-		err := d.store.ViewOne(ctx, func(tx *store.Tx) (err error) {
+		err := view(ctx, func(tx *store.Tx) (err error) {
 			value, err = f(tx)
 			return err
 		})

@@ -113,19 +113,22 @@ func (r *Reader) fetchSome(ctx context.Context, q FetchLogsRequest, cursors []Pa
 			unknown = append(unknown, cursor)
 		}
 	}
-	if len(unknown) == 1 {
-		if records, ok, err := r.readWhole(ctx, unknown[0], q.LogLength); err != nil {
+	if len(unknown) == 1 && unknown[0].FetchToken == "" && left.bytes <= bulkyAnswer { // of a bulky one it is known not to be small
+		records, ok, err := r.readWhole(ctx, unknown[0], q.LogLength)
+		if err != nil {
 			return FetchLogsResponse{}, err
-		} else if ok {
+		}
+		if ok {
 			i := slices.IndexFunc(kept, func(k keptRecords) bool { return !k.ok })
 			kept[i], unknown = keptRecords{records, true}, nil
 		}
 	}
+	fromKept := func(i, limit, bytes int) ([]PublishedRecord, bool, error) {
+		records, full := page(kept[i].records, q.LogLength, limit, bytes)
+		return records, full, nil
+	}
 	if len(unknown) == 0 {
-		return fetchPart(q, cursors, left, func(i, limit, bytes int) ([]PublishedRecord, bool, error) {
-			records, full := page(kept[i].records, q.LogLength, limit, bytes)
-			return records, full, nil
-		})
+		return fetchPart(q, cursors, left, fromKept)
 	}
 	return read(ctx, &r.database, func(tx *store.Tx) (FetchLogsResponse, error) {
 		places, err := findPlaces(tx, unknown)
@@ -134,20 +137,16 @@ func (r *Reader) fetchSome(ctx context.Context, q FetchLogsRequest, cursors []Pa
 		}
 		return fetchPart(q, cursors, left, func(i, limit, bytes int) ([]PublishedRecord, bool, error) {
 			if kept[i].ok {
-				records, full := page(kept[i].records, q.LogLength, limit, bytes)
-				return records, full, nil
+				return fromKept(i, limit, bytes)
 			}
 			return r.readLog(tx, places, cursors[i], q.LogLength, limit, bytes)
 		})
 	})
 }
 
-// readWhole reads all records of one log below a length, and keeps them, if they are few:
-// that takes one statement.
+// readWhole reads all records of one log below a length, from its beginning, and keeps
+// them, if they are few: that takes one statement.
 func (r *Reader) readWhole(ctx context.Context, cursor PackageLogCursor, length uint64) (records []PublishedRecord, ok bool, err error) {
-	if cursor.FetchToken != "" {
-		return nil, false, nil
-	}
 	type firstPage struct {
 		rows []store.Record
 		all  bool

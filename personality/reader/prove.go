@@ -81,7 +81,7 @@ func (r *Reader) checkpoint(ctx context.Context, logLength uint64) (store.Checkp
 }
 
 // leaves returns the leaves at indices, which are in ascending order and below the
-// length of a checkpoint.
+// length of a checkpoint, without the keys of their records.
 func (r *Reader) leaves(ctx context.Context, length uint64, indices []uint64) ([]store.Leaf, error) {
 	found := make([]store.Leaf, len(indices))
 	var unknown []uint64

@@ -2,9 +2,6 @@ package audit
 
 import "context"
 
-// MaxEvidence is the length in bytes of the longest evidence.
-const MaxEvidence = 64 << 20
-
 // Auditor audits one registry. It is for one goroutine at a time.
 type Auditor struct {
 	source  Source
@@ -29,6 +26,3 @@ func (a *Auditor) Round(ctx context.Context) (*Report, error) { panic("being wri
 // in the round that gets there.
 func (a *Auditor) Compare(ctx context.Context, also Source) (*Report, error) { panic("being written") }
 
-// Check verifies the evidence of a finding alone, and returns the finding as it follows
-// from it. An error says that the document was changed, or that it proves nothing.
-func Check(evidence []byte) (Finding, error) { panic("being written") }

@@ -24,7 +24,6 @@ need mariadb mariadb-client-core
 need prometheus prometheus # brings promtool, too
 need busybox busybox       # has the wget of the images
 need nginx nginx-light     # another reverse proxy (integration/proxy_test.go)
-need ssh-agent openssh-client # keeps the key of litewitness (integration/witnesses)
 
 if ((${#missing[@]})); then
 	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then

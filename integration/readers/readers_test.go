@@ -155,6 +155,35 @@ func TestChangedByte(t *testing.T) {
 	}
 }
 
+// A bundle with an entry too few is refused by both. tessera does not look at what is
+// behind the last entry of a partial bundle; torchwood does.
+func TestBundleLength(t *testing.T) {
+	t.Parallel()
+	l := tlogtest.New(t, origin, 300, false)
+	s, dir := serve(t, l)
+	write := func(entries ...[]byte) {
+		t.Helper()
+		bundle, err := tlog.EncodeEntries(entries)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "tile/entries/001.p/44"), bundle, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(l.Entries[256:299]...)
+	for name, read := range both {
+		_, err := read(limited(t), s, policy(t, s))
+		refused(t, name+", an entry too few", err, "")
+	}
+	write(append(l.Entries[256:300:300], []byte("one more"))...)
+	_, err := readers.Torchwood(limited(t), s, policy(t, s))
+	refused(t, "torchwood, an entry too many", err, "leftover")
+	if _, err := readers.TesseraFsck(limited(t), s); err != nil {
+		t.Errorf("tessera, an entry too many: %v", err)
+	}
+}
+
 func TestAnotherKeyOrOrigin(t *testing.T) {
 	t.Parallel()
 	s, _ := serve(t, tlogtest.New(t, origin, 3, false))

@@ -25,7 +25,8 @@ const (
 
 // RunOmniwitness starts an omniwitness with new keys and no state, in a folder, which
 // must exist. With several keys it answers with several cosignatures. It reads no
-// request of more than 16 KiB.
+// request of more than 16 KiB, and answers 429 while it is busy with another one, be it
+// of another log.
 func RunOmniwitness(dir, name string, keys []KeyType, logs ...Log) (*Witness, error) {
 	path, err := tools.Path("omniwitness")
 	if err != nil {

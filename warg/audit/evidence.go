@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -51,6 +52,16 @@ var newFacts = map[string]func() facts{
 	"note":        func() facts { return new(noteFacts) },
 	"cosignature": func() facts { return new(cosignatureFacts) },
 	"stale":       func() facts { return new(staleFacts) },
+}
+
+// kindOf is the name of the kind of facts.
+func kindOf(f facts) string {
+	for kind, empty := range newFacts {
+		if reflect.TypeOf(empty()) == reflect.TypeOf(f) {
+			return kind
+		}
+	}
+	return ""
 }
 
 // document is an evidence file. The digest is its last member: the SHA-256 of all bytes

@@ -62,12 +62,16 @@ func (f *forkFacts) judge() (Finding, error) {
 			return Finding{}, err
 		}
 	}
-	if root == shorter.Root {
+	claimed, computed := shorter.Root, root
+	if claimed == computed && shorter.Size == longer.Size && shorter.MapRoot != nil && longer.MapRoot != nil {
+		claimed, computed = *shorter.MapRoot, *longer.MapRoot
+	}
+	if claimed == computed {
 		return Finding{}, notContradicting("one log begins with the other")
 	}
 	keys, signed := merged(shorter, longer)
 	return Finding{
-		Name: LogForked, Log: shorter.logName(), Index: &shorter.Size, Claimed: shorter.Root.String(), Computed: root.String(),
+		Name: LogForked, Log: shorter.logName(), Index: &shorter.Size, Claimed: claimed.String(), Computed: computed.String(),
 		Explanation: fmt.Sprintf("a tree head of %d leaves has another root than the log of %d leaves had at that length", shorter.Size, longer.Size),
 		Signed:      signed, Keys: keys,
 	}, nil

@@ -150,6 +150,19 @@ func (m packageMap) prove(ctx context.Context, key protocol.Hash) (siblings proo
 	return siblings[first:], has, nil
 }
 
+// bundle is a bundle with the proofs of some logs.
+func (m packageMap) bundle(ctx context.Context, logIDs ...protocol.Hash) ([]byte, error) {
+	var b proof.MapBundle
+	for _, id := range logIDs {
+		p, _, err := m.prove(ctx, protocol.MapKey(id))
+		if err != nil {
+			return nil, err
+		}
+		b.Proofs = append(b.Proofs, p)
+	}
+	return b.Encode(), nil
+}
+
 // siblings puts those on the way of a key through a tile, by level; nil for an empty one.
 func (t *mapTile) siblings(out proof.MapProof, key protocol.Hash, depth int) {
 	level := proof.MapDepth - mapBits*(depth+1)

@@ -227,8 +227,8 @@ func (t *tiledLog) node(ctx context.Context, level uint, index uint64) (protocol
 	return fold(hashes[from : from+1<<within]), nil
 }
 
-// entries verifies the answer for a bundle of entries against the tile of their hashes.
-func (t *tiledLog) entries(ctx context.Context, f tlog.File, e exchange) ([][]byte, error) {
+// tiledEntries verifies the answer for a bundle of entries against the tile of their hashes.
+func (t *tiledLog) tiledEntries(ctx context.Context, f tlog.File, e exchange) ([][]byte, error) {
 	hashes, err := t.tile(ctx, 0, f.Index)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ type world struct {
 	prev        map[string]protocol.Hash        // by name
 	checkpoints []worldCheckpoint
 	cpTree      *memoryTree
+	unlogged    []worldCheckpoint // signed, and not in the checkpoints log
 	signed      protocol.SignedCheckpoint
 	contents    map[protocol.Hash][]byte
 	noteSize    map[tlog.Log]uint64 // of notes, if they are behind
@@ -160,7 +161,9 @@ func (w *world) sign(c worldCheckpoint, key protocol.PrivateKey, log bool) {
 	stamped, err := protocol.NewTimestampedCheckpoint(c.Checkpoint, w.now)
 	must(w.t, err)
 	w.signed = stamped.Sign(key)
-	if log {
+	if !log {
+		w.unlogged = append(w.unlogged, c)
+	} else {
 		w.checkpoints = append(w.checkpoints, c)
 		w.cpTree.append(leafHash(c.Encode()))
 	}

@@ -66,6 +66,11 @@ func (w *world) at(length uint64) *worldCheckpoint {
 			return &w.checkpoints[i]
 		}
 	}
+	for i := range w.unlogged {
+		if w.unlogged[i].LogLength == length {
+			return &w.unlogged[i]
+		}
+	}
 	return nil
 }
 

@@ -39,7 +39,9 @@ type world struct {
 	contents    map[protocol.Hash][]byte
 	noteSize    map[tlog.Log]uint64 // of notes, if they are behind
 	cosigned    time.Time           // when; zero: now
-	keepMaps    bool                // maps of old checkpoints, for proofs
+	keepMaps    bool                // maps of old checkpoints, for proofs; otherwise:
+	live        packageMap
+	fresh       map[protocol.Hash]protocol.Hash // heads that live has not
 
 	noTiles bool // as the reference server
 	tamper  func(path string, asked []byte, status int, answer []byte) (int, []byte)
@@ -74,9 +76,23 @@ func must(t testing.TB, err error) {
 }
 
 func newWorld(t testing.TB) *world {
+	w := emptyWorld(t)
+	w.begin()
+	return w
+}
+
+// begin publishes the operator's first record.
+func (w *world) begin() {
+	w.operate(w.operator, protocol.OperatorEntry{Type: protocol.EntryInit, Key: w.operator.Public()},
+		protocol.OperatorEntry{Type: protocol.EntryDefineNamespace, Namespace: "example"})
+	w.checkpoint()
+}
+
+func emptyWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: time.Unix(1_800_000_000, 0), operator: newKey(t), author: newKey(t), noteKeys: map[tlog.Log]*tlog.NoteKey{},
 		witness: witnesstest.NewKey("w.example"), tree: new(memoryTree), cpTree: new(memoryTree), keepMaps: true,
+		live: packageMap{memoryMap{}}, fresh: map[protocol.Hash]protocol.Hash{},
 		heads: map[protocol.Hash]protocol.Hash{}, prev: map[string]protocol.Hash{}, contents: map[protocol.Hash][]byte{},
 		noteSize: map[tlog.Log]uint64{}, extra: map[tlog.Log]string{},
 	}
@@ -86,9 +102,6 @@ func newWorld(t testing.TB) *world {
 		w.noteKeys[log], err = tlog.ParseNoteKey(text)
 		must(t, err)
 	}
-	w.operate(w.operator, protocol.OperatorEntry{Type: protocol.EntryInit, Key: w.operator.Public()},
-		protocol.OperatorEntry{Type: protocol.EntryDefineNamespace, Namespace: "example"})
-	w.checkpoint()
 	return w
 }
 
@@ -136,7 +149,7 @@ func (w *world) add(name string, envelope protocol.Envelope) {
 		leaf = protocol.LogLeaf{LogID: n.LogID(), RecordID: protocol.PackageRecordID(envelope.Content)}
 	}
 	w.prev[name] = leaf.RecordID
-	w.heads[leaf.LogID] = leaf.RecordID
+	w.heads[leaf.LogID], w.fresh[leaf.LogID] = leaf.RecordID, leaf.RecordID
 	w.records = append(w.records, worldRecord{leaf, leaf.Encode(), tlog.NamedEnvelope{Name: name, Envelope: envelope.MarshalProto()}})
 	w.tree.append(leaf.Hash())
 }
@@ -151,6 +164,11 @@ func (w *world) checkpointOf(heads map[protocol.Hash]protocol.Hash, log bool) {
 		c.heads, c.m = maps.Clone(heads), packageMap{memoryMap{}}
 		root, err := c.m.update(context.Background(), sortedHeads(heads))
 		must(w.t, err)
+		c.MapRoot = root
+	} else {
+		root, err := w.live.update(context.Background(), sortedHeads(w.fresh))
+		must(w.t, err)
+		clear(w.fresh)
 		c.MapRoot = root
 	}
 	w.sign(c, w.operator, log)

@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/warg-trillian/warg-trillian/integration/readers"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -246,4 +249,85 @@ func TestNoteKeysStay(t *testing.T) {
 		t.Errorf("want two signatures:\n%s", note)
 	}
 	s.readByOthers(t, heads)
+}
+
+// A proof of a release is what its file, the log's public key and nothing else take to
+// be believed, by this project's verifier and by torchwood's.
+func TestProofOfARelease(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "--origin", origin, "--content-policy", "none")
+	a := newAuthor(t, "example:tool")
+	content := []byte("the first release")
+	records := []*signedRecord{a.begin(), a.release(content), a.release([]byte("another"))}
+	s.mustSend(t, records[0], records[1])
+	s.upload(t, records[1], content)
+	s.mustSend(t, records[2])
+	s.upload(t, records[2], records[2].content)
+	s.waitPublished(t, records...)
+	s.publishMany(t, "other", 3, 7)
+	heads := s.awaitNotes(t)
+
+	status, proof := s.ask(t, http.MethodGet, "/tlog/records/proof/example/tool/1.0.1", nil)
+	if status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, proof)
+	}
+	source := s.logSource(t, tlog.Records)
+	key, err := tlog.NewVerifier(source.VKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := recordproof.Verify(proof, protocol.HashOf(content), recordproof.Options{Logs: []note.Verifier{key}})
+	if err != nil || result.Head != heads[tlog.Records] || result.RecordID != records[1].id || result.Records != 2 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if _, err := recordproof.Verify(proof, protocol.HashOf([]byte("another")), recordproof.Options{Logs: []note.Verifier{key}}); err == nil {
+		t.Error("it is taken for a proof of another release")
+	}
+	dir := t.TempDir()
+	policy, err := source.Policy(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"policy": []byte(policy), "proof": proof, "entry": records[1].leaf().Encode()} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := readers.TorchwoodProof(t.Context(), source.Origin, filepath.Join(dir, "policy"), filepath.Join(dir, "proof"), filepath.Join(dir, "entry"))
+	if err != nil || got != heads[tlog.Records] {
+		t.Errorf("torchwood: %+v, %v", got, err)
+	}
+	for path, want := range map[string]int{"example/tool/2.0.0": 404, "example/none/1.0.0": 404, "example/tool/x": 400, "example/tool": 404} {
+		if status, answer := s.ask(t, http.MethodGet, "/tlog/records/proof/"+path, nil); status != want {
+			t.Errorf("%s: status %d, want %d: %s", path, status, want, answer)
+		}
+	}
+}
+
+// A package with thousands of records has proofs, too.
+func TestProofOfALongLog(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "--content-policy", "none")
+	a := newAuthor(t, "example:long")
+	s.mustSend(t, a.begin())
+	content := []byte("content")
+	var last *signedRecord
+	for n := range 2500 {
+		last = a.release(content)
+		s.mustSend(t, last)
+		if n == 0 {
+			s.upload(t, last, content)
+		}
+	}
+	s.waitPublished(t, last)
+	heads := s.awaitNotes(t)
+	status, proof := s.ask(t, http.MethodGet, "/tlog/records/proof/example/long/1.0.2500", nil)
+	key, err := tlog.NewVerifier(s.logSource(t, tlog.Records).VKey)
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("%v, status %d: %.200s", err, status, proof)
+	}
+	result, err := recordproof.Verify(proof, protocol.HashOf(content), recordproof.Options{Logs: []note.Verifier{key}})
+	if err != nil || result.Head != heads[tlog.Records] || result.Records != 2501 {
+		t.Errorf("%+v, %v", result, err)
+	}
 }

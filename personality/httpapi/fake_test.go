@@ -182,3 +182,7 @@ func (f *fake) Envelopes(_ context.Context, start uint64, count, maxBytes int) (
 	some := f.envelopes[start%tlog.TileWidth:]
 	return some[:min(len(some), count, 2)], f.ask(start, count, maxBytes)
 }
+
+func (f *fake) RecordProof(_ context.Context, name protocol.PackageName, version string) ([]byte, error) {
+	return f.file, f.ask(name, version)
+}

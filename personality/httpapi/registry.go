@@ -18,6 +18,8 @@ type Registry interface {
 	Reader
 	// Ready returns nil, or an error that says which part is not ready.
 	Ready(ctx context.Context) error
+	// Remarks are what is wrong with what a registry can be ready without, a line each.
+	Remarks() []string
 }
 
 // Admission takes what may enter.

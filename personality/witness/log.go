@@ -125,7 +125,7 @@ func (l *pushedLog) load(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	policy := l.p.currentPolicy()
+	policy := l.p.Policy()
 	l.sizes, l.candidates, l.stored, l.storedTime = maps.Clone(sizes), nil, 0, time.Time{}
 	if l.sizes == nil {
 		l.sizes = map[protocol.Hash]uint64{}
@@ -165,7 +165,7 @@ func (l *pushedLog) look(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	policy := l.p.currentPolicy()
+	policy := l.p.Policy()
 	c, err := newCandidate(policy, note, size)
 	if err != nil {
 		return fmt.Errorf("the newest signed checkpoint: %w", err)
@@ -222,7 +222,7 @@ func (l *pushedLog) accept(c *candidate, cosignatures []witness.Cosignature) err
 		return err
 	}
 	c.note = note
-	return l.judge(l.p.currentPolicy(), c)
+	return l.judge(l.p.Policy(), c)
 }
 
 // judge looks what a candidate comes to by a policy. The caller holds mu.
@@ -284,7 +284,7 @@ func (l *pushedLog) store(ctx context.Context) error {
 // tellStored notes that a candidate is stored. The caller holds mu.
 func (l *pushedLog) tellStored(c *candidate) {
 	l.stored, l.storedTime = c.size, time.Time{}
-	policy := l.p.currentPolicy()
+	policy := l.p.Policy()
 	if !policy.Satisfied(c.cosigned.Cosignatures) {
 		return // it was stored by another policy
 	}

@@ -146,7 +146,8 @@ func (p *Pusher) SetPolicy(policy *witness.Policy) error {
 	return nil
 }
 
-func (p *Pusher) currentPolicy() *witness.Policy {
+// Policy returns the policy in force.
+func (p *Pusher) Policy() *witness.Policy {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.policy
@@ -160,7 +161,7 @@ func (p *Pusher) CheckStored(ctx context.Context) error {
 	for _, l := range p.logs {
 		note, size, err := p.options.Storage.Cosigned(ctx, l.name)
 		if err == nil && size > 0 {
-			_, err = p.currentPolicy().Check(note)
+			_, err = p.Policy().Check(note)
 		}
 		if err != nil {
 			all = append(all, fmt.Errorf("the stored cosigned checkpoint of the %s log: %w", l.name, err))

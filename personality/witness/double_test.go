@@ -24,6 +24,8 @@ type double struct {
 	keys []*witnesstest.Key
 	vkey map[string]string // of the logs that it knows, by origin
 
+	forkStatus int // what it answers to another root at an equal size; specifications differ
+
 	mu        sync.Mutex
 	heads     map[string]tlog.TreeHead                                       // guarded by mu; what it last cosigned
 	misbehave func(w http.ResponseWriter, r *http.Request, body string) bool // guarded by mu; true if it has answered
@@ -31,7 +33,7 @@ type double struct {
 }
 
 func newDouble(t testing.TB, logs []*fakeLog, keys ...*witnesstest.Key) *double {
-	d := &double{t: t, keys: keys, vkey: map[string]string{}, heads: map[string]tlog.TreeHead{}}
+	d := &double{forkStatus: http.StatusConflict, t: t, keys: keys, vkey: map[string]string{}, heads: map[string]tlog.TreeHead{}}
 	for _, l := range logs {
 		d.vkey[l.log.Origin] = l.log.VKeys()[0]
 	}
@@ -121,7 +123,7 @@ func (d *double) serve(w http.ResponseWriter, r *http.Request, lines []string, o
 		return
 	}
 	if old == head.Size && last.Root != head.Root {
-		w.WriteHeader(http.StatusConflict)
+		w.WriteHeader(d.forkStatus)
 		return
 	}
 	var hashes [][]byte

@@ -69,13 +69,13 @@ func TestCosigned(t *testing.T) {
 		}
 		wait(10 * time.Minute)
 		expect(t, "while nothing is new", a.requests())
-		if got := s.observer.outcomes["records a cosigned"]; got != 2 {
-			t.Errorf("%d submissions are observed: %v", got, s.observer.outcomes)
+		if got := s.observer.get().outcomes["records a cosigned"]; got != 2 {
+			t.Errorf("%d submissions are observed: %v", got, s.observer.get().outcomes)
 		}
-		if s.observer.cosigned["records 13"].IsZero() || s.observer.cosigned["checkpoints 8"].IsZero() {
-			t.Errorf("observed %v", s.observer.cosigned)
+		if s.observer.get().cosigned["records 13"].IsZero() || s.observer.get().cosigned["checkpoints 8"].IsZero() {
+			t.Errorf("observed %v", s.observer.get().cosigned)
 		}
-		if raised, told := s.observer.alarms["records a"]; raised || !told {
+		if raised, told := s.observer.get().alarms["records a"]; raised || !told {
 			t.Error("no word that there is no alarm")
 		}
 	})
@@ -134,10 +134,10 @@ func TestRefresh(t *testing.T) {
 		_, stop := s.run(p)
 		wait(time.Second)
 		a.requests()
-		first := s.observer.cosigned["records 5"]
+		first := s.observer.get().cosigned["records 5"]
 		wait(pusher.DefaultRefresh)
 		expect(t, "after an hour", a.requests(), "records 5>5")
-		if again := s.observer.cosigned["records 5"]; again.Sub(first) < pusher.DefaultRefresh {
+		if again := s.observer.get().cosigned["records 5"]; again.Sub(first) < pusher.DefaultRefresh {
 			t.Errorf("cosigned at %v, and again at %v", first, again)
 		}
 		stop()

@@ -83,11 +83,10 @@ func (l *fakeLog) ConsistencyProof(_ context.Context, from, to uint64) ([][]byte
 // memory is a storage that keeps all in memory, which survives a pusher.
 type memory struct {
 	mu    sync.Mutex
-	sizes map[string]uint64 // guarded by mu; by log and key
-	notes map[tlog.Log][]byte
-	size  map[tlog.Log]uint64
-	saved int   // guarded by mu; how often a note was stored
-	err   error // guarded by mu; what it fails with
+	sizes map[string]uint64   // guarded by mu; by log and key
+	notes map[tlog.Log][]byte // guarded by mu
+	size  map[tlog.Log]uint64 // guarded by mu; of the notes
+	err   error               // guarded by mu; what it fails with
 }
 
 func newMemory() *memory {
@@ -134,17 +133,46 @@ func (m *memory) SetCosigned(_ context.Context, log tlog.Log, size uint64, note 
 	defer m.mu.Unlock()
 	if m.err == nil && size >= m.size[log] {
 		m.notes[log], m.size[log] = note, size
-		m.saved++
 	}
 	return m.err
 }
 
 // observer keeps what it is told.
 type observer struct {
-	mu       sync.Mutex
-	outcomes map[string]int // guarded by mu; by log, witness and outcome
-	alarms   map[string]bool
-	cosigned map[string]time.Time
+	mu sync.Mutex
+	observed
+}
+
+// observed is what an observer was told, guarded by its mu.
+type observed struct {
+	outcomes map[string]int       // by log, witness and outcome
+	alarms   map[string]bool      // by log and witness
+	cosigned map[string]time.Time // by log and size
+}
+
+// get returns a copy of what it was told.
+func (o *observer) get() observed {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return observed{maps.Clone(o.outcomes), maps.Clone(o.alarms), maps.Clone(o.cosigned)}
+}
+
+// buffer is what was logged.
+type buffer struct {
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
+}
+
+func (b *buffer) Write(text []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(text)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 func (o *observer) Submitted(log, name, outcome string, _ time.Duration) {
@@ -177,7 +205,7 @@ type setup struct {
 
 func newSetup(t testing.TB) *setup {
 	s := &setup{t: t, records: newFakeLog(t, tlog.Records), checkpoints: newFakeLog(t, tlog.Checkpoints), storage: newMemory(), handlers: map[string]http.Handler{},
-		observer: &observer{outcomes: map[string]int{}, alarms: map[string]bool{}, cosigned: map[string]time.Time{}}}
+		observer: &observer{observed: observed{map[string]int{}, map[string]bool{}, map[string]time.Time{}}}}
 	s.options = pusher.Options{
 		Logs:    map[tlog.Log]pusher.Source{tlog.Records: s.records, tlog.Checkpoints: s.checkpoints},
 		Storage: s.storage, Client: &http.Client{Transport: s}, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Observer: s.observer,

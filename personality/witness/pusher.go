@@ -4,7 +4,7 @@
 //
 // It runs beside everything else. Each witness is asked by a goroutine of its own for
 // each log, so one that is slow, dead or hostile delays neither the others nor
-// publishing. What is wrong with a witness is told by its name.
+// publishing; the two logs take turns at it. What is wrong with a witness is told by its name.
 package witness
 
 import (
@@ -90,8 +90,9 @@ type Pusher struct {
 	changed wake.Broadcast // the policy is another one
 
 	mu      sync.Mutex
-	policy  *witness.Policy // guarded by mu
-	targets []*target       // guarded by mu; those of the policy
+	policy  *witness.Policy          // guarded by mu
+	targets []*target                // guarded by mu; those of the policy
+	turns   map[string]chan struct{} // guarded by mu; by URL
 }
 
 // New returns a pusher. Nothing happens until [Pusher.Run]. An error is one of
@@ -111,7 +112,7 @@ func New(o Options) (*Pusher, error) {
 	}
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p := &Pusher{options: o, client: &client}
+	p := &Pusher{options: o, client: &client, turns: map[string]chan struct{}{}}
 	for _, name := range tlog.Logs {
 		if source := o.Logs[name]; source != nil {
 			p.logs = append(p.logs, newPushedLog(p, name, source))
@@ -213,6 +214,15 @@ func (p *Pusher) replaceTargets(policy *witness.Policy) {
 		}
 	}
 	p.policy, p.targets = policy, wanted
+}
+
+// turnAt returns the channel that whoever asks a URL puts a value into. The logs take
+// turns at a witness: some answer 429 to two requests at once. The caller holds mu.
+func (p *Pusher) turnAt(url string) chan struct{} {
+	if p.turns[url] == nil {
+		p.turns[url] = make(chan struct{}, 1)
+	}
+	return p.turns[url]
 }
 
 // idleTargets returns the targets that do not run, which are to run now.

@@ -284,3 +284,29 @@ func TestPolicyRefused(t *testing.T) {
 		t.Error("no policy is accepted")
 	}
 }
+
+// The logs take turns at a witness.
+func TestOneRequestAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSetup(t)
+		a, busy := s.witness("a"), make(chan struct{}, 1)
+		a.does(func(w http.ResponseWriter, r *http.Request, body string) bool {
+			select {
+			case busy <- struct{}{}:
+				defer func() { <-busy }()
+				return takes(time.Second)(w, r, body)
+			default:
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			}
+		})
+		s.records.grow(5)
+		s.checkpoints.grow(2)
+		_, stop := s.run(policy(t, "quorum a", "a"))
+		defer stop()
+		wait(5 * time.Second)
+		if got := s.observer.get().outcomes; got["records a cosigned"] != 1 || got["checkpoints a cosigned"] != 1 || len(got) != 2 {
+			t.Errorf("observed %v", got)
+		}
+	})
+}

@@ -35,6 +35,7 @@ type target struct {
 	p         *Pusher
 	log       *pushedLog
 	url       string
+	turn      chan struct{} // held while the URL is asked; see [Pusher.turnAt]
 	witnesses []witness.Witness
 	policy    *witness.Policy // that the witnesses are of
 
@@ -52,14 +53,15 @@ type target struct {
 	states map[protocol.Hash]WitnessStatus // guarded by mu; of each witness
 }
 
-// targetsOf are the targets of a log by a policy, in its order.
+// targetsOf are the targets of a log by a policy, in its order. The caller holds the
+// pusher's mu.
 func targetsOf(p *Pusher, l *pushedLog, policy *witness.Policy) (all []*target) {
 	for _, w := range policy.Witnesses() {
 		url := strings.TrimRight(w.URL, "/")
 		n := slices.IndexFunc(all, func(t *target) bool { return t.url == url })
 		if n < 0 {
 			n = len(all)
-			t := &target{p: p, log: l, url: url, policy: policy, states: map[protocol.Hash]WitnessStatus{}}
+			t := &target{p: p, log: l, url: url, turn: p.turnAt(url), policy: policy, states: map[protocol.Hash]WitnessStatus{}}
 			t.ended, t.end = context.WithCancel(context.Background())
 			all = append(all, t)
 		}
@@ -98,11 +100,22 @@ func (t *target) run(ctx context.Context) {
 			wake.Sleep(ctx, wait, changed)
 			continue
 		}
-		began := t.p.options.Now()
-		r := t.submit(ctx, c, t.known())
-		if ctx.Err() == nil {
-			t.settle(ctx, c, r, began)
+		select {
+		case t.turn <- struct{}{}:
+			if c = t.log.newest(); c != nil {
+				t.askOnce(ctx, c)
+			}
+			<-t.turn
+		case <-ctx.Done():
 		}
+	}
+}
+
+// askOnce submits a checkpoint and notes how that ended.
+func (t *target) askOnce(ctx context.Context, c *candidate) {
+	began := t.p.options.Now()
+	if r := t.submit(ctx, c, t.known()); ctx.Err() == nil {
+		t.settle(ctx, c, r, began)
 	}
 }
 

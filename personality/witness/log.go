@@ -21,9 +21,9 @@ const (
 	followerPoll = time.Second
 	// storageTimeout bounds what is asked of the database and of the log.
 	storageTimeout = 10 * time.Second
-	// keptCandidates is of how many checkpoints cosignatures are collected at a time:
-	// a slow witness may answer for one when the next is sent to the others.
-	keptCandidates = 4
+	// patience is how long cosignatures of a checkpoint are collected: a slow witness
+	// may answer for one when the next are sent to the others.
+	patience = 3 * askTimeout
 )
 
 // candidate is a checkpoint that is to be cosigned.
@@ -187,7 +187,8 @@ func (l *pushedLog) look(ctx context.Context) error {
 	}
 	c.unstored = l.stored < size && policy.Satisfied(c.cosigned.Cosignatures) // "quorum none"
 	l.candidates = append(l.candidates, c)
-	l.candidates = l.candidates[max(0, len(l.candidates)-keptCandidates):]
+	kept := 2 + int(patience/l.p.options.Interval)
+	l.candidates = l.candidates[max(0, len(l.candidates)-kept):]
 	l.changed.Happened()
 	return nil
 }

@@ -96,7 +96,7 @@ func (t *target) tell(w witness.Witness, c *candidate, outcome Outcome, err erro
 		s.Alarm = true
 	}
 	t.states[w.Key] = s
-	if s.Alarm != alarm {
+	if s.Alarm != alarm && t.ended.Err() == nil {
 		t.p.options.Observer.Alarm(string(t.log.name), w.Name, s.Alarm)
 	}
 

@@ -19,6 +19,9 @@ type ledgerRecords struct {
 	tree   *memoryTree // all leaves, once a proof is asked for
 }
 
+// maxMoreLeaves is how many leaves more than it said a place may have: the log grows.
+const maxMoreLeaves = 1 << 14
+
 // maxLedgerSources bounds the places of leaves that are looked at.
 const maxLedgerSources = 1 << 20
 
@@ -113,7 +116,7 @@ func (r *round) readLedger(ctx context.Context, from, to uint64) ([]byte, error)
 		if s.First > at || s.Last < s.First || n > 1<<20 {
 			break
 		}
-		e, err := get(ctx, r.source, s.URL, int64(n*api.PackedRecordSize))
+		e, err := get(ctx, r.source, s.URL, int64((n+maxMoreLeaves)*api.PackedRecordSize))
 		if err != nil {
 			return nil, err
 		}

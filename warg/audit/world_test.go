@@ -46,7 +46,6 @@ type world struct {
 	noTiles bool // as the reference server
 	tamper  func(path string, asked []byte, status int, answer []byte) (int, []byte)
 	extra   map[tlog.Log]string // signature lines on notes, instead of the witness's
-	asked   int
 }
 
 type worldRecord struct {
@@ -216,7 +215,6 @@ func (w *world) String() string { return "https://" + testOrigin + "/" }
 
 // Open implements [Source].
 func (w *world) Open(_ context.Context, r Request) (int, io.ReadCloser, error) {
-	w.asked++
 	status, answer := w.answer(r)
 	if w.tamper != nil {
 		status, answer = w.tamper(r.Path, r.Body, status, slices.Clone(answer))

@@ -158,3 +158,44 @@ func TestSplitView(t *testing.T) {
 		})
 	}
 }
+
+// A checkpoint of another place that is further is judged in the round that gets there.
+func TestOtherPlaceAhead(t *testing.T) {
+	w := newWorld(t)
+	w.some(3)
+	store := new(MemoryStore)
+	w.clean(store)
+	a, err := New(w, store, w.options())
+	must(t, err)
+	other := *w
+	w.some(1)
+	lying := *w
+	c := w.checkpoints[len(w.checkpoints)-1]
+	c.MapRoot = protocol.HashOf()
+	lying.sign(c, w.operator, false)
+	lying.noteSize = map[tlog.Log]uint64{tlog.Records: other.size(tlog.Records), tlog.Checkpoints: other.size(tlog.Checkpoints)}
+	report, err := a.Compare(context.Background(), &lying)
+	must(t, err)
+	if !report.Clean() {
+		t.Errorf("found before it can be known: %v", report.Findings)
+	}
+	report, err = a.Round(context.Background())
+	must(t, err)
+	names := map[Name]bool{}
+	for _, f := range report.Findings {
+		names[f.Name] = true
+		checkEvidence(t, f)
+	}
+	if !names[MapRootDiffers] || !names[CheckpointNotLogged] {
+		t.Errorf("found: %v", report.Findings)
+	}
+	for range 3 { // what is known to be right is not kept
+		_, err = a.Compare(context.Background(), w)
+		must(t, err)
+	}
+	r, err := a.newRound(context.Background())
+	must(t, err)
+	if len(r.seen.Open) > 1 {
+		t.Errorf("%d checkpoints are kept", len(r.seen.Open))
+	}
+}

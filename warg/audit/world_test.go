@@ -58,6 +58,15 @@ type worldCheckpoint struct {
 	protocol.Checkpoint
 	heads map[protocol.Hash]protocol.Hash
 	m     packageMap
+	raw   []byte // the entry, if it is no checkpoint
+}
+
+// Encode is the entry.
+func (c worldCheckpoint) Encode() []byte {
+	if c.raw != nil {
+		return c.raw
+	}
+	return c.Checkpoint.Encode()
 }
 
 func newKey(t testing.TB) protocol.PrivateKey {

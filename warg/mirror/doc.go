@@ -1,5 +1,4 @@
-// Package mirror copies the static files of a registry's two logs into a folder, and
-// reads them from a folder or over HTTP.
+// Package mirror copies the static files of a registry's two logs into a folder.
 //
 // [Export] believes nothing: each file is verified against a tree head that the log
 // has signed before it is written, tiles against the tiles above them, entries and
@@ -7,6 +6,10 @@
 // folder is laid out as a registry serves it (c2sp.org/tlog-tiles, and bundles of
 // envelopes as package tlog describes them), so that any file server over it is a
 // registry for those who read the logs.
+//
+// An export is no audit. It reads no record, so it can not tell whether records are
+// valid; and as a leaf is the hash of a record without its signature, a wrong signature
+// in a bundle of envelopes is copied, for an audit of the folder to find.
 //
 // In the folder are, besides these files:
 //

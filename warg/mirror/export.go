@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -16,14 +17,16 @@ const stateDir = ".export"
 // Options of [Export].
 type Options struct {
 	// Source is what is copied.
-	Source Reader
+	Source audit.Source
 	// VKeys are the public keys of the notes, "<name>+<hash>+<base64>": those of one
 	// log or of both. Of a log without one, the keys of the first export are believed.
 	VKeys []string
 	// Parallel is how many files are fetched at a time; 0: 4.
 	Parallel int
-	// Contents fetches released content, too; nil: none is fetched.
-	Contents Contents
+	// Content asks for every released content, too.
+	Content bool
+	// MaxContent is the largest content that is fetched, in bytes; 0: 1 GiB.
+	MaxContent int64
 	// Progress is called after each part of the work, by several goroutines but one at
 	// a time; nil: it is not.
 	Progress func(Progress)
@@ -72,6 +75,7 @@ func Export(ctx context.Context, dir string, o Options) (Report, error) {
 		o.Progress = func(Progress) {}
 	}
 	o.Parallel = cmp.Or(o.Parallel, 4)
+	o.MaxContent = cmp.Or(o.MaxContent, 1<<30)
 	if err := CheckVKeys(o.VKeys); err != nil {
 		return Report{}, err
 	}
@@ -79,7 +83,7 @@ func Export(ctx context.Context, dir string, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer out.Close()
+	defer out.root.Close()
 	unlock, err := out.lock()
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", dir, err)
@@ -112,7 +116,7 @@ func (e *exporter) run(ctx context.Context) error {
 	if err := e.out.sweep("tlog", func(path string) bool { return records.needs(path) || checkpoints.needs(path) }); err != nil {
 		return fmt.Errorf("remove what is left over: %w", err)
 	}
-	if e.options.Contents == nil {
+	if !e.options.Content {
 		return nil
 	}
 	return e.fetchContents(ctx, records.head.Size)

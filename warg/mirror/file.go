@@ -16,7 +16,7 @@ import (
 // obtain returns an immutable file that check accepts: from the folder, where an export
 // that was ended may have left it, or else from the registry, and then it is written.
 func (l *logExport) obtain(ctx context.Context, f tlog.File, limit int64, check func([]byte) error) ([]byte, error) {
-	if data, err := l.out.Read(ctx, l.path(f.Path()), limit); err == nil && check(data) == nil {
+	if data, err := l.out.read(l.path(f.Path()), limit); err == nil && check(data) == nil {
 		return data, nil
 	}
 	data, err := l.fetch(ctx, f, limit)
@@ -32,7 +32,7 @@ func (l *logExport) obtain(ctx context.Context, f tlog.File, limit int64, check 
 // fetch reads a file of the registry, which must have it.
 func (l *logExport) fetch(ctx context.Context, f tlog.File, limit int64) ([]byte, error) {
 	path := l.path(f.Path())
-	data, err := l.options.Source.Read(ctx, path, limit)
+	data, err := read(ctx, l.options.Source, path, limit)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &InconsistentError{l.log, path, fmt.Errorf("it is not there, and the log with %d leaves must have it: %w", l.head.Size, err)}
@@ -46,6 +46,10 @@ func (l *logExport) fetch(ctx context.Context, f tlog.File, limit int64) ([]byte
 
 // write writes a file of the log into the folder.
 func (l *logExport) write(name string, data []byte) error {
+	if l.holding {
+		l.held = append(l.held, heldFile{name, data})
+		return nil
+	}
 	if err := l.out.write(l.path(name), data); err != nil {
 		return err
 	}

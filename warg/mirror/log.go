@@ -31,10 +31,19 @@ type logExport struct {
 	head   tlog.TreeHead // of it
 	before tlog.TreeHead // that the folder has
 
+	holding bool // write holds files back; while nothing runs in parallel
+	held    []heldFile
+
 	files    atomic.Int64
 	bytes    atomic.Int64
 	progress sync.Mutex // held while progress is told
 	done     uint64     // leaves; under progress
+}
+
+// heldFile is a file that is to be written.
+type heldFile struct {
+	name string
+	data []byte
 }
 
 // beginLog reads the tree heads of the registry and of the folder.
@@ -46,13 +55,13 @@ func (e *exporter) beginLog(ctx context.Context, log tlog.Log) (*logExport, erro
 		return nil, err
 	}
 	l.keys = keys
-	if l.note, err = e.options.Source.Read(ctx, path, tlog.MaxNote); err != nil {
+	if l.note, err = read(ctx, e.options.Source, path, tlog.MaxNote); err != nil {
 		return nil, fmt.Errorf("the tree head of the %s log: %w", log, err)
 	}
 	if l.head, err = openNote(l.note, keys.verifiers); err != nil {
 		return nil, &InconsistentError{log, path, err}
 	}
-	known, err := e.out.Read(ctx, path, tlog.MaxNote)
+	known, err := e.out.read(path, tlog.MaxNote)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		l.before = tlog.TreeHead{Origin: l.head.Origin, Root: protocol.HashOf()}
@@ -109,19 +118,27 @@ func (l *logExport) copyFiles(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(l.options.Parallel)
 	t, err := newTree(ctx, l.head, l)
-	var inconsistent *InconsistentError
-	if err != nil && ctx.Err() == nil && !errors.As(err, &inconsistent) && l.edgesRead() {
-		err = l.contradicts("%w", err)
+	if errors.Is(err, errOtherRoot) {
+		return l.contradicts("%w", err)
 	}
 	if err != nil {
 		return err
 	}
+	// Tiles of a log that turns out to be forked are true to its tree head, but are not
+	// for this folder.
+	l.holding = true
 	root, err := t.rootAt(ctx, l.before.Size)
 	if err != nil {
 		return err
 	}
+	l.holding = false
 	if root != l.before.Root {
 		return l.contradicts("the log with %d leaves had the root %s when it had %d; the folder has %s: the log is forked", l.head.Size, root, l.before.Size, l.before.Root)
+	}
+	for _, h := range l.held {
+		if err := l.write(h.name, h.data); err != nil {
+			return err
+		}
 	}
 	if err := l.writeEdge(t); err != nil {
 		return err

@@ -101,10 +101,10 @@ func (e *exporter) keysOf(ctx context.Context, log tlog.Log) (noteKeys, error) {
 	}
 	path := log.Path() + "/" + VKeysPath
 	k := noteKeys{source: Remembered}
-	k.text, err = e.out.Read(ctx, path, maxVKeys)
+	k.text, err = e.out.read(path, maxVKeys)
 	if errors.Is(err, fs.ErrNotExist) {
 		k.source = FirstUse
-		k.text, err = e.options.Source.Read(ctx, path, maxVKeys)
+		k.text, err = read(ctx, e.options.Source, path, maxVKeys)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, fmt.Errorf("the registry does not say which keys sign the notes of its %s log, and none is pinned: ask the operator for the vkeys", log)

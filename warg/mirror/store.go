@@ -16,7 +16,7 @@ const newPrefix = ".new-"
 
 // output is the folder that an export writes. It may be used by several goroutines.
 type output struct {
-	*Folder
+	root *os.Root // it does not leave the folder, whatever links are in it
 
 	mu     sync.Mutex
 	made   map[string]bool // folders that are there; under mu
@@ -29,11 +29,21 @@ func openOutput(dir string) (*output, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of an export: %w", err)
 	}
-	folder, err := OpenFolder(dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of an export: %w", err)
+	}
+	return &output{root: root, made: map[string]bool{}, dirty: map[string]bool{}}, nil
+}
+
+// read reads a file of at most limit bytes.
+func (o *output) read(name string, limit int64) ([]byte, error) {
+	f, err := o.root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return nil, err
 	}
-	return &output{Folder: folder, made: map[string]bool{}, dirty: map[string]bool{}}, nil
+	defer f.Close()
+	return readBounded(f, limit)
 }
 
 // write makes or replaces a file, whole or not at all. It is on disk, under its name
@@ -51,9 +61,14 @@ func (o *output) write(name string, data []byte) error {
 	return o.finish(f, err, temporary, name)
 }
 
-// finish gives a complete file its name; after an error it is removed.
-func (o *output) finish(f *os.File, err error, temporary, name string) error {
-	err = errors.Join(err, f.Sync(), f.Close())
+// finish gives a complete file its name. If writing it failed, it is removed.
+func (o *output) finish(f *os.File, failed error, temporary, name string) error {
+	if failed != nil {
+		f.Close()
+		o.root.Remove(temporary)
+		return failed
+	}
+	err := errors.Join(f.Sync(), f.Close())
 	if err == nil {
 		err = o.root.Rename(temporary, filepath.FromSlash(name))
 	}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -37,6 +38,9 @@ type cachedTile struct {
 	hashes []protocol.Hash // nil: none
 }
 
+// errOtherRoot says that the tiles at the right edge are not those of the tree head.
+var errOtherRoot = errors.New("the tiles at the right edge are not those of the tree head")
+
 // newTree obtains the tiles at the right edge of the log of a tree head, whose note
 // was verified.
 func newTree(ctx context.Context, head tlog.TreeHead, source tileSource) (*tree, error) {
@@ -55,7 +59,7 @@ func newTree(ctx context.Context, head tlog.TreeHead, source tileSource) (*tree,
 		roots = append(roots, perfectRoots(t.edge[level])...)
 	}
 	if root := proof.RootOf(roots); root != head.Root {
-		return nil, fmt.Errorf("the tiles at the right edge of the log %s with %d leaves give the root %s; the signed tree head has %s", head.Origin, head.Size, root, head.Root)
+		return nil, fmt.Errorf("%w: those of the log %s with %d leaves give the root %s, the signed tree head has %s", errOtherRoot, head.Origin, head.Size, root, head.Root)
 	}
 	return t, nil
 }

@@ -21,6 +21,8 @@ test: tools vet lint ## Install what the tests need, then run all checks and all
 	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./personality/... ./warg/...
 	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
 
+# One of the others is a module of this repository: integration/readers/program, which
+# reads logs with what others have written, is built into .cache/tools/bin.
 .PHONY: tools
 tools: ## Install what the tests need (Debian packages; the official client and others in the user's cache folder)
 	integration/tools/install.sh
@@ -30,10 +32,12 @@ vet: ## Check formatting and run go vet
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	cd integration/readers/program && $(GO) vet ./...
 
 .PHONY: lint
 lint: ## Run staticcheck, settings in staticcheck.conf
 	$(GO) run $(STATICCHECK) ./...
+	cd integration/readers/program && $(GO) run $(STATICCHECK) ./...
 
 # go test -fuzz takes one fuzz test of one package at a time.
 .PHONY: fuzz

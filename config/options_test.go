@@ -93,7 +93,7 @@ func otherValue(flag *kong.Flag) string {
 		return strconv.FormatBool(flag.Default == "false")
 	case Secret:
 		return "warg:other@tcp(db)/warg"
-	case string, []Namespace:
+	case string, Origin, []Namespace:
 		return "other"
 	default:
 		panic(fmt.Sprintf("no other value for a %T", value))

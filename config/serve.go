@@ -54,6 +54,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		Database:           database,
 		Trillian:           s.trillian(),
 		Namespaces:         s.namespaces(),
+		Notes:              s.notes(),
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),

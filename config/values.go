@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // The types below are texts that are checked when they are read, so that an
@@ -88,6 +89,20 @@ func checkNamespace(name string) error {
 	if !protocol.ValidNamespace(name) {
 		return fmt.Errorf("%q is not a namespace: words of lower-case letters and digits, each beginning with a letter, joined by single hyphens", name)
 	}
+	return nil
+}
+
+// Origin is the origin of a registry, see [tlog.CheckOrigin]. Empty means none.
+type Origin string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (o *Origin) UnmarshalText(text []byte) error {
+	if len(text) > 0 {
+		if err := tlog.CheckOrigin(string(text)); err != nil {
+			return err
+		}
+	}
+	*o = Origin(text)
 	return nil
 }
 

@@ -61,6 +61,7 @@ func (c *cluster) openMember(t *testing.T, clock *wallClock) *member {
 	registry, err := personality.Open(t.Context(), personality.Options{
 		DataDir: t.TempDir(), Database: store.MySQL{DSN: through(t, m.toDatabase, c.registryDSN)},
 		Trillian:    personality.RemoteTrillian{Server: trilliansvc.Options{Target: m.toTrillian.Addr()}},
+		Notes:       personality.Notes{RecordsKeyFile: c.noteKeyFile("records"), CheckpointsKeyFile: c.noteKeyFile("checkpoints")},
 		OperatorKey: c.key, Namespaces: admission.Namespaces{Defined: []string{"example"}},
 		Content:   content.Options{Dir: c.contentDir, Policy: content.PolicyWasm, MaxSize: 1 << 20},
 		Admission: admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: 100 * time.Millisecond},

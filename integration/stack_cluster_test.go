@@ -69,10 +69,16 @@ func startCluster(t *testing.T, personalities int) *cluster {
 	return c
 }
 
+// noteKeyFile is where the personalities share the note key of a log.
+func (c *cluster) noteKeyFile(log string) string {
+	return filepath.Join(filepath.Dir(c.keyFile), log+"-note.key")
+}
+
 func (c *cluster) startMember(t *testing.T) *member {
 	t.Helper()
 	m := &member{toDatabase: trillian.StartProxy(t, c.database.Addr()), toTrillian: trillian.StartProxy(t, c.logServer.RPC)}
 	m.server = startServer(t, "--operator-key-file", c.keyFile, "--content-dir", c.contentDir,
+		"--records-note-key-file", c.noteKeyFile("records"), "--checkpoints-note-key-file", c.noteKeyFile("checkpoints"),
 		"--database-url", through(t, m.toDatabase, c.registryDSN), "--trillian", m.toTrillian.Addr(), "--metrics-listen", "127.0.0.1:0")
 	return m
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// [Open] fails with [ErrNoOperatorKey] then.
 	NewOperatorKey func() (protocol.PrivateKey, error)
 
+	// Notes says how the notes of the two logs are signed.
+	Notes Notes
+
 	// Database is where the registry's own state is kept: a [store.SQLite] or a
 	// [store.MySQL]. Several processes may share the latter, and then a Trillian.
 	Database store.Database

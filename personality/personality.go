@@ -154,6 +154,9 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		return p, err
 	}
 	p.OperatorKey = s.options.OperatorKey
+	if err := s.openNoteKeys(ctx, &p); err != nil {
+		return p, err
+	}
 	// Content of a private registry that this server hands out is nobody else's.
 	o.Content.Private = o.TokensFile != "" && o.API.ContentBaseURL == ""
 	contents, err := content.Open(ctx, o.Content)

@@ -21,11 +21,12 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the registry."`
-	Rebuild rebuildCommand `cmd:"" help:"Recreate the registry's database from its Trillian logs."`
-	Key     keyCommands    `cmd:"" help:"Make and look at operator keys."`
-	Token   tokenCommands  `cmd:"" help:"Make bearer tokens for a private registry."`
-	Version versionCommand `cmd:"" help:"Show the version of this program."`
+	Serve   serveCommand    `cmd:"" help:"Run the registry."`
+	Rebuild rebuildCommand  `cmd:"" help:"Recreate the registry's database from its Trillian logs."`
+	Key     keyCommands     `cmd:"" help:"Make and look at operator keys."`
+	NoteKey noteKeyCommands `cmd:"" name:"note-key" help:"Make and look at note keys, which sign the logs for witnesses and auditors."`
+	Token   tokenCommands   `cmd:"" help:"Make bearer tokens for a private registry."`
+	Version versionCommand  `cmd:"" help:"Show the version of this program."`
 }
 
 // streams are the standard streams that commands write to.

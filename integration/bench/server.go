@@ -68,7 +68,10 @@ func (s *settings) start(ctx context.Context, data string, flags ...string) (*se
 		return startInside(ctx, data, s.cpuProfile)
 	}
 	cmd := exec.Command(s.binary, append([]string{"serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--namespace", namespace}, flags...)...)
-	cmd.Env = withoutSettings(os.Environ())
+	// By the environment, for servers of earlier releases have no such flags.
+	shared := filepath.Dir(data) // those that share a registry share its note keys
+	cmd.Env = append(withoutSettings(os.Environ()), "WARG_RECORDS_NOTE_KEY_FILE="+filepath.Join(shared, "records-note.key"),
+		"WARG_CHECKPOINTS_NOTE_KEY_FILE="+filepath.Join(shared, "checkpoints-note.key"))
 	messages, err := os.Create(data + ".log")
 	if err != nil {
 		return nil, err

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside this project's own code: Debian packages
-# (only those whose command is missing), and the official client, warg, Caddy
-# and Trillian, with links in .cache/tools/bin. What is there already is left alone.
+# (only those whose command is missing), and the official client, warg, Caddy,
+# Trillian and what reads and witnesses logs, with links in .cache/tools/bin. What is
+# there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source integration/tools/cache.sh
@@ -61,3 +62,5 @@ cached "caddy-$caddy_version" build_caddy
 link "caddy-$caddy_version" caddy
 
 integration/tools/trillian.sh
+integration/tools/witnesses.sh
+integration/tools/readers.sh

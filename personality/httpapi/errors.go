@@ -22,7 +22,7 @@ var internalError = &api.MessageError{Code: 500, Message: "an error occurred whi
 func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate translator, err error) {
 	if refusal, ok := is[*limits.Refusal](err); ok {
 		refusal.SetHeader(w.Header())
-	} else if has[*registry.UnavailableError](err) {
+	} else if e, ok := is[*registry.NoNoteError](err); has[*registry.UnavailableError](err) || ok && e.Cosigned {
 		w.Header().Set("Retry-After", "5") // seconds
 	} else if has[*registry.WaitingError](err) || has[*registry.ContentLostError](err) {
 		w.Header().Set("Retry-After", "60")
@@ -109,6 +109,15 @@ func messageError(err error) api.Error {
 		return &api.MessageError{Code: 400, Message: e.Error()}
 	}
 	if e, ok := is[*registry.CheckpointNotFoundError](err); ok {
+		return &api.MessageError{Code: 404, Message: e.Error()}
+	}
+	if e, ok := is[*registry.LogFileNotFoundError](err); ok {
+		return &api.MessageError{Code: 404, Message: e.Error()}
+	}
+	if e, ok := is[*registry.NoNoteError](err); ok {
+		if e.Cosigned { // it is expected to be there
+			return &api.MessageError{Code: 503, Message: e.Error()}
+		}
 		return &api.MessageError{Code: 404, Message: e.Error()}
 	}
 	return nil

@@ -42,12 +42,14 @@ func requests() map[string]request {
 			`{"contents":{"logRoot":"%s","logLength":3,"mapRoot":"%[1]s","timestamp":1},"keyId":"k","signature":"%s"}`, logID, envelope.Signature)},
 		"health":    {"GET", "/healthz", ""},
 		"readiness": {"GET", "/readyz", ""},
+		"note":      {"GET", "/tlog/records/checkpoint", ""},
+		"tile":      {"GET", "/tlog/checkpoints/tile/0/000.p/2", ""},
 		"wellKnown": {"GET", "/.well-known/wasm-pkg/registry.json", ""},
 	}
 }
 
 // everything is all endpoints that can fail.
-const everything = "fetch names checkpoint ledger leaves publish record upload content file inclusion proof verify"
+const everything = "fetch names checkpoint ledger leaves publish record upload content file inclusion proof verify note tile"
 
 // answered is what becomes of an error on some endpoints.
 type answered struct {
@@ -80,6 +82,10 @@ func errorTable() []answered {
 
 		{&registry.WaitingError{Reason: reason}, everything, 429, message(429)},
 		{&registry.WaitingError{Reason: reason, All: true}, everything, 503, message(503)},
+
+		{&registry.NoNoteError{Log: "records"}, "note", 404, `{"status":404,"message":"there is no checkpoint of the records log yet"}`},
+		{&registry.NoNoteError{Log: "records", Cosigned: true}, "note", 503, `{"status":503,"message":"no checkpoint of the records log has been cosigned by the quorum of witnesses that this registry asks for"}`},
+		{&registry.LogFileNotFoundError{Log: "records", Path: "tile/0/000"}, "tile", 404, "{\"status\":404,\"message\":\"the log \\\"records\\\" has no file `tile/0/000`, or has not grown so far\"}"},
 
 		{&registry.RecordNotFoundError{RecordID: recordID}, "publish record upload", 404, entity(404, "record", recordID)},
 		{registry.ErrRecordNotSourcing, "upload", 405, `{"status":405}`},

@@ -19,6 +19,8 @@ type reply struct {
 	// private keeps caches from storing the answer: it has links, or URLs made of
 	// the request's Host header.
 	private bool
+	// caching is the header Cache-Control, where that says more; "": nothing is said.
+	caching string
 }
 
 // jsonType is compared as a whole by the official client: no charset.
@@ -73,7 +75,10 @@ func (h *handler) exchange(gate *limits.Gate, do work, read func(http.ResponseWr
 		}
 		request.Release()
 		if reply.private {
-			w.Header().Set("Cache-Control", "no-store")
+			reply.caching = "no-store"
+		}
+		if reply.caching != "" {
+			w.Header().Set("Cache-Control", reply.caching)
 		}
 		return send(w, answer, reply.status, reply.contentType, *buffer)
 	}

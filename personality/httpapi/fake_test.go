@@ -15,6 +15,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // fake answers as the test says and keeps what it was asked. The real registry
@@ -31,6 +32,8 @@ type fake struct {
 	mapBundle  []byte
 	content    []byte
 	verdicts   [2]reader.Verdict
+	note, file []byte
+	envelopes  []tlog.NamedEnvelope // of the first bundle; they come two at a time
 
 	asked []any // arguments of the last call
 }
@@ -165,4 +168,17 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 	if got != want {
 		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
 	}
+}
+
+func (f *fake) LogNote(_ context.Context, log tlog.Log) ([]byte, error) {
+	return f.note, f.ask(log)
+}
+
+func (f *fake) LogFile(_ context.Context, log tlog.Log, file tlog.File) ([]byte, error) {
+	return f.file, f.ask(log, file)
+}
+
+func (f *fake) Envelopes(_ context.Context, start uint64, count, maxBytes int) ([]tlog.NamedEnvelope, error) {
+	some := f.envelopes[start%tlog.TileWidth:]
+	return some[:min(len(some), count, 2)], f.ask(start, count, maxBytes)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // Defaults of [Options].
@@ -85,6 +86,8 @@ func New(reg Registry, o Options) http.Handler {
 	v1(access.Read, "POST", api.ProveInclusionPath, proofError, h.posted(reading, h.proveInclusion))
 	v1(access.Read, "POST", api.VerifyCheckpointPath, messageError, h.posted(reading, h.verifyCheckpoint))
 
+	route("GET", "tlog/{log}/"+tlog.CheckpointPath, messageError, h.permit(access.Read, h.asked(nil, h.logNote)))
+	route("GET", "tlog/{log}/tile/{file...}", messageError, h.permit(access.Read, h.logFile))
 	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)

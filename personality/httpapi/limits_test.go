@@ -138,7 +138,7 @@ func (h *heldUp) Write(b []byte) (int, error) {
 // A request has no turn while its body comes, nor while its answer goes.
 func TestTurnsAreForWork(t *testing.T) {
 	one := func(what string) *limits.Gate { return limits.NewGate(what, 1, 10*time.Millisecond) }
-	f := &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}, content: []byte("content"), leaves: []protocol.LogLeaf{{}}}
+	f := &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}, content: []byte("content"), leaves: []protocol.LogLeaf{{}}, note: []byte("note"), file: []byte("tile")}
 	f.checkpoint.Signature = envelope.Signature
 	s := newServer(t, f, httpapi.Options{Limits: httpapi.Limits{Publishing: one("records"), Reading: one("fetches"), Uploading: one("uploads")}})
 	for name, r := range requests() {

@@ -8,6 +8,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // Registry is what the API asks of a registry. The errors are those of package
@@ -51,6 +52,14 @@ type Reader interface {
 	ProveInclusion(ctx context.Context, logLength uint64, leafIndices []uint64) (logBundle, mapBundle []byte, err error)
 	// ProveConsistency returns an encoded bundle.
 	ProveConsistency(ctx context.Context, from, to uint64) (bundle []byte, err error)
+
+	// LogNote returns the newest signed note of a log.
+	LogNote(ctx context.Context, log tlog.Log) ([]byte, error)
+	// LogFile returns a tile or a bundle of entries of a log.
+	LogFile(ctx context.Context, log tlog.Log, f tlog.File) ([]byte, error)
+	// Envelopes returns names and envelopes of leaves of the records log from start on:
+	// up to count, or as many as have about maxBytes, and one at least.
+	Envelopes(ctx context.Context, start uint64, count, maxBytes int) ([]tlog.NamedEnvelope, error)
 
 	// HasContent returns the size of a content in bytes.
 	HasContent(ctx context.Context, digest protocol.Hash) (size int64, err error)

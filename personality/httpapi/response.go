@@ -22,19 +22,25 @@ func send(w http.ResponseWriter, held *limits.Holding, status int, contentType s
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
+	sendBody(w, held, body)
+	return nil
+}
+
+// sendBody sends some of an answer, and returns false if the client is gone.
+func sendBody(w http.ResponseWriter, held *limits.Holding, body []byte) bool {
 	control := http.NewResponseController(w)
 	defer held.Transfer(func() { control.SetWriteDeadline(past) })()
 	for len(body) > 0 {
 		n, err := w.Write(body[:min(len(body), sendChunk)])
 		if err != nil {
-			return nil // the client is gone
+			return false
 		}
 		if held.Moved(n) != nil && n < len(body) {
 			panic(http.ErrAbortHandler)
 		}
 		body = body[n:]
 	}
-	return nil
+	return true
 }
 
 // writeBody answers with a small JSON body.

@@ -125,8 +125,12 @@ func (c *checkpointsLog) confirm(ctx context.Context, verified store.Checkpoints
 			return faultf("leaf %d of the checkpoints log is not the checkpoint that belongs there", leaf.Index)
 		}
 	}
-	now := verifiedWith(lengthOf(want[len(batch.Leaves)-1]), batch.State)
-	err := c.p.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(verified, now) })
+	lengths := make([]uint64, len(batch.Leaves))
+	for n := range lengths {
+		lengths[n] = lengthOf(want[n])
+	}
+	now := verifiedWith(lengths[len(lengths)-1], batch.State)
+	err := c.p.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(verified, now, lengths...) })
 	if errors.Is(err, store.ErrSuperseded) {
 		return nil // another process has noted that or more
 	}

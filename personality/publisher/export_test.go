@@ -3,8 +3,10 @@ package publisher
 import (
 	"context"
 
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // CheckpointsPage is how many leaves of the checkpoints log are read at a time.
@@ -50,4 +52,9 @@ func (p *Publisher) Queue(ctx context.Context) error {
 		return err
 	}
 	return s.queue(ctx, batch)
+}
+
+// StoreTiles stores the tiles of leaves behind those of earlier tiles.
+func StoreTiles(tx *store.Tx, log tlog.Log, start uint64, values [][]byte) error {
+	return storeTiles(tx, log, start, values)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // Database is what is asked of the registry's database; [store.DB] is one.
@@ -35,6 +36,10 @@ type Options struct {
 	// OperatorKey signs checkpoints.
 	OperatorKey protocol.PrivateKey
 
+	// RecordsNoteKey and CheckpointsNoteKey sign the notes of the two logs; their names
+	// are the origins.
+	RecordsNoteKey, CheckpointsNoteKey *tlog.NoteKey
+
 	// CheckpointInterval is the least time between two checkpoints.
 	CheckpointInterval time.Duration
 	// RepublishInterval is after what time the last checkpoint of an idle registry
@@ -52,6 +57,8 @@ type Options struct {
 	// Published is told how many records a checkpoint has published; nil for
 	// nobody.
 	Published func(records int)
+	// Signed is told that a note of a log was signed and stored; nil for nobody.
+	Signed func(tlog.Log)
 
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -79,6 +86,9 @@ type Publisher struct {
 func New(o Options) *Publisher {
 	if o.Published == nil {
 		o.Published = func(int) {}
+	}
+	if o.Signed == nil {
+		o.Signed = func(tlog.Log) {}
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}

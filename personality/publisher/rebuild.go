@@ -110,7 +110,7 @@ func (r *rebuild) noteLogged(ctx context.Context, want protocol.SignedCheckpoint
 		case stored.Signed.Contents.Checkpoint != want.Contents.Checkpoint:
 			return faultf("the checkpoints log has other roots than the registry's database")
 		}
-		return tx.ReplaceCheckpointsLog(r.logged, logged)
+		return tx.ReplaceCheckpointsLog(r.logged, logged, logged.LogLength)
 	})
 }
 
@@ -137,7 +137,7 @@ func (r *rebuild) publishLogged(ctx context.Context, want protocol.SignedCheckpo
 		if err := r.checkSignature(tx, want); err != nil {
 			return err
 		}
-		return tx.ReplaceCheckpointsLog(r.logged, logged)
+		return tx.ReplaceCheckpointsLog(r.logged, logged, logged.LogLength)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // A checkpoint goes through stages, in this order:
@@ -37,6 +38,8 @@ type stage struct {
 func (p *Publisher) stagesAfterPublication() []*stage {
 	return []*stage{
 		newStage("filling the checkpoints log", (&checkpointsLog{p: p}).step),
+		newStage("tiles and notes of the records log", newNotes(p, tlog.Records).step),
+		newStage("tiles and notes of the checkpoints log", newNotes(p, tlog.Checkpoints).step),
 	}
 }
 

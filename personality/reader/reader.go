@@ -44,6 +44,9 @@ type Options struct {
 	// NextCheckpoint returns a channel that is closed when this process makes
 	// another checkpoint; nil where it makes none. It only saves waiting.
 	NextCheckpoint func() <-chan struct{}
+	// OnlyCosigned tells whether the notes to serve are those that a quorum of witnesses
+	// has cosigned; nil: no.
+	OnlyCosigned func() bool
 	// PingRecords asks whether the records log can be read now.
 	PingRecords func(context.Context) error
 	Logger      *slog.Logger // nil: [slog.Default]
@@ -63,6 +66,9 @@ type Reader struct {
 func New(o Options) *Reader {
 	if o.NextCheckpoint == nil {
 		o.NextCheckpoint = func() <-chan struct{} { return nil }
+	}
+	if o.OnlyCosigned == nil {
+		o.OnlyCosigned = func() bool { return false }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

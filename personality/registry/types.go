@@ -53,6 +53,14 @@ type (
 	LeafNotFoundError struct{ Index uint64 }
 	// ContentNotFoundError: no content with that digest is kept here.
 	ContentNotFoundError struct{ Digest protocol.Hash }
+	// NoNoteError: there is no note of a log yet; Cosigned says that a quorum of
+	// witnesses is missing.
+	NoNoteError struct {
+		Log      string
+		Cosigned bool
+	}
+	// LogFileNotFoundError: a log has no such tile or bundle, or is not so long.
+	LogFileNotFoundError struct{ Log, Path string }
 	// NamespaceNotDefinedError: the operator log does not define the namespace.
 	NamespaceNotDefinedError struct{ Namespace string }
 	// NamespaceImportedError: the namespace belongs to another registry.
@@ -92,6 +100,15 @@ func (e *FetchTokenNotFoundError) Error() string {
 	return fmt.Sprintf("fetch token `%s` was not found", e.Token)
 }
 func (e *LeafNotFoundError) Error() string { return fmt.Sprintf("log leaf `%d` not found", e.Index) }
+func (e *NoNoteError) Error() string {
+	if e.Cosigned {
+		return fmt.Sprintf("no checkpoint of the %s log has been cosigned by the quorum of witnesses that this registry asks for", e.Log)
+	}
+	return fmt.Sprintf("there is no checkpoint of the %s log yet", e.Log)
+}
+func (e *LogFileNotFoundError) Error() string {
+	return fmt.Sprintf("the log %q has no file `%s`, or has not grown so far", e.Log, e.Path)
+}
 func (e *ContentNotFoundError) Error() string {
 	return fmt.Sprintf("content digest `%s` was not found", e.Digest)
 }

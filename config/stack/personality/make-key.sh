@@ -1,12 +1,21 @@
 #!/bin/sh
-# Makes the operator key that the personalities share, once. A key that is there
-# stays: with another one, clients would take the registry for an impostor.
+# Makes the keys that the personalities share, once: the operator key, and the note keys
+# of the two logs beside it. A key that is there stays: with another one, clients and
+# witnesses would take the registry for an impostor.
 set -eu
 key=$1
+dir=$(dirname "$key")
 if [ -s "$key" ]; then
 	echo "make-key: $key is there"
-	exit 0
+else
+	warg-personality key new -o "$key" # readable by its owner alone, and on disk
+	echo "make-key: made $key; keep a copy of it"
 fi
-warg-personality key new -o "$key" # readable by its owner alone, and on disk
-echo "make-key: made $key; keep a copy of it"
 warg-personality key info "$key"
+for log in records checkpoints; do
+	if [ ! -s "$dir/$log-note.key" ]; then
+		warg-personality note-key new --origin "$WARG_ORIGIN" --log "$log" -o "$dir/$log-note.key"
+		echo "make-key: made $dir/$log-note.key; keep a copy of it"
+	fi
+	warg-personality note-key show "$dir/$log-note.key"
+done

@@ -28,15 +28,18 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // Setup is a registry on real parts: SQLite, the embedded Trillian, a content
 // folder. Content is refused if it begins with "bad".
 type Setup struct {
-	T       *testing.T
-	Dir     string
-	Key     protocol.PrivateKey
-	Options parts.Options
+	T   *testing.T
+	Dir string
+	Key protocol.PrivateKey
+	// NoteKeys are those of the records log and of the checkpoints log.
+	NoteKeys [2]*tlog.NoteKey
+	Options  parts.Options
 	// CacheBytes bounds what is kept in memory, from the next Renew on.
 	CacheBytes int64
 	Service    *trilliansvc.Service
@@ -54,6 +57,23 @@ func NewKey(t *testing.T) protocol.PrivateKey {
 	return key
 }
 
+// Origin is the origin of the registry of [New].
+const Origin = "registry.example.com"
+
+// NewNoteKey returns a note key for a log of the registry.
+func NewNoteKey(t *testing.T, log tlog.Log) *tlog.NoteKey {
+	t.Helper()
+	text, err := tlog.GenerateNoteKey(log.Origin(Origin), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := tlog.ParseNoteKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 func New(t *testing.T) *Setup {
 	s := &Setup{T: t, Dir: t.TempDir(), Key: NewKey(t), CacheBytes: 1 << 20}
 	s.Open()
@@ -64,6 +84,9 @@ func New(t *testing.T) *Setup {
 
 func (s *Setup) Open() {
 	s.T.Helper()
+	if s.NoteKeys[0] == nil {
+		s.NoteKeys = [2]*tlog.NoteKey{NewNoteKey(s.T, tlog.Records), NewNoteKey(s.T, tlog.Checkpoints)}
+	}
 	ctx := context.Background()
 	db, err := store.OpenSQLite(ctx, filepath.Join(s.Dir, "registry.db"))
 	s.Must(err)
@@ -79,7 +102,8 @@ func (s *Setup) Open() {
 		Store: db, Records: records, Checkpoints: checkpoints, Contents: folder,
 		OperatorKey: s.Key, Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.T.Output(), nil)),
 		Admission: admission.Options{CheckContent: refuseBad, UploadTimeout: time.Hour},
-		Publisher: publisher.Options{CheckpointInterval: 5 * time.Millisecond, RepublishInterval: time.Hour, InFlightPerLog: 16},
+		Publisher: publisher.Options{CheckpointInterval: 5 * time.Millisecond, RepublishInterval: time.Hour, InFlightPerLog: 16,
+			RecordsNoteKey: s.NoteKeys[0], CheckpointsNoteKey: s.NoteKeys[1]},
 	}
 	s.Renew()
 }

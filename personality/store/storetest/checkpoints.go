@@ -76,18 +76,20 @@ func testCheckpointsLog(t *testing.T, db *store.DB) {
 		})
 	}
 	stored(store.CheckpointsLog{})
-	update(t, db, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(store.CheckpointsLog{}, one) })
+	update(t, db, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(store.CheckpointsLog{}, one, 1) })
 	stored(one)
 	other := one
 	other.Subtrees = []protocol.Hash{hash("z")}
 	for _, old := range []store.CheckpointsLog{{}, three, other, {LogLength: 2, Size: 1, Subtrees: one.Subtrees}} {
-		err := db.Update(context.Background(), func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(old, three) })
+		err := db.Update(context.Background(), func(tx *store.Tx) error {
+			return tx.ReplaceCheckpointsLog(old, three, make([]uint64, three.Size-old.Size)...)
+		})
 		if !errors.Is(err, store.ErrSuperseded) || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("replaced %+v, which is not stored: %v", old, err)
 		}
 	}
 	stored(one)
-	update(t, db, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(one, three) })
+	update(t, db, func(tx *store.Tx) error { return tx.ReplaceCheckpointsLog(one, three, 5, 9) })
 	stored(three)
 }
 

@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/warg-trillian/warg-trillian/personality/limits"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+)
+
+// Both logs as static files: C2SP tlog-tiles. What the files hold package warg/tlog
+// says.
+
+const (
+	noteType = "text/plain; charset=utf-8"
+	fileType = "application/octet-stream"
+
+	// noteCaching lets caches keep a note for a moment: it is replaced about once a
+	// second.
+	noteCaching = "max-age=2"
+	// fileCaching lets them keep all else for ever.
+	fileCaching = "max-age=31536000, immutable"
+)
+
+// envelopePage is about how many bytes of envelopes are in memory at a time.
+const envelopePage = 1 << 20
+
+func pathLog(r *http.Request) (tlog.Log, error) {
+	log := tlog.Log(r.PathValue("log"))
+	if !slices.Contains(tlog.Logs[:], log) {
+		return "", &registry.LogFileNotFoundError{Log: string(log), Path: tlog.CheckpointPath}
+	}
+	return log, nil
+}
+
+// logNote serves the newest note of a log.
+func (h *handler) logNote(r *http.Request, _ []byte) (reply, error) {
+	log, err := pathLog(r)
+	if err != nil {
+		return reply{}, err
+	}
+	note, err := h.registry.LogNote(r.Context(), log)
+	if err != nil {
+		return reply{}, err
+	}
+	return h.staticReply(noteType, noteCaching, note), nil
+}
+
+func (h *handler) staticReply(contentType, caching string, body []byte) reply {
+	return reply{
+		status: http.StatusOK, contentType: contentType, caching: h.cacheScope() + ", " + caching, size: len(body),
+		encode: func(b []byte) []byte { return append(b, body...) },
+	}
+}
+
+// logFile serves a tile or a bundle.
+func (h *handler) logFile(w http.ResponseWriter, r *http.Request) error {
+	log, err := pathLog(r)
+	if err != nil {
+		return err
+	}
+	path := "tile/" + r.PathValue("file")
+	file, err := tlog.ParsePath(path)
+	if err != nil || file.Kind == tlog.Envelopes && log != tlog.Records {
+		return &registry.LogFileNotFoundError{Log: string(log), Path: path}
+	}
+	if file.Kind == tlog.Envelopes {
+		return h.envelopes(w, r, file)
+	}
+	return h.asked(h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) {
+		body, err := h.registry.LogFile(r.Context(), log, file)
+		return h.staticReply(fileType, fileCaching, body), err
+	})(w, r)
+}
+
+// envelopes serves a bundle of envelopes. It may have 64 MiB, so it is read and sent a
+// page at a time.
+func (h *handler) envelopes(w http.ResponseWriter, r *http.Request, file tlog.File) error {
+	answer := h.Limits.Memory.Hold(limits.ClientOf(r.Context()))
+	defer answer.Release()
+	buffer := h.buffer()
+	defer h.keep(buffer)
+	start := file.Index * tlog.TileWidth
+	for sent := 0; sent < file.Width; {
+		count := 0
+		reply, err := h.inTurn(r, h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) {
+			page, err := h.registry.Envelopes(r.Context(), start+uint64(sent), file.Width-sent, envelopePage)
+			count = len(page)
+			return h.staticReply(fileType, fileCaching, tlog.EncodeEnvelopes(page)), err
+		}, nil, answer, buffer)
+		switch {
+		case err != nil && sent > 0:
+			panic(http.ErrAbortHandler) // too late to answer: cut the connection
+		case err != nil:
+			return err
+		case sent == 0 && count == file.Width:
+			w.Header().Set("Cache-Control", reply.caching)
+			return send(w, answer, reply.status, reply.contentType, *buffer)
+		case sent == 0:
+			w.Header().Set("Cache-Control", reply.caching)
+			w.Header().Set("Content-Type", reply.contentType)
+			w.WriteHeader(reply.status)
+		}
+		if !sendBody(w, answer, *buffer) {
+			return nil // the client is gone
+		}
+		answer.Release()
+		sent += count
+	}
+	return nil
+}

@@ -3,9 +3,7 @@ package mirror
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -19,29 +17,11 @@ func (l *logExport) obtain(ctx context.Context, f tlog.File, limit int64, check 
 	if data, err := l.out.read(l.path(f.Path()), limit); err == nil && check(data) == nil {
 		return data, nil
 	}
-	data, err := l.fetch(ctx, f, limit)
+	data, err := l.fetchChecked(ctx, f, limit, check)
 	if err != nil {
 		return nil, err
 	}
-	if err := check(data); err != nil {
-		return nil, &InconsistentError{l.log, l.path(f.Path()), err}
-	}
 	return data, l.write(f.Path(), data)
-}
-
-// fetch reads a file of the registry, which must have it.
-func (l *logExport) fetch(ctx context.Context, f tlog.File, limit int64) ([]byte, error) {
-	path := l.path(f.Path())
-	data, err := read(ctx, l.options.Source, path, limit)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &InconsistentError{l.log, path, fmt.Errorf("it is not there, and the log with %d leaves must have it: %w", l.head.Size, err)}
-	case errors.Is(err, ErrTooLarge):
-		return nil, &InconsistentError{l.log, path, err}
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return data, nil
 }
 
 // write writes a file of the log into the folder.
@@ -58,18 +38,6 @@ func (l *logExport) write(name string, data []byte) error {
 	return nil
 }
 
-// edge implements [tileSource].
-func (l *logExport) edge(ctx context.Context, f tlog.File) ([]byte, error) {
-	tile, err := l.fetch(ctx, f, tileBytes(f))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkLength(tile, f); err != nil {
-		return nil, &InconsistentError{l.log, l.path(f.Path()), err}
-	}
-	return tile, nil
-}
-
 // full implements [tileSource].
 func (l *logExport) full(ctx context.Context, f tlog.File, check func([]byte) error) ([]byte, error) {
 	return l.obtain(ctx, f, tileBytes(f), func(tile []byte) error {
@@ -78,15 +46,6 @@ func (l *logExport) full(ctx context.Context, f tlog.File, check func([]byte) er
 		}
 		return check(tile)
 	})
-}
-
-func tileBytes(f tlog.File) int64 { return int64(f.Width) * protocol.HashSize }
-
-func checkLength(tile []byte, f tlog.File) error {
-	if int64(len(tile)) != tileBytes(f) {
-		return fmt.Errorf("it has %d bytes, a tile of width %d has %d", len(tile), f.Width, tileBytes(f))
-	}
-	return nil
 }
 
 // writeEdge writes the partial tiles, which were verified together.

@@ -125,14 +125,19 @@ func TestExportKeys(t *testing.T) {
 	files := r.Files()
 	text := func(log tlog.Log) []byte { return []byte(strings.Join(r.Keys[log].VKeys(), "\n") + "\n") }
 	dir := t.TempDir()
-	_, err := export(t, dir, &source{files: files}, mirror.Options{})
-	if err == nil || !strings.Contains(err.Error(), "ask the operator for the vkeys") {
-		t.Errorf("without any key: %v", err)
+	report, err := export(t, dir, &source{files: files}, mirror.Options{})
+	if err != nil || report.Logs[0].Keys != mirror.Unchecked {
+		t.Errorf("without any key: %v, %+v", err, report)
+	}
+	other := tlogtest.New(t)
+	grow(other, 20)
+	if _, err := export(t, dir, &source{files: other.Files()}, mirror.Options{}); err == nil {
+		t.Error("without any key, another log is taken for this one")
 	}
 	for _, log := range tlog.Logs {
 		files[log.Path()+"/vkeys"] = text(log)
 	}
-	report, err := export(t, dir, &source{files: files}, mirror.Options{})
+	report, err = export(t, dir, &source{files: files}, mirror.Options{})
 	if err != nil || report.Logs[0].Keys != mirror.FirstUse {
 		t.Fatalf("keys of the registry: %v, %+v", err, report)
 	}

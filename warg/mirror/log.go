@@ -25,10 +25,9 @@ const (
 // logExport is the export of one log. It gives its tiles, see [tileSource].
 type logExport struct {
 	*exporter
-	log    tlog.Log
+	remote
 	keys   noteKeys
 	note   []byte        // signed tree head of the registry
-	head   tlog.TreeHead // of it
 	before tlog.TreeHead // that the folder has
 
 	holding bool // write holds files back; while nothing runs in parallel
@@ -48,7 +47,7 @@ type heldFile struct {
 
 // beginLog reads the tree heads of the registry and of the folder.
 func (e *exporter) beginLog(ctx context.Context, log tlog.Log) (*logExport, error) {
-	l := &logExport{exporter: e, log: log}
+	l := &logExport{exporter: e, remote: remote{source: e.options.Source, log: log}}
 	path := l.path(tlog.CheckpointPath)
 	keys, err := e.keysOf(ctx, log)
 	if err != nil {
@@ -58,7 +57,7 @@ func (e *exporter) beginLog(ctx context.Context, log tlog.Log) (*logExport, erro
 	if l.note, err = read(ctx, e.options.Source, path, tlog.MaxNote); err != nil {
 		return nil, fmt.Errorf("the tree head of the %s log: %w", log, err)
 	}
-	if l.head, err = openNote(l.note, keys.verifiers); err != nil {
+	if l.head, err = openNote(l.note, log, keys.verifiers); err != nil {
 		return nil, &InconsistentError{log, path, err}
 	}
 	known, err := e.out.read(path, tlog.MaxNote)
@@ -69,13 +68,11 @@ func (e *exporter) beginLog(ctx context.Context, log tlog.Log) (*logExport, erro
 	case err != nil:
 		return nil, err
 	}
-	if l.before, err = openNote(known, keys.verifiers); err != nil {
+	if l.before, err = openNote(known, log, keys.verifiers); err != nil {
 		return nil, fmt.Errorf("the folder has the log of another registry, or one that was verified with other keys: %s: %w", path, err)
 	}
 	return l, nil
 }
-
-func (l *logExport) path(name string) string { return l.log.Path() + "/" + name }
 
 func (l *logExport) report() LogReport {
 	return LogReport{Log: l.log, Head: l.head, Before: l.before.Size, Keys: l.keys.source, Files: int(l.files.Load()), Bytes: l.bytes.Load()}
@@ -84,17 +81,15 @@ func (l *logExport) report() LogReport {
 // run brings the log in the folder up to the registry's tree head, and has it on disk
 // before the tree head is.
 func (l *logExport) run(ctx context.Context) error {
-	switch {
-	case l.head.Size < l.before.Size:
-		return l.contradicts("the registry has a tree head of %d leaves, and the folder one of %d: the log went back, or somebody serves an old tree head", l.head.Size, l.before.Size)
-	case l.head.Size == l.before.Size && l.head.Root != l.before.Root:
-		return l.contradicts("there are two tree heads of %d leaves: the root is %s, and %s in the folder; the log is forked", l.head.Size, l.head.Root, l.before.Root)
-	case l.head.Size > l.before.Size:
+	if err := l.checkContinues(l.before, "the folder"); err != nil {
+		return err
+	}
+	if l.head.Size > l.before.Size {
 		if err := l.copyFiles(ctx); err != nil {
 			return err
 		}
 	}
-	if l.keys.source != Remembered {
+	if l.keys.text != nil && l.keys.source != Remembered {
 		if err := l.write(VKeysPath, l.keys.text); err != nil {
 			return err
 		}
@@ -109,32 +104,18 @@ func (l *logExport) run(ctx context.Context) error {
 	return l.out.sync()
 }
 
-func (l *logExport) contradicts(format string, args ...any) error {
-	return &InconsistentError{l.log, l.path(tlog.CheckpointPath), fmt.Errorf(format, args...)}
-}
-
 // copyFiles copies all files that the folder lacks.
 func (l *logExport) copyFiles(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(l.options.Parallel)
-	t, err := newTree(ctx, l.head, l)
-	if errors.Is(err, errOtherRoot) {
-		return l.contradicts("%w", err)
-	}
-	if err != nil {
-		return err
-	}
 	// Tiles of a log that turns out to be forked are true to its tree head, but are not
 	// for this folder.
 	l.holding = true
-	root, err := t.rootAt(ctx, l.before.Size)
+	t, err := l.openTree(ctx, l, l.before, "the folder")
 	if err != nil {
 		return err
 	}
 	l.holding = false
-	if root != l.before.Root {
-		return l.contradicts("the log with %d leaves had the root %s when it had %d; the folder has %s: the log is forked", l.head.Size, root, l.before.Size, l.before.Root)
-	}
 	for _, h := range l.held {
 		if err := l.write(h.name, h.data); err != nil {
 			return err

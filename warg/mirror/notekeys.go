@@ -57,8 +57,12 @@ func CheckVKeys(vkeys []string) error {
 }
 
 // openNote returns the tree head of a note that one of the keys, all of one log, has
-// signed. A wrong signature by one of them is an error, even beside a right one.
-func openNote(signed []byte, keys []note.Verifier) (tlog.TreeHead, error) {
+// signed. A wrong signature by one of them is an error, even beside a right one. Without
+// any key no signature is checked.
+func openNote(signed []byte, log tlog.Log, keys []note.Verifier) (tlog.TreeHead, error) {
+	if len(keys) == 0 {
+		return openUnchecked(signed, log)
+	}
 	var missing error
 	for _, key := range keys {
 		head, err := tlog.Open(signed, key.Name(), key)
@@ -75,6 +79,20 @@ func openNote(signed []byte, keys []note.Verifier) (tlog.TreeHead, error) {
 	return tlog.TreeHead{}, missing
 }
 
+// openUnchecked returns the tree head of a note without checking who signed it.
+func openUnchecked(signed []byte, log tlog.Log) (tlog.TreeHead, error) {
+	_, err := note.Open(signed, note.VerifierList())
+	var unverified *note.UnverifiedNoteError
+	if !errors.As(err, &unverified) {
+		return tlog.TreeHead{}, errors.New("it is no signed note")
+	}
+	head, err := tlog.ParseTreeHead([]byte(unverified.Note.Text))
+	if err == nil && !strings.HasSuffix(head.Origin, "/"+log.Path()) {
+		err = fmt.Errorf("the note is that of the log %q, which is no %s log of a registry", head.Origin, log)
+	}
+	return head, err
+}
+
 // KeySource says where the keys came from that verified a log's notes.
 type KeySource string
 
@@ -83,6 +101,7 @@ const (
 	Pinned     KeySource = "pinned"     // given by the user
 	Remembered KeySource = "remembered" // in the folder, since they were pinned or met first
 	FirstUse   KeySource = "first use"  // given by the registry now, and remembered
+	Unchecked  KeySource = "unchecked"  // none is known: signatures were not checked
 )
 
 // noteKeys are the keys of a log's notes.
@@ -93,7 +112,7 @@ type noteKeys struct {
 }
 
 // keysOf returns the keys of a log's notes: the pinned ones, or else those that the
-// folder has, or else those that the registry gives.
+// folder has, or else those that the registry gives, if it does.
 func (e *exporter) keysOf(ctx context.Context, log tlog.Log) (noteKeys, error) {
 	pinned, err := KeysOf(log, e.options.VKeys)
 	if err != nil || len(pinned) > 0 {
@@ -107,7 +126,7 @@ func (e *exporter) keysOf(ctx context.Context, log tlog.Log) (noteKeys, error) {
 		k.text, err = read(ctx, e.options.Source, path, maxVKeys)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return k, fmt.Errorf("the registry does not say which keys sign the notes of its %s log, and none is pinned: ask the operator for the vkeys", log)
+		return noteKeys{source: Unchecked}, nil
 	}
 	if err != nil {
 		return k, err

@@ -51,8 +51,15 @@ func (r Result) Proved() []string {
 
 // NotProved says in words what the proof does not show.
 func (r Result) NotProved() []string {
+	later := fmt.Sprintf("That %s %s is not yanked, or its key not revoked, by a later record: that takes a proof of the package index at a later checkpoint, which the registry gives online.",
+		r.Name, strings.Join(r.Versions, ", "))
+	return append([]string{later}, r.NeverProved()...)
+}
+
+// NeverProved says in words what is not shown either when the registry has proved what
+// became of the release.
+func (r Result) NeverProved() []string {
 	said := []string{
-		fmt.Sprintf("That %s %s is not yanked, or its key not revoked, by a later record: that takes a proof of the package index at a later checkpoint, which the registry gives online.", r.Name, strings.Join(r.Versions, ", ")),
 		"That the log holds no second, contradicting record of the package, and that an operator has defined its namespace: auditors of the log check that.",
 		"That the content does no harm: the proof says who released it, not what it does.",
 	}

@@ -1,0 +1,5 @@
+package main
+
+type watchCommand struct{}
+
+func (watchCommand) Run(*environment) error { return nil }

@@ -13,9 +13,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/audit"
 )
 
-// maxPause is the longest pause between two rounds that fail.
-const maxPause = 5 * time.Minute
-
 type followCommand struct {
 	URL           string        `arg:"" help:"URL of the registry."`
 	State         string        `required:"" type:"path" placeholder:"DIR" help:"State folder of this registry, with what is known. It is made if it is missing; keep it from others."`
@@ -61,7 +58,7 @@ func (c followCommand) Run(env *environment) error {
 	}
 	out, shown := c.outputFlags.open(env), c.progress(env)
 	f := &follower{
-		registry: c.URL, others: others, interval: c.Interval, exitOnFinding: c.ExitOnFinding, metrics: newMetrics(), out: out, stderr: env.stderr,
+		registry: c.URL, others: others, pace: pace{interval: c.Interval}, exitOnFinding: c.ExitOnFinding, metrics: newMetrics(), out: out, stderr: env.stderr,
 		clear: shown.clear, teller: &teller{out: out, evidenceDir: c.EvidenceDir, before: shown.clear, alert: c.alert(), store: store},
 	}
 	f.teller.onNew = func(name audit.Name) { f.metrics.findings.WithLabelValues(string(name)).Inc() }
@@ -71,7 +68,7 @@ func (c followCommand) Run(env *environment) error {
 		return err
 	}
 	if c.MetricsListen != "" {
-		stop, err := f.metrics.serve(c.MetricsListen, f.complain)
+		stop, err := f.metrics.serve(c.MetricsListen, env.stderr)
 		if err != nil {
 			return err
 		}
@@ -85,7 +82,6 @@ type follower struct {
 	registry      string
 	auditor       *audit.Auditor
 	others        []audit.Source
-	interval      time.Duration
 	exitOnFinding bool
 	teller        *teller
 	metrics       *metrics
@@ -93,8 +89,8 @@ type follower struct {
 	stderr        io.Writer
 	clear         func() // removes the line that shows progress
 
-	failures int    // rounds that failed in a row
-	said     string // why the last round failed, or what it could not check
+	pace pace
+	said string // why the last round failed, or what it could not check
 }
 
 // run audits until the context ends.
@@ -108,17 +104,7 @@ func (f *follower) run(ctx context.Context) error {
 		if f.exitOnFinding && f.teller.new > before {
 			return errFindings
 		}
-		pause := f.interval
-		if failed {
-			pause = min(max(f.interval, time.Second)<<min(f.failures, 20), maxPause)
-			f.failures++
-		} else {
-			f.failures = 0
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		f.pace.rest(ctx, failed)
 	}
 	if f.teller.count() > 0 {
 		return errFindings

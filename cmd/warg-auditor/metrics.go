@@ -84,7 +84,7 @@ func (m *metrics) round(r *audit.Report, failed error, took time.Duration, now t
 }
 
 // serve serves /metrics, and /healthz, which answers as long as the process does.
-func (m *metrics) serve(address string, tell func(error)) (stop func(), err error) {
+func (m *metrics) serve(address string, stderr io.Writer) (stop func(), err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("--metrics-listen: %w", err)
@@ -95,8 +95,9 @@ func (m *metrics) serve(address string, tell func(error)) (stop func(), err erro
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			tell(fmt.Errorf("metrics are not served any more: %w", err))
+			fmt.Fprintf(stderr, "warg-auditor: metrics are not served any more: %v\n", err)
 		}
 	}()
+	fmt.Fprintf(stderr, "warg-auditor: serving metrics on %s\n", listener.Addr())
 	return func() { server.Close() }, nil
 }

@@ -68,8 +68,8 @@ type progress struct {
 	width int
 }
 
-// pace is how often the line is written anew.
-const pace = 100 * time.Millisecond
+// refresh is how often the line is written anew.
+const refresh = 100 * time.Millisecond
 
 // progress returns where progress is shown: on a terminal alone.
 func (f outputFlags) progress(env *environment) *progress {
@@ -81,7 +81,7 @@ func (f outputFlags) progress(env *environment) *progress {
 
 // show shows a count. It is for one goroutine at a time.
 func (p *progress) show(doing string, done, of uint64) {
-	if p == nil || time.Since(p.last) < pace && done < of {
+	if p == nil || time.Since(p.last) < refresh && done < of {
 		return
 	}
 	p.last = time.Now()

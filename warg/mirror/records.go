@@ -7,6 +7,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/witness"
 )
 
 // Record is a record as it stands in the records log.
@@ -27,6 +28,8 @@ type RecordsReader struct {
 	// VKeys are the public keys of the log's notes; those of other logs are passed over.
 	// Without any, signatures of notes are not checked.
 	VKeys []string
+	// Policy names the witnesses that must have cosigned a tree head; nil: none must.
+	Policy *witness.Policy
 	// Known is the tree head that was read last; the zero value at first. Read sets it.
 	Known tlog.TreeHead
 }
@@ -35,8 +38,8 @@ type RecordsReader struct {
 // one that is known, and calls visit with each record from an index on, in order. An
 // error of visit ends it. Only without an error is the new tree head known.
 //
-// Errors: [*InconsistentError]; others, but for those of visit, say nothing about the
-// registry's honesty.
+// Errors: [*InconsistentError]; [witness.ErrNoQuorum]; others, but for those of visit, say
+// nothing about the registry's honesty.
 func (r *RecordsReader) Read(ctx context.Context, from uint64, visit func(Record) error) error {
 	keys, err := KeysOf(tlog.Records, r.VKeys)
 	if err != nil {
@@ -50,6 +53,11 @@ func (r *RecordsReader) Read(ctx context.Context, from uint64, visit func(Record
 	}
 	if log.head, err = openNote(note, log.log, keys); err != nil {
 		return &InconsistentError{log.log, path, err}
+	}
+	if r.Policy != nil {
+		if _, err := r.Policy.Check(note); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	known := r.Known
 	if known.Origin == "" {

@@ -8,6 +8,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/witness"
+	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )
 
 func TestRecordsReader(t *testing.T) {
@@ -70,5 +72,26 @@ func TestRecordsReaderRefuses(t *testing.T) {
 	var inconsistent *mirror.InconsistentError
 	if err := reader.Read(t.Context(), 300, nil); !errors.As(err, &inconsistent) {
 		t.Errorf("a fork: %v", err)
+	}
+}
+
+func TestRecordsReaderPolicy(t *testing.T) {
+	r := tlogtest.New(t)
+	key := witnesstest.NewKey("witness.example")
+	policy, err := witness.ParsePolicy([]byte("witness w " + key.VKey + "\nquorum w\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &source{files: r.Files()}
+	reader := &mirror.RecordsReader{Source: s, VKeys: vkeys(r), Policy: policy}
+	count := 0
+	visit := func(mirror.Record) error { count++; return nil }
+	if err := reader.Read(t.Context(), 0, visit); !errors.Is(err, witness.ErrNoQuorum) || count != 0 {
+		t.Errorf("without a cosignature: %v, %d records", err, count)
+	}
+	note := s.files["tlog/records/checkpoint"]
+	s.files["tlog/records/checkpoint"] = append(note, key.Cosign(t, note, 1000)...)
+	if err := reader.Read(t.Context(), 0, visit); err != nil || count != 1 {
+		t.Errorf("with one: %v, %d records", err, count)
 	}
 }

@@ -240,6 +240,21 @@ func TestVerifyRules(t *testing.T) {
 	}
 }
 
+func TestClaimedDigest(t *testing.T) {
+	text := makeProof(t, registry(t), 1).Encode()
+	if got, err := recordproof.ClaimedDigest(text, "1.0.0"); err != nil || got != protocol.HashOf(content) {
+		t.Error(got, err)
+	}
+	if _, err := recordproof.ClaimedDigest(text, "2.0.0"); !errors.Is(err, recordproof.ErrOtherRelease) {
+		t.Error(err)
+	}
+	for _, bad := range [][]byte{nil, text[:len(text)/2], tlog.Proof{Extra: []byte("x"), Note: []byte("x")}.Encode(), make([]byte, recordproof.MaxProof+1)} {
+		if _, err := recordproof.ClaimedDigest(bad, "1.0.0"); !errors.Is(err, recordproof.ErrMalformed) {
+			t.Errorf("%d bytes: %v", len(bad), err)
+		}
+	}
+}
+
 func TestMakeBounds(t *testing.T) {
 	n := name(t, packageName)
 	if _, err := recordproof.Make(n, nil, 0, nil, nil); err == nil {

@@ -186,7 +186,7 @@ var lies = map[string]lie{
 		c.Notes = map[tlog.Log]*tlog.NoteKey{tlog.Records: key, tlog.Checkpoints: c.Notes[tlog.Checkpoints]}
 		l.publish(t, c)
 	}},
-	"an old note served for weeks": {want: "note-stale", known: true, args: []string{"--max-note-age", "1ms"}, tell: func(t *testing.T, l *lied) {
+	"an old note served for weeks": {want: "note-stale", known: true, args: []string{"--max-note-age", "1s"}, tell: func(t *testing.T, l *lied) {
 		for _, log := range tlog.Logs {
 			_, note := l.server.note(t, log)
 			l.Serve("/"+log.Path()+"/checkpoint", note)

@@ -1,34 +1,52 @@
 package audit
 
-import "context"
+import (
+	"fmt"
+	"slices"
+	"strings"
 
-// MaxEvidence is the length in bytes of the longest evidence.
-const MaxEvidence = 64 << 20
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/witness"
+)
 
 // Auditor audits one registry. It is for one goroutine at a time.
 type Auditor struct {
 	source  Source
-	store   Store
+	state   *overlay
 	options Options
+	policy  *witness.Policy // nil: none
+	vkeys   map[tlog.Log][]string
 }
 
 // New returns an auditor of the registry at a source, which goes on from what is in the
-// store. It makes no request.
+// store. It makes no request. An error says that a key or the policy can not be read.
 func New(source Source, store Store, o Options) (*Auditor, error) {
-	return &Auditor{source: source, store: store, options: o.withDefaults()}, nil
+	a := &Auditor{source: source, state: newOverlay(store), options: o.withDefaults(), vkeys: map[tlog.Log][]string{}}
+	vkeys := slices.Clone(o.VKeys)
+	if len(o.Policy) > 0 {
+		var err error
+		if a.policy, err = witness.ParsePolicy(o.Policy); err != nil {
+			return nil, fmt.Errorf("the policy of witnesses: %w", err)
+		}
+		for _, log := range a.policy.Logs() {
+			if _, err := logOfOrigin(log.Origin); err == nil { // a policy may list other logs
+				vkeys = append(vkeys, log.VKey)
+			}
+		}
+	}
+	for _, vkey := range vkeys {
+		vkey = strings.TrimSpace(vkey)
+		v, err := tlog.NewVerifier(vkey)
+		if err != nil {
+			return nil, err
+		}
+		log, err := logOfOrigin(v.Name())
+		if err != nil {
+			return nil, fmt.Errorf("note key %q: %w", vkey, err)
+		}
+		if !slices.Contains(a.vkeys[log], vkey) {
+			a.vkeys[log] = append(a.vkeys[log], vkey)
+		}
+	}
+	return a, nil
 }
-
-// Round audits from what is remembered to what is newest, and remembers that. An error
-// says that the registry could not be audited, or not to the end; the report has what
-// was found until then. What was committed stays: the next round goes on from there.
-func (a *Auditor) Round(ctx context.Context) (*Report, error) { panic("being written") }
-
-// Compare asks another vantage point of the same registry for its latest checkpoint and
-// notes and judges them against what is remembered: the logs must be the same. Call it
-// after a round. Tree heads that are further than what is remembered are kept and judged
-// in the round that gets there.
-func (a *Auditor) Compare(ctx context.Context, also Source) (*Report, error) { panic("being written") }
-
-// Check verifies the evidence of a finding alone, and returns the finding as it follows
-// from it. An error says that the document was changed, or that it proves nothing.
-func Check(evidence []byte) (Finding, error) { panic("being written") }

@@ -11,40 +11,40 @@ type Name string
 
 // The names of findings.
 const (
-	InvalidRecord         Name = "invalid-record"             // a record breaks a rule of its log; Finding.Rule says which
+	InvalidRecord         Name = "invalid-record"              // a record breaks a rule of its log; Finding.Rule says which
 	OperatorStranger      Name = "operator-record-by-stranger" // an operator record is signed by a key that the operator log did not have
-	OperatorKeyDiffers    Name = "operator-key-differs"       // the operator log begins with another key than the expected one
-	NamespaceUndefined    Name = "namespace-undefined"        // a package is published in a namespace that no operator record before it defines
-	MapRootDiffers        Name = "map-root-differs"           // the map root of a checkpoint is not that of the records below it
-	LogRootDiffers        Name = "log-root-differs"           // the leaves of v1/ledger do not give the log root of the signed checkpoint
-	LogForked             Name = "log-forked"                 // two signed tree heads of the records or checkpoints log contradict each other
-	LogRewound            Name = "log-rewound"                // an older tree head is served after a newer one
-	CheckpointSignature   Name = "checkpoint-signature"       // a checkpoint is signed by a key that is unknown or may not sign, or the signature is wrong
-	CheckpointFuture      Name = "checkpoint-from-future"     // the time of a checkpoint has not come yet
-	TimestampBack         Name = "timestamp-goes-back"        // a checkpoint has an earlier time than one before it
-	CheckpointStale       Name = "checkpoint-stale"           // the latest checkpoint was signed too long ago
-	CheckpointNotLogged   Name = "checkpoint-not-logged"      // a signed checkpoint is missing from the checkpoints log
-	CheckpointNeverServed Name = "checkpoint-never-served"    // a checkpoint is in the checkpoints log, and the API does not know it or proves other roots
-	CheckpointsOrder      Name = "checkpoints-order"          // lengths in the checkpoints log do not grow, or an entry is no checkpoint
-	ReleaseDropped        Name = "release-dropped"            // v1/fetch/logs leaves out a record with a release that is in the log
-	APILogDiffers         Name = "api-log-differs"            // v1/fetch/logs answers otherwise than the log
-	APINameDiffers        Name = "api-name-differs"           // v1/fetch/names gives another name than the log
-	BundleIncomplete      Name = "bundle-incomplete"          // a proof bundle does not hold the proofs that were asked for
-	ProofDiffers          Name = "proof-differs"              // a proof bundle leads to other roots than the checkpoint's
-	ContentAltered        Name = "content-altered"            // the content of a release does not have its digest
-	ContentWithheld       Name = "content-withheld"           // the content of a release is not given
-	TileDiffers           Name = "tile-differs"               // a tile or bundle of entries is not that of the signed tree head
-	TileWithheld          Name = "tile-withheld"              // a file that must exist for the signed tree head is not there
-	EnvelopeNotLeaf       Name = "envelope-not-leaf"          // a name and envelope do not hash to their leaf
-	NoteSignature         Name = "note-signature"             // a note is not signed by the log's key, or is of another origin
-	NoteStale             Name = "note-stale"                 // the note has been behind the signed checkpoints for too long
-	NoteInconsistent      Name = "note-not-consistent"        // the root of a note is not that of the log's tiles
-	CosignatureTimeZero   Name = "cosignature-time-zero"      // a cosignature has no time
-	CosignatureFuture     Name = "cosignature-from-future"    // the time of a cosignature has not come yet
-	CosignatureStranger   Name = "cosignature-by-stranger"    // a cosignature under the name of a witness of the policy is by another key, or strangers stand where the quorum is missing
-	CosignatureOrigin     Name = "cosignature-other-origin"   // a cosignature is that of another log
-	CosignatureWrong      Name = "cosignature-wrong"          // a cosignature by a witness of the policy does not hold
-	CosignatureQuorum     Name = "cosignature-quorum"         // the note has too few cosignatures for the policy
+	OperatorKeyDiffers    Name = "operator-key-differs"        // the operator log begins with another key than the expected one
+	NamespaceUndefined    Name = "namespace-undefined"         // a package is published in a namespace that no operator record before it defines
+	MapRootDiffers        Name = "map-root-differs"            // the map root of a checkpoint is not that of the records below it
+	LogRootDiffers        Name = "log-root-differs"            // the leaves of v1/ledger do not give the log root of the signed checkpoint
+	LogForked             Name = "log-forked"                  // two signed tree heads of the records or checkpoints log contradict each other
+	LogRewound            Name = "log-rewound"                 // an older tree head is served after a newer one
+	CheckpointSignature   Name = "checkpoint-signature"        // a checkpoint is signed by a key that is unknown or may not sign, or the signature is wrong
+	CheckpointFuture      Name = "checkpoint-from-future"      // the time of a checkpoint has not come yet
+	TimestampBack         Name = "timestamp-goes-back"         // a checkpoint has an earlier time than one before it
+	CheckpointStale       Name = "checkpoint-stale"            // the latest checkpoint was signed too long ago
+	CheckpointNotLogged   Name = "checkpoint-not-logged"       // a signed checkpoint is missing from the checkpoints log
+	CheckpointNeverServed Name = "checkpoint-never-served"     // a checkpoint is in the checkpoints log, and the API does not know it or proves other roots
+	CheckpointsOrder      Name = "checkpoints-order"           // lengths in the checkpoints log do not grow, or an entry is no checkpoint
+	ReleaseDropped        Name = "release-dropped"             // v1/fetch/logs leaves out a record with a release that is in the log
+	APILogDiffers         Name = "api-log-differs"             // v1/fetch/logs answers otherwise than the log
+	APINameDiffers        Name = "api-name-differs"            // v1/fetch/names gives another name than the log
+	BundleIncomplete      Name = "bundle-incomplete"           // a proof bundle does not hold the proofs that were asked for
+	ProofDiffers          Name = "proof-differs"               // a proof bundle leads to other roots than the checkpoint's
+	ContentAltered        Name = "content-altered"             // the content of a release does not have its digest
+	ContentWithheld       Name = "content-withheld"            // the content of a release is not given
+	TileDiffers           Name = "tile-differs"                // a tile or bundle of entries is not that of the signed tree head
+	TileWithheld          Name = "tile-withheld"               // a file that must exist for the signed tree head is not there
+	EnvelopeNotLeaf       Name = "envelope-not-leaf"           // a name and envelope do not hash to their leaf
+	NoteSignature         Name = "note-signature"              // a note is not signed by the log's key, or is of another origin
+	NoteStale             Name = "note-stale"                  // the note has been behind the signed checkpoints for too long
+	NoteInconsistent      Name = "note-not-consistent"         // the root of a note is not that of the log's tiles
+	CosignatureTimeZero   Name = "cosignature-time-zero"       // a cosignature has no time
+	CosignatureFuture     Name = "cosignature-from-future"     // the time of a cosignature has not come yet
+	CosignatureStranger   Name = "cosignature-by-stranger"     // a cosignature under the name of a witness of the policy is by another key, or strangers stand where the quorum is missing
+	CosignatureOrigin     Name = "cosignature-other-origin"    // a cosignature is that of another log
+	CosignatureWrong      Name = "cosignature-wrong"           // a cosignature by a witness of the policy does not hold
+	CosignatureQuorum     Name = "cosignature-quorum"          // the note has too few cosignatures for the policy
 )
 
 // Finding is a lie, or something broken that can not be told from one.

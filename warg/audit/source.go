@@ -86,6 +86,9 @@ func ask(ctx context.Context, s Source, r Request, limit int64) (exchange, error
 		return e, fmt.Errorf("%s: %s: %w: it is longer than %d bytes", s, e, ErrNoAnswer, limit)
 	}
 	e.Answer = e.Answer[:min(int64(len(e.Answer)), limit)]
+	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
+		return e, fmt.Errorf("%s: %s: %w: status %d; a private registry wants a token", s, e, ErrNoAnswer, e.Status)
+	}
 	if !e.has() && !e.denies() && e.Status/100 != 4 && e.Status != http.StatusNotImplemented {
 		return e, fmt.Errorf("%s: %s: %w: status %d", s, e, ErrNoAnswer, e.Status)
 	}

@@ -1,0 +1,267 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// logsFacts: v1/fetch/logs answers otherwise than the log.
+type logsFacts struct {
+	Head     claim    `json:"head"` // the checkpoint that was asked about
+	Exchange exchange `json:"exchange"`
+	// Record is what the answer leaves out, or has otherwise.
+	Record *provenRecord `json:"record,omitempty"`
+	// After is the index of the record behind which was asked: that the fetch token
+	// means it rests on whoever recorded this. Nil: from the first record on.
+	After *uint64 `json:"after,omitempty"`
+	// Leaf is a leaf that the answer has as a record of a log, and which is another.
+	Leaf *provenLeaf `json:"leaf,omitempty"`
+	// Beyond tells that the answer has a record that is not in the log at that length.
+	Beyond bool `json:"beyond,omitempty"`
+}
+
+// answeredLogs are the parts of an answer of v1/fetch/logs, by log id.
+func answeredLogs(r api.FetchLogsResponse) map[protocol.AnyHash][]api.PublishedRecord {
+	logs := map[protocol.AnyHash][]api.PublishedRecord{protocol.OperatorLogID().Any(): r.Operator}
+	for _, p := range r.Packages {
+		logs[p.Hash] = p.Value
+	}
+	return logs
+}
+
+// recordIDIn is the id of a record in a log.
+func recordIDIn(logID protocol.AnyHash, content []byte) protocol.Hash {
+	if logID == protocol.OperatorLogID().Any() {
+		return protocol.OperatorRecordID(content)
+	}
+	return protocol.PackageRecordID(content)
+}
+
+func (f *logsFacts) judge() (Finding, error) {
+	head, err := f.Head.read()
+	if err != nil {
+		return Finding{}, err
+	}
+	var request api.FetchLogsRequest
+	if err := requestIn(f.Exchange, api.FetchLogsPath, &request); err != nil {
+		return Finding{}, err
+	}
+	if head.MapRoot == nil || request.LogLength != head.Size {
+		return Finding{}, notContradicting("another length was asked for")
+	}
+	var answer api.FetchLogsResponse
+	if !f.Exchange.denies() {
+		if err := answer.UnmarshalJSON(f.Exchange.Answer); err != nil || !f.Exchange.has() {
+			return Finding{}, errors.Join(errors.New("the answer is not one"), err)
+		}
+	}
+	finding := Finding{Name: APILogDiffers, Log: "api", Keys: head.Keys}
+	switch {
+	case f.Beyond:
+		return f.judgeBeyond(head, answer, finding)
+	case f.Leaf != nil:
+		return f.judgeLeaf(head, answer, finding)
+	case f.Record != nil:
+		return f.judgeRecord(head, request, answer, finding)
+	}
+	return Finding{}, notContradicting("nothing is compared")
+}
+
+func (f *logsFacts) judgeBeyond(head treeClaim, answer api.FetchLogsResponse, finding Finding) (Finding, error) {
+	for id, records := range answeredLogs(answer) {
+		for _, r := range records {
+			if r.RegistryIndex >= head.Size {
+				finding.Index, finding.Claimed = &r.RegistryIndex, fmt.Sprintf("log %s has a record at index %d", id, r.RegistryIndex)
+				finding.Computed = fmt.Sprintf("the checkpoint has %d records", head.Size)
+				finding.Explanation = "the API gives a record that is not in the log of the checkpoint that it was asked about"
+				return finding, nil
+			}
+		}
+	}
+	return Finding{}, notContradicting("all records are in the log of the checkpoint")
+}
+
+func (f *logsFacts) judgeLeaf(head treeClaim, answer api.FetchLogsResponse, finding Finding) (Finding, error) {
+	leaf, err := f.Leaf.verify(head)
+	if err != nil {
+		return Finding{}, err
+	}
+	for id, records := range answeredLogs(answer) {
+		for _, r := range records {
+			if r.RegistryIndex != f.Leaf.Index {
+				continue
+			}
+			record := recordIDIn(id, r.Envelope.Content)
+			if id == leaf.LogID.Any() && record == leaf.RecordID {
+				continue
+			}
+			finding.Index = &f.Leaf.Index
+			finding.Claimed = fmt.Sprintf("record %s of log %s", record, id)
+			finding.Computed = fmt.Sprintf("record %s of log %s", leaf.RecordID, leaf.LogID)
+			finding.Explanation = fmt.Sprintf("the API gives another record at index %d than the log has there", f.Leaf.Index)
+			return finding, nil
+		}
+	}
+	return Finding{}, notContradicting("the answer has no other record at that index")
+}
+
+func (f *logsFacts) judgeRecord(head treeClaim, request api.FetchLogsRequest, answer api.FetchLogsResponse, finding Finding) (Finding, error) {
+	leaf, envelope, err := f.Record.verify(head)
+	if err != nil {
+		return Finding{}, err
+	}
+	finding.Log, finding.Index = f.Record.Name, &f.Record.Index
+	token := request.Operator
+	if f.Record.Name == "" {
+		finding.Log = operatorName
+	} else {
+		asked := false
+		for _, p := range request.Packages {
+			if p.Hash == leaf.LogID.Any() {
+				asked, token = true, p.Value
+			}
+		}
+		if !asked {
+			return Finding{}, notContradicting("the log was not asked for")
+		}
+	}
+	if (token == nil) != (f.After == nil) || f.After != nil && *f.After >= f.Record.Index {
+		return Finding{}, notContradicting("the record was not asked for")
+	}
+	records := answeredLogs(answer)[leaf.LogID.Any()]
+	passed := !answer.More || f.Exchange.denies()
+	for _, r := range records {
+		passed = passed || r.RegistryIndex > f.Record.Index
+		if r.RegistryIndex != f.Record.Index {
+			continue
+		}
+		if bytes.Equal(r.Envelope.MarshalProto(), f.Record.Envelope) {
+			return Finding{}, notContradicting("the answer has the record")
+		}
+		finding.Claimed, finding.Computed = "another envelope", fmt.Sprintf("the envelope of record %s", leaf.RecordID)
+		finding.Explanation = fmt.Sprintf("the API gives another envelope of the record at index %d than the log has", f.Record.Index)
+		return finding, nil
+	}
+	if !passed {
+		return Finding{}, notContradicting("the answer does not go as far as the record")
+	}
+	finding.Claimed, finding.Computed = "no such record", fmt.Sprintf("record %s", leaf.RecordID)
+	finding.Explanation = fmt.Sprintf("the API leaves out the record at index %d of %s", f.Record.Index, finding.Log)
+	if releases(f.Record.Name, envelope) {
+		finding.Name = ReleaseDropped
+		finding.Explanation += ", which has a release"
+	}
+	return finding, nil
+}
+
+// releases tells that a record of a package has a release.
+func releases(name string, envelope protocol.Envelope) bool {
+	record, err := protocol.ParsePackageEnvelope(envelope)
+	return name != "" && err == nil && len(record.Record.Contents()) > 0
+}
+
+// namesFacts: v1/fetch/names gives another name of a log.
+type namesFacts struct {
+	Head     claim        `json:"head"`
+	Record   provenRecord `json:"record"` // of the package
+	Exchange exchange     `json:"exchange"`
+}
+
+func (f *namesFacts) judge() (Finding, error) {
+	head, err := f.Head.read()
+	if err != nil {
+		return Finding{}, err
+	}
+	leaf, _, err := f.Record.verify(head)
+	if err != nil {
+		return Finding{}, err
+	}
+	if err := requestIn(f.Exchange, api.FetchPackageNamesPath, new(api.FetchPackageNamesRequest)); err != nil {
+		return Finding{}, err
+	}
+	var answer api.FetchPackageNamesResponse
+	if err := answer.UnmarshalJSON(f.Exchange.Answer); err != nil || !f.Exchange.has() {
+		return Finding{}, errors.Join(errors.New("the answer is not one"), err)
+	}
+	for _, p := range answer.Packages {
+		if p.Hash == leaf.LogID.Any() && p.Value != nil && p.Value.String() != f.Record.Name {
+			return Finding{
+				Name: APINameDiffers, Log: f.Record.Name, Index: &f.Record.Index, Claimed: p.Value.String(), Computed: f.Record.Name,
+				Explanation: fmt.Sprintf("the API gives the name %s for the log of %s", p.Value, f.Record.Name), Keys: head.Keys,
+			}, nil
+		}
+	}
+	return Finding{}, notContradicting("the name is right, or is not told")
+}
+
+// contentFacts: the content of a release is withheld, or is another.
+type contentFacts struct {
+	Head    claim        `json:"head"`
+	Record  provenRecord `json:"record"` // has the release
+	Version string       `json:"version"`
+	Sources exchange     `json:"sources"` // where the content is said to be
+	// Answers are those of these places; the bytes are left out where they are many,
+	// and Digest is of them then.
+	Answers []exchange `json:"answers,omitempty"`
+	Digest  string     `json:"digest,omitempty"`
+}
+
+func (f *contentFacts) judge() (Finding, error) {
+	head, err := f.Head.read()
+	if err != nil {
+		return Finding{}, err
+	}
+	_, envelope, err := f.Record.verify(head)
+	if err != nil {
+		return Finding{}, err
+	}
+	record, err := protocol.ParsePackageEnvelope(envelope)
+	if err != nil {
+		return Finding{}, err
+	}
+	var want protocol.AnyHash
+	for _, e := range record.Record.Entries {
+		if e.Type == protocol.EntryRelease && e.Version == f.Version {
+			want = e.Content
+		}
+	}
+	finding := Finding{Log: f.Record.Name, Index: &f.Record.Index, Computed: string(want), Keys: head.Keys}
+	digest, err := want.Hash()
+	if err != nil {
+		return Finding{}, notContradicting("the record does not release version %s with a digest", f.Version)
+	}
+	if f.Sources.Path != api.ContentSourcesPath(digest) && f.Sources.Path != contentFile(digest) {
+		return Finding{}, notContradicting("another content was asked for")
+	}
+	what := fmt.Sprintf("the content of version %s of %s", f.Version, f.Record.Name)
+	for _, a := range f.Answers {
+		if !a.has() {
+			continue
+		}
+		got := f.Digest
+		if a.Answer != nil {
+			got = protocol.HashOf(a.Answer).String()
+		}
+		if got == "" || got == digest.String() {
+			return Finding{}, notContradicting("the content is given")
+		}
+		finding.Name, finding.Claimed = ContentAltered, got
+		finding.Explanation = what + " does not have the digest that the release has"
+		return finding, nil
+	}
+	finding.Name, finding.Claimed = ContentWithheld, fmt.Sprintf("status %d", f.Sources.Status)
+	if len(f.Answers) > 0 {
+		finding.Claimed = fmt.Sprintf("status %d", f.Answers[len(f.Answers)-1].Status)
+	} else if f.Sources.has() {
+		finding.Claimed = "no place where it is"
+	}
+	finding.Explanation = what + " is not given"
+	return finding, nil
+}
+
+// contentFile is where a folder has a content.
+func contentFile(digest protocol.Hash) string { return fmt.Sprintf("content/sha256-%x", digest[:]) }

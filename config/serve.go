@@ -55,6 +55,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		Trillian:           s.trillian(),
 		Namespaces:         s.namespaces(),
 		Notes:              s.notes(),
+		Witnesses:          s.witnesses(),
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
@@ -83,6 +84,6 @@ a key of the YAML file that --config names. Flags win, then the environment,
 then the file. Lists are comma-separated, or flags given more than once.
 
 When it is ready it prints "listening on ADDRESS". SIGTERM finishes what is
-under way and stops, SIGHUP reads the authorized keys, the tokens and the
-certificate again.`
+under way and stops, SIGHUP reads the authorized keys, the tokens, the witness
+policy and the certificate again.`
 }

@@ -29,7 +29,9 @@ const noTimeout = "876000h"
 func TestUpgradeFolder(t *testing.T) {
 	t.Parallel()
 	dir := unpack(t, "sqlite.tar.gz")
-	checkUpgrade(t, startServerOn(t, dir, "--upload-timeout", noTimeout), dir)
+	s := startServerOn(t, dir, "--upload-timeout", noTimeout)
+	checkUpgrade(t, s, dir)
+	s.readByOthers(t, s.awaitNotes(t)) // it had no tiles
 }
 
 // TestUpgradeDatabase opens the databases of an earlier version: this registry's
@@ -47,6 +49,7 @@ func TestUpgradeDatabase(t *testing.T) {
 	s := startServerOn(t, t.TempDir(), "--upload-timeout", noTimeout, "--database-url", registryDSN, "--trillian", logServer.RPC,
 		"--operator-key-file", filepath.Join(dir, "operator.key"), "--content-dir", filepath.Join(dir, "content"))
 	checkUpgrade(t, s, dir)
+	s.readByOthers(t, s.awaitNotes(t))
 }
 
 // TestUpgradeRebuild makes the registry's own database anew from the Trillian log
@@ -65,6 +68,7 @@ func TestUpgradeRebuild(t *testing.T) {
 	u := newUpgraded(t, startServerOn(t, dir), dir)
 	u.checkHistory(t)
 	u.mustPublish(t, u.resume(t, "history").release(u.anyContent(t)))
+	u.readByOthers(t, u.awaitNotes(t))
 }
 
 // unpack unpacks an archive of testdata/upgrade into a folder of its own.

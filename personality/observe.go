@@ -10,12 +10,14 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/witness"
 )
 
 // What the parts tell, metrics take.
 var (
 	_ publisher.Observer = (*metrics.Metrics)(nil)
 	_ httpapi.Observer   = (*metrics.Metrics)(nil)
+	_ witness.Observer   = (*metrics.Metrics)(nil)
 )
 
 func newMetrics(r prometheus.Registerer) *metrics.Metrics {

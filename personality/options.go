@@ -33,6 +33,8 @@ type Options struct {
 
 	// Notes says how the notes of the two logs are signed.
 	Notes Notes
+	// Witnesses says who cosigns them.
+	Witnesses Witnesses
 
 	// Database is where the registry's own state is kept: a [store.SQLite] or a
 	// [store.MySQL]. Several processes may share the latter, and then a Trillian.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -26,6 +27,9 @@ import (
 // checkpoint again.
 const republishInterval = 5 * time.Minute
 
+// reloadTimeout bounds what is asked of the database for it.
+const reloadTimeout = 10 * time.Second
+
 // Server is a registry with everything that it runs on.
 type Server struct {
 	options  Options
@@ -33,6 +37,8 @@ type Server struct {
 	private  *httpapi.Private // nil: public
 	handler  http.Handler
 	closers  []func() error // in the order of opening
+
+	witnesses *witnesses // nil: nobody cosigns
 
 	rebuilding bool // nothing new is to be begun
 }
@@ -62,7 +68,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	}
 	o.API.Logger, o.API.Observer, o.API.MaxContent = o.Logger, observer, o.Content.MaxSize
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
-	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(s.registry, o.API)))
+	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
 }
 
@@ -98,6 +104,9 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 		return s, nil, err
 	}
 	p.Publisher.Observer = observer
+	if err := s.openWitnesses(ctx, &p, observer); err != nil {
+		return s, nil, err
+	}
 	s.registry = parts.New(p)
 	metrics.Watch(o.Metrics, standing{s.registry}, o.Now)
 	metrics.WatchParts(o.Metrics, s.partsReady)
@@ -177,21 +186,53 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 // Handler serves the registry's HTTP API.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// api is the registry as its HTTP API sees it.
+type api struct {
+	*parts.Registry
+	server *Server
+}
+
+// Remarks implements [httpapi.Registry].
+func (a api) Remarks() []string { return a.server.Remarks() }
+
 // Ready returns nil if the registry accepts, publishes and serves, and else an
 // error that says which part does not. It is ready some time after Run began.
 func (s *Server) Ready(ctx context.Context) error { return s.registry.Ready(ctx) }
 
-// Run publishes what is accepted until ctx ends.
-func (s *Server) Run(ctx context.Context) error { return s.registry.Run(ctx) }
+// Remarks are what is wrong with what is no part of serving and publishing, such as a
+// witness that does not cosign: a line each.
+func (s *Server) Remarks() []string {
+	if s.witnesses == nil {
+		return nil
+	}
+	return s.witnesses.remarks()
+}
 
-// Reload reads the authorized keys and the tokens again. What can not be read
-// stays in force as it was read before.
+// Run publishes what is accepted, and has it cosigned, until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	var cosigning sync.WaitGroup
+	if s.witnesses != nil {
+		cosigning.Go(func() { s.witnesses.Run(ctx) })
+	}
+	err := s.registry.Run(ctx)
+	cosigning.Wait()
+	return err
+}
+
+// Reload reads the authorized keys, the tokens and the witness policy again. What can
+// not be read stays in force as it was read before.
 func (s *Server) Reload() error {
 	var tokens error
 	if s.private != nil {
 		tokens = s.private.Tokens.Reload()
 	}
-	return errors.Join(s.reloadKeys(), tokens)
+	var policy error
+	if s.witnesses != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
+		defer cancel()
+		policy = s.witnesses.reload(ctx)
+	}
+	return errors.Join(s.reloadKeys(), tokens, policy)
 }
 
 func (s *Server) reloadKeys() error {

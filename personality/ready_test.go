@@ -125,6 +125,8 @@ func (w *witness) Waiting(records int) {
 	w.waiting, w.most = records, max(w.most, records)
 }
 
+func (w *witness) Noted(string, uint64) {}
+
 func (w *witness) Integrated(records, tiles int, _ time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -40,6 +40,11 @@ type settings struct {
 	largePackages int
 	readSeconds   float64
 	cpuProfile    string
+
+	// Not flags, but of one run: the witness policy of its registry, and what is done
+	// when all is published.
+	witnessPolicy string
+	published     func(*server) error
 }
 
 // A part measures some figures, on data folders of its own.
@@ -51,6 +56,7 @@ type part struct {
 
 var parts = []part{
 	{name: "publish", measure: measurePublish},
+	{name: "publish-witnessed", measure: measurePublishWitnessed},
 	{name: "lone", measure: measureLone},
 	{name: "read", measure: measureRead},
 	{name: "read-publish", measure: measureReadPublish},

@@ -52,6 +52,11 @@ func (s *settings) publishRun(ctx context.Context) (r publishResult, err error) 
 	}
 	n := float64(len(records))
 	r = publishResult{n / accepted.Seconds(), n / published.Seconds(), (after - before).Seconds() * 1000 / n}
+	if s.published != nil {
+		if err := s.published(srv); err != nil {
+			return r, err
+		}
+	}
 	return r, srv.verify(ctx, records)
 }
 

@@ -71,7 +71,7 @@ func (s *settings) start(ctx context.Context, data string, flags ...string) (*se
 	// By the environment, for servers of earlier releases have no such flags.
 	shared := filepath.Dir(data) // those that share a registry share its note keys
 	cmd.Env = append(withoutSettings(os.Environ()), "WARG_RECORDS_NOTE_KEY_FILE="+filepath.Join(shared, "records-note.key"),
-		"WARG_CHECKPOINTS_NOTE_KEY_FILE="+filepath.Join(shared, "checkpoints-note.key"))
+		"WARG_CHECKPOINTS_NOTE_KEY_FILE="+filepath.Join(shared, "checkpoints-note.key"), "WARG_WITNESS_POLICY_FILE="+s.witnessPolicy)
 	messages, err := os.Create(data + ".log")
 	if err != nil {
 		return nil, err

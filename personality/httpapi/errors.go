@@ -114,6 +114,9 @@ func messageError(err error) api.Error {
 	if e, ok := is[*registry.LogFileNotFoundError](err); ok {
 		return &api.MessageError{Code: 404, Message: e.Error()}
 	}
+	if e, ok := is[*registry.ReleaseNotFoundError](err); ok {
+		return &api.MessageError{Code: 404, Message: e.Error()}
+	}
 	if e, ok := is[*registry.NoNoteError](err); ok {
 		if e.Cosigned { // it is expected to be there
 			return &api.MessageError{Code: 503, Message: e.Error()}

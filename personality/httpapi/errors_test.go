@@ -44,12 +44,13 @@ func requests() map[string]request {
 		"readiness": {"GET", "/readyz", ""},
 		"note":      {"GET", "/tlog/records/checkpoint", ""},
 		"tile":      {"GET", "/tlog/checkpoints/tile/0/000.p/2", ""},
+		"release":   {"GET", "/tlog/records/proof/foo/bar/1.0.0%2Bbuild", ""},
 		"wellKnown": {"GET", "/.well-known/wasm-pkg/registry.json", ""},
 	}
 }
 
 // everything is all endpoints that can fail.
-const everything = "fetch names checkpoint ledger leaves publish record upload content file inclusion proof verify note tile"
+const everything = "fetch names checkpoint ledger leaves publish record upload content file inclusion proof verify note tile release"
 
 // answered is what becomes of an error on some endpoints.
 type answered struct {
@@ -85,6 +86,8 @@ func errorTable() []answered {
 
 		{&registry.NoNoteError{Log: "records"}, "note", 404, `{"status":404,"message":"there is no checkpoint of the records log yet"}`},
 		{&registry.NoNoteError{Log: "records", Cosigned: true}, "note", 503, `{"status":503,"message":"no checkpoint of the records log has been cosigned by the quorum of witnesses that this registry asks for"}`},
+		{&registry.ReleaseNotFoundError{Version: "1.0.0", LogLength: 7}, "release", 404,
+			"{\"status\":404,\"message\":\"release `1.0.0` of package `` is not in the records log as of its newest signed checkpoint, of 7 records; ask again if it was published a moment ago\"}"},
 		{&registry.LogFileNotFoundError{Log: "records", Path: "tile/0/000"}, "tile", 404, "{\"status\":404,\"message\":\"the log \\\"records\\\" has no file `tile/0/000`, or has not grown so far\"}"},
 
 		{&registry.RecordNotFoundError{RecordID: recordID}, "publish record upload", 404, entity(404, "record", recordID)},

@@ -33,6 +33,7 @@ type fake struct {
 	content    []byte
 	verdicts   [2]reader.Verdict
 	note, file []byte
+	remarks    []string
 	envelopes  []tlog.NamedEnvelope // of the first bundle; they come two at a time
 
 	asked []any // arguments of the last call
@@ -182,3 +183,9 @@ func (f *fake) Envelopes(_ context.Context, start uint64, count, maxBytes int) (
 	some := f.envelopes[start%tlog.TileWidth:]
 	return some[:min(len(some), count, 2)], f.ask(start, count, maxBytes)
 }
+
+func (f *fake) RecordProof(_ context.Context, name protocol.PackageName, version string) ([]byte, error) {
+	return f.file, f.ask(name, version)
+}
+
+func (f *fake) Remarks() []string { return f.remarks }

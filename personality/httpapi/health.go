@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 )
@@ -15,13 +16,14 @@ func (h *handler) alive(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// ready says whether requests should be sent here.
+// ready says whether requests should be sent here; and behind that what is wrong
+// nevertheless.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := h.registry.Ready(r.Context()); err != nil {
 		writeText(w, http.StatusServiceUnavailable, err.Error()+"\n")
 		return nil
 	}
-	writeText(w, http.StatusOK, "ready\n")
+	writeText(w, http.StatusOK, strings.Join(append([]string{"ready"}, h.registry.Remarks()...), "\n")+"\n")
 	return nil
 }
 

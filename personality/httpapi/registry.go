@@ -18,6 +18,8 @@ type Registry interface {
 	Reader
 	// Ready returns nil, or an error that says which part is not ready.
 	Ready(ctx context.Context) error
+	// Remarks are what is wrong with what a registry can be ready without, a line each.
+	Remarks() []string
 }
 
 // Admission takes what may enter.
@@ -57,6 +59,8 @@ type Reader interface {
 	LogNote(ctx context.Context, log tlog.Log) ([]byte, error)
 	// LogFile returns a tile or a bundle of entries of a log.
 	LogFile(ctx context.Context, log tlog.Log, f tlog.File) ([]byte, error)
+	// RecordProof returns a .tlog-proof of a release.
+	RecordProof(ctx context.Context, name protocol.PackageName, version string) ([]byte, error)
 	// Envelopes returns names and envelopes of leaves of the records log from start on:
 	// up to count, or as many as have about maxBytes, and one at least.
 	Envelopes(ctx context.Context, start uint64, count, maxBytes int) ([]tlog.NamedEnvelope, error)

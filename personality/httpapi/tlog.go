@@ -6,6 +6,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -109,4 +110,21 @@ func (h *handler) envelopes(w http.ResponseWriter, r *http.Request, file tlog.Fi
 		sent += count
 	}
 	return nil
+}
+
+// recordProof serves a proof of a release that travels with its file.
+func (h *handler) recordProof(r *http.Request, _ []byte) (reply, error) {
+	name, err := protocol.ParsePackageName(r.PathValue("namespace") + ":" + r.PathValue("name"))
+	if err != nil {
+		return reply{}, badRequest("Invalid URL: %v", err)
+	}
+	version := r.PathValue("version")
+	if err := protocol.CheckVersion(version); err != nil {
+		return reply{}, badRequest("Invalid URL: %v", err)
+	}
+	proof, err := h.registry.RecordProof(r.Context(), name, version)
+	if err != nil {
+		return reply{}, err
+	}
+	return h.staticReply(noteType, noteCaching, proof), nil
 }

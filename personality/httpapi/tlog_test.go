@@ -36,6 +36,13 @@ func TestLogFiles(t *testing.T) {
 		equal(t, "body", w.Body.String(), c.body)
 		equal(t, "asked", fmt.Sprint(f.asked), fmt.Sprint(c.asked))
 	}
+	proof := s.do("GET", "/tlog/records/proof/foo/bar/1.0.0-rc.1+build", "")
+	equal(t, "proof", proof.Body.String(), "hashes")
+	equal(t, "type", proof.Header().Get("Content-Type"), "text/plain; charset=utf-8")
+	equal(t, "asked", fmt.Sprint(f.asked), "[foo:bar 1.0.0-rc.1+build]")
+	for _, path := range []string{"/tlog/records/proof/foo/bar/1", "/tlog/records/proof/foo/bar/v1.0.0", "/tlog/records/proof/Foo/bar/1.0.0", "/tlog/records/proof/foo/b%3Aar/1.0.0"} {
+		equal(t, path, s.do("GET", path, "").Code, 400)
+	}
 	f.asked = nil
 	for _, path := range []string{
 		"/tlog/other/checkpoint", "/tlog/other/tile/0/000", "/tlog/records/tile/0/0", "/tlog/records/tile/8/000", "/tlog/records/tile/0/000.p/256",

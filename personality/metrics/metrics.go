@@ -60,6 +60,8 @@ type Metrics struct {
 	integration prometheus.Histogram
 	published   prometheus.Counter
 	tiles       prometheus.Counter
+
+	notes notes
 }
 
 // Upper bounds of histograms, in seconds.
@@ -94,6 +96,8 @@ func New(r prometheus.Registerer, reasons []string) *Metrics {
 			Name: "warg_integration_duration_seconds", Help: "Making and storing a checkpoint that covers new records.", Buckets: integrationBuckets}),
 		published: counter("warg_published_records_total", "Records that this process published."),
 		tiles:     counter("warg_map_tiles_written_total", "Tiles of the package index that this process wrote."),
+
+		notes: newNotes(with),
 	}
 	for _, reason := range reasons {
 		m.refusals.WithLabelValues(reason) // from 0 on, so that the first one shows as a rise

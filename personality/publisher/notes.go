@@ -185,7 +185,7 @@ func (n *notes) sign(ctx context.Context, published follow.Root) error {
 		return err
 	}
 	n.signed, n.at = published.Size, n.p.options.Now()
-	n.p.options.Signed(n.log)
+	n.p.options.Observer.Noted(string(n.log), published.Size)
 	return nil
 }
 

@@ -15,6 +15,9 @@ type Observer interface {
 	// of the package index it wrote, and how long that took, from the leaves to
 	// the committed transaction.
 	Integrated(records, tiles int, took time.Duration)
+	// Noted says that a note of a log, "records" or "checkpoints", was signed and
+	// stored, and how many leaves it covers.
+	Noted(log string, size uint64)
 }
 
 // unobserved is for a registry that nobody observes.
@@ -23,3 +26,4 @@ type unobserved struct{}
 func (unobserved) Leading(bool)                       {}
 func (unobserved) Waiting(int)                        {}
 func (unobserved) Integrated(int, int, time.Duration) {}
+func (unobserved) Noted(string, uint64)               {}

@@ -57,8 +57,6 @@ type Options struct {
 	// Published is told how many records a checkpoint has published; nil for
 	// nobody.
 	Published func(records int)
-	// Signed is told that a note of a log was signed and stored; nil for nobody.
-	Signed func(tlog.Log)
 
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -87,9 +85,6 @@ func New(o Options) *Publisher {
 	if o.Published == nil {
 		o.Published = func(int) {}
 	}
-	if o.Signed == nil {
-		o.Signed = func(tlog.Log) {}
-	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}
 	}
@@ -100,6 +95,9 @@ func New(o Options) *Publisher {
 
 // Wake makes the sequencer look for accepted records.
 func (p *Publisher) Wake() { wake.Nudge(p.accepted) }
+
+// Leads reports whether this process publishes, of those that share a database.
+func (p *Publisher) Leads() bool { return p.leading.Load() }
 
 // NextCheckpoint returns a channel that is closed when this process has made
 // another checkpoint.

@@ -11,15 +11,20 @@ import (
 )
 
 // LogNote returns the newest note of a log: of those that a quorum of witnesses has
-// cosigned, where that is asked for, and else of those that are signed. A
-// [*registry.NoNoteError] if there is none.
+// cosigned, where that is asked for, and else of those that are signed, with the
+// cosignatures that it has. A [*registry.NoNoteError] if there is none.
 func (r *Reader) LogNote(ctx context.Context, log tlog.Log) ([]byte, error) {
 	cosigned := r.options.OnlyCosigned()
-	note, err := readOne(ctx, &r.database, func(tx *store.Tx) (store.Note, error) {
-		if cosigned {
-			return tx.CosignedNote(log)
+	note, err := read(ctx, &r.database, func(tx *store.Tx) (store.Note, error) {
+		note, err := tx.CosignedNote(log)
+		if cosigned || err != nil {
+			return note, err
 		}
-		return tx.SignedNote(log)
+		signed, err := tx.SignedNote(log)
+		if signed.Size > note.Size {
+			note = signed
+		}
+		return note, err
 	})
 	if err == nil && note.Size == 0 {
 		err = &registry.NoNoteError{Log: string(log), Cosigned: cosigned}

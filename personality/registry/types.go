@@ -61,6 +61,12 @@ type (
 	}
 	// LogFileNotFoundError: a log has no such tile or bundle, or is not so long.
 	LogFileNotFoundError struct{ Log, Path string }
+	// ReleaseNotFoundError: no such release is in the records log of that length.
+	ReleaseNotFoundError struct {
+		Name      protocol.PackageName
+		Version   string
+		LogLength uint64
+	}
 	// NamespaceNotDefinedError: the operator log does not define the namespace.
 	NamespaceNotDefinedError struct{ Namespace string }
 	// NamespaceImportedError: the namespace belongs to another registry.
@@ -108,6 +114,9 @@ func (e *NoNoteError) Error() string {
 }
 func (e *LogFileNotFoundError) Error() string {
 	return fmt.Sprintf("the log %q has no file `%s`, or has not grown so far", e.Log, e.Path)
+}
+func (e *ReleaseNotFoundError) Error() string {
+	return fmt.Sprintf("release `%s` of package `%s` is not in the records log as of its newest signed checkpoint, of %d records; ask again if it was published a moment ago", e.Version, e.Name, e.LogLength)
 }
 func (e *ContentNotFoundError) Error() string {
 	return fmt.Sprintf("content digest `%s` was not found", e.Digest)

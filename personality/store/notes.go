@@ -1,6 +1,8 @@
 package store
 
 import (
+	"database/sql"
+
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
@@ -49,12 +51,18 @@ func (tx *Tx) DropCosignedNote(log tlog.Log, n Note) error {
 	return err
 }
 
-// Witnessed returns up to which size a witness, named by the hash of its public key,
-// has cosigned a log; 0 if nothing is known.
-func (tx *Tx) Witnessed(log tlog.Log, witness protocol.Hash) (uint64, error) {
-	var size uint64
-	err := tx.row(`SELECT COALESCE(MAX(size), 0) FROM witnessed WHERE log = ? AND witness = ?`, []any{logNumber(log), witness[:]}, &size)
-	return size, err
+// Witnessed returns up to which size each witness, named by the hash of its public key,
+// has cosigned a log.
+func (tx *Tx) Witnessed(log tlog.Log) (map[protocol.Hash]uint64, error) {
+	sizes := map[protocol.Hash]uint64{}
+	err := tx.rows(`SELECT witness, size FROM witnessed WHERE log = ?`, []any{logNumber(log)}, func(rows *sql.Rows) error {
+		var witness protocol.Hash
+		var size uint64
+		err := rows.Scan(scanHash(&witness), &size)
+		sizes[witness] = size
+		return err
+	})
+	return sizes, err
 }
 
 // SetWitnessed notes up to which size a witness has cosigned a log.

@@ -21,9 +21,9 @@ const (
 	followerPoll = time.Second
 	// storageTimeout bounds what is asked of the database and of the log.
 	storageTimeout = 10 * time.Second
-	// keptCandidates is of how many checkpoints cosignatures are collected at a time:
-	// a slow witness may answer for one when the next is sent to the others.
-	keptCandidates = 4
+	// patience is how long cosignatures of a checkpoint are collected: a slow witness
+	// may answer for one when the next are sent to the others.
+	patience = 3 * askTimeout
 )
 
 // candidate is a checkpoint that is to be cosigned.
@@ -125,7 +125,7 @@ func (l *pushedLog) load(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	policy := l.p.currentPolicy()
+	policy := l.p.Policy()
 	l.sizes, l.candidates, l.stored, l.storedTime = maps.Clone(sizes), nil, 0, time.Time{}
 	if l.sizes == nil {
 		l.sizes = map[protocol.Hash]uint64{}
@@ -165,7 +165,7 @@ func (l *pushedLog) look(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	policy := l.p.currentPolicy()
+	policy := l.p.Policy()
 	c, err := newCandidate(policy, note, size)
 	if err != nil {
 		return fmt.Errorf("the newest signed checkpoint: %w", err)
@@ -187,7 +187,8 @@ func (l *pushedLog) look(ctx context.Context) error {
 	}
 	c.unstored = l.stored < size && policy.Satisfied(c.cosigned.Cosignatures) // "quorum none"
 	l.candidates = append(l.candidates, c)
-	l.candidates = l.candidates[max(0, len(l.candidates)-keptCandidates):]
+	kept := 2 + int(patience/l.p.options.Interval)
+	l.candidates = l.candidates[max(0, len(l.candidates)-kept):]
 	l.changed.Happened()
 	return nil
 }
@@ -222,7 +223,7 @@ func (l *pushedLog) accept(c *candidate, cosignatures []witness.Cosignature) err
 		return err
 	}
 	c.note = note
-	return l.judge(l.p.currentPolicy(), c)
+	return l.judge(l.p.Policy(), c)
 }
 
 // judge looks what a candidate comes to by a policy. The caller holds mu.
@@ -284,7 +285,7 @@ func (l *pushedLog) store(ctx context.Context) error {
 // tellStored notes that a candidate is stored. The caller holds mu.
 func (l *pushedLog) tellStored(c *candidate) {
 	l.stored, l.storedTime = c.size, time.Time{}
-	policy := l.p.currentPolicy()
+	policy := l.p.Policy()
 	if !policy.Satisfied(c.cosigned.Cosignatures) {
 		return // it was stored by another policy
 	}

@@ -4,7 +4,7 @@
 //
 // It runs beside everything else. Each witness is asked by a goroutine of its own for
 // each log, so one that is slow, dead or hostile delays neither the others nor
-// publishing. What is wrong with a witness is told by its name.
+// publishing; the two logs take turns at it. What is wrong with a witness is told by its name.
 package witness
 
 import (
@@ -90,8 +90,9 @@ type Pusher struct {
 	changed wake.Broadcast // the policy is another one
 
 	mu      sync.Mutex
-	policy  *witness.Policy // guarded by mu
-	targets []*target       // guarded by mu; those that run
+	policy  *witness.Policy          // guarded by mu
+	targets []*target                // guarded by mu; those of the policy
+	turns   map[string]chan struct{} // guarded by mu; by URL
 }
 
 // New returns a pusher. Nothing happens until [Pusher.Run]. An error is one of
@@ -111,7 +112,7 @@ func New(o Options) (*Pusher, error) {
 	}
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p := &Pusher{options: o, client: &client}
+	p := &Pusher{options: o, client: &client, turns: map[string]chan struct{}{}}
 	for _, name := range tlog.Logs {
 		if source := o.Logs[name]; source != nil {
 			p.logs = append(p.logs, newPushedLog(p, name, source))
@@ -136,9 +137,7 @@ func (p *Pusher) SetPolicy(policy *witness.Policy) error {
 			return fmt.Errorf("the witness policy: the name %q of a witness is not UTF-8", w.Name)
 		}
 	}
-	p.mu.Lock()
-	p.policy = policy
-	p.mu.Unlock()
+	p.replaceTargets(policy)
 	for _, l := range p.logs {
 		l.judgeAgain(policy)
 	}
@@ -146,7 +145,8 @@ func (p *Pusher) SetPolicy(policy *witness.Policy) error {
 	return nil
 }
 
-func (p *Pusher) currentPolicy() *witness.Policy {
+// Policy returns the policy in force.
+func (p *Pusher) Policy() *witness.Policy {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.policy
@@ -160,7 +160,7 @@ func (p *Pusher) CheckStored(ctx context.Context) error {
 	for _, l := range p.logs {
 		note, size, err := p.options.Storage.Cosigned(ctx, l.name)
 		if err == nil && size > 0 {
-			_, err = p.currentPolicy().Check(note)
+			_, err = p.Policy().Check(note)
 		}
 		if err != nil {
 			all = append(all, fmt.Errorf("the stored cosigned checkpoint of the %s log: %w", l.name, err))
@@ -169,7 +169,7 @@ func (p *Pusher) CheckStored(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// Run asks witnesses until ctx ends, and then returns nil.
+// Run asks witnesses until ctx ends, and then returns nil. It is for one call.
 func (p *Pusher) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	for _, l := range p.logs {
@@ -177,8 +177,8 @@ func (p *Pusher) Run(ctx context.Context) error {
 	}
 	for ctx.Err() == nil {
 		changed := p.changed.Next()
-		for _, t := range p.replaceTargets(ctx) {
-			work.Go(func() { t.run(t.ctx) })
+		for _, t := range p.idleTargets() {
+			work.Go(func() { t.run(ctx) })
 		}
 		select {
 		case <-changed:
@@ -189,32 +189,52 @@ func (p *Pusher) Run(ctx context.Context) error {
 	return nil
 }
 
-// replaceTargets ends the targets that the policy has no longer, and returns those that
-// are new. A target whose witnesses are the same goes on with what it knows.
-func (p *Pusher) replaceTargets(ctx context.Context) (added []*target) {
+// replaceTargets makes the targets those of a policy. One whose witnesses are the same
+// goes on with what it knows; those that the policy has no longer end.
+func (p *Pusher) replaceTargets(policy *witness.Policy) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var wanted []*target
 	for _, l := range p.logs {
-		for _, t := range targetsOf(p, l, p.policy) {
-			n := slices.IndexFunc(p.targets, t.same)
-			if n >= 0 {
+		for _, t := range targetsOf(p, l, policy) {
+			if n := slices.IndexFunc(p.targets, t.same); n >= 0 {
 				t = p.targets[n]
-			} else {
-				added = append(added, t)
 			}
 			wanted = append(wanted, t)
 		}
 	}
 	for _, t := range p.targets {
 		if !slices.Contains(wanted, t) {
-			t.cancel()
-			t.forget()
+			t.end()
+			t.tellNoAlarm()
 		}
 	}
-	for _, t := range added {
-		t.start(ctx)
+	for _, t := range wanted {
+		if !slices.Contains(p.targets, t) {
+			t.tellNoAlarm()
+		}
 	}
-	p.targets = wanted
-	return added
+	p.policy, p.targets = policy, wanted
+}
+
+// turnAt returns the channel that whoever asks a URL puts a value into. The logs take
+// turns at a witness: some answer 429 to two requests at once. The caller holds mu.
+func (p *Pusher) turnAt(url string) chan struct{} {
+	if p.turns[url] == nil {
+		p.turns[url] = make(chan struct{}, 1)
+	}
+	return p.turns[url]
+}
+
+// idleTargets returns the targets that do not run, which are to run now.
+func (p *Pusher) idleTargets() (idle []*target) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.targets {
+		if !t.running {
+			t.running = true
+			idle = append(idle, t)
+		}
+	}
+	return idle
 }

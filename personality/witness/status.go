@@ -96,15 +96,15 @@ func (t *target) tell(w witness.Witness, c *candidate, outcome Outcome, err erro
 		s.Alarm = true
 	}
 	t.states[w.Key] = s
-	if s.Alarm != alarm {
+	if s.Alarm != alarm && t.ended.Err() == nil {
 		t.p.options.Observer.Alarm(string(t.log.name), w.Name, s.Alarm)
 	}
 
 	logger := t.p.options.Logger.With("witness", w.Name, "log", t.log.name, "size", c.size)
 	switch {
 	case outcome == AnotherRoot:
-		logger.Error("a witness has another root of the log: clients that trust it will not trust this registry. "+
-			"If it was restored from a backup, or two run with one key, stop it; the witness will not be asked again before long", "error", err, "after", alarmRetry)
+		logger.Error("a witness has another root of the log: clients that trust it will not trust this registry; "+
+			"if this registry was restored from an old backup, or two run with one note key, stop it", "error", err, "asked again after", alarmRetry)
 	case outcome == Ahead && now.Sub(s.Since) >= aheadPatience:
 		logger.Error("a witness has cosigned more of the log than there is here, and for long: the registry may have been restored from an old backup",
 			"error", err, "since", s.Since)

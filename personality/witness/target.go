@@ -35,11 +35,13 @@ type target struct {
 	p         *Pusher
 	log       *pushedLog
 	url       string
+	turn      chan struct{} // held while the URL is asked; see [Pusher.turnAt]
 	witnesses []witness.Witness
 	policy    *witness.Policy // that the witnesses are of
 
-	ctx    context.Context // of run; ends with the policy
-	cancel context.CancelFunc
+	running bool            // guarded by the pusher's mu
+	ended   context.Context // ends when the policy has the target no longer
+	end     context.CancelFunc
 
 	// Used by run only.
 	notBefore time.Time  // when it may be asked again
@@ -51,14 +53,17 @@ type target struct {
 	states map[protocol.Hash]WitnessStatus // guarded by mu; of each witness
 }
 
-// targetsOf are the targets of a log by a policy, in its order.
+// targetsOf are the targets of a log by a policy, in its order. The caller holds the
+// pusher's mu.
 func targetsOf(p *Pusher, l *pushedLog, policy *witness.Policy) (all []*target) {
 	for _, w := range policy.Witnesses() {
 		url := strings.TrimRight(w.URL, "/")
 		n := slices.IndexFunc(all, func(t *target) bool { return t.url == url })
 		if n < 0 {
 			n = len(all)
-			all = append(all, &target{p: p, log: l, url: url, policy: policy, states: map[protocol.Hash]WitnessStatus{}})
+			t := &target{p: p, log: l, url: url, turn: p.turnAt(url), policy: policy, states: map[protocol.Hash]WitnessStatus{}}
+			t.ended, t.end = context.WithCancel(context.Background())
+			all = append(all, t)
 		}
 		t := all[n]
 		t.witnesses = append(t.witnesses, w)
@@ -74,24 +79,20 @@ func (t *target) same(other *target) bool {
 	})
 }
 
-// start makes it ready to run.
-func (t *target) start(ctx context.Context) {
-	t.ctx, t.cancel = context.WithCancel(ctx)
+// tellNoAlarm says that nothing is wrong with the witnesses: they are new, or gone.
+func (t *target) tellNoAlarm() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, w := range t.witnesses {
 		t.p.options.Observer.Alarm(string(t.log.name), w.Name, false)
 	}
 }
 
-// forget takes back the alarms of a target that the policy has no longer.
-func (t *target) forget() {
-	for _, w := range t.witnesses {
-		t.p.options.Observer.Alarm(string(t.log.name), w.Name, false)
-	}
-}
-
-// run asks the witnesses until ctx ends.
+// run asks the witnesses until ctx or the target ends.
 func (t *target) run(ctx context.Context) {
-	defer t.cancel()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.ended, cancel)()
 	for ctx.Err() == nil {
 		changed := t.log.changed.Next()
 		c := t.log.newest()
@@ -99,11 +100,22 @@ func (t *target) run(ctx context.Context) {
 			wake.Sleep(ctx, wait, changed)
 			continue
 		}
-		began := t.p.options.Now()
-		r := t.submit(ctx, c, t.known())
-		if ctx.Err() == nil {
-			t.settle(ctx, c, r, began)
+		select {
+		case t.turn <- struct{}{}:
+			if c = t.log.newest(); c != nil {
+				t.askOnce(ctx, c)
+			}
+			<-t.turn
+		case <-ctx.Done():
 		}
+	}
+}
+
+// askOnce submits a checkpoint and notes how that ended.
+func (t *target) askOnce(ctx context.Context, c *candidate) {
+	began := t.p.options.Now()
+	if r := t.submit(ctx, c, t.known()); ctx.Err() == nil {
+		t.settle(ctx, c, r, began)
 	}
 }
 

@@ -89,3 +89,13 @@ func CheckOrigin(origin string) error {
 	}
 	return nil
 }
+
+// HeadOf returns the tree head of a signed note without verifying a signature: for
+// notes of one's own.
+func HeadOf(signed []byte) (TreeHead, error) {
+	body, _, found := bytes.Cut(signed, []byte("\n\n"))
+	if !found {
+		return TreeHead{}, errors.New("a note without an empty line before its signatures")
+	}
+	return ParseTreeHead(append(bytes.Clone(body), '\n'))
+}

@@ -238,6 +238,9 @@ func TestMerge(t *testing.T) {
 	for i := range 98 {
 		full += witnesstest.NewKey(fmt.Sprint("w", i)).Cosign(t, signed, 1)
 	}
+	if got := merge([]byte(full)); len(got) != len(full) {
+		t.Error("100 signatures are not kept")
+	}
 	if _, err := witness.Merge([]byte(full), cosigned(a10)...); err == nil || !strings.Contains(err.Error(), "101 signatures") {
 		t.Errorf("more signatures than readers take: %v", err)
 	}

@@ -115,6 +115,7 @@ func TestPolicyRefused(t *testing.T) {
 		"key without bytes":         {"witness a a+00000000+\nquorum a", "not standard base64"},
 		"key in bad base64":         {"witness a " + strings.TrimSuffix(key.VKey, key.VKey[len(key.VKey)-1:]) + "\nquorum a", "not standard base64"},
 		"key with another id":       {"witness a " + string(altered) + "\nquorum a", "was altered or cut"},
+		"key with a short id":       {"witness a " + strings.Replace(key.VKey, "+", "+0", 1) + "\nquorum a", "was altered or cut"},
 		"key of another name":       {"witness a b" + key.VKey[1:] + "\nquorum a", "was altered or cut"},
 		"key without a name":        {"witness a " + witnesstest.VKey("", 4, key.Public()) + "\nquorum a", "has no name"},
 		"key with a long name":      {"witness a " + witnesstest.VKey(long, 4, key.Public()) + "\nquorum a", "has 256 bytes"},
@@ -142,6 +143,15 @@ func TestPolicyRefused(t *testing.T) {
 		}
 		if p != nil {
 			t.Errorf("%s: there is a policy beside the error", what)
+		}
+	}
+	for what, policy := range map[string]string{
+		"64 witnesses": many(64, func(i int) string { return witnessLine(fmt.Sprint("w", i)) }) + "\nquorum none\n",
+		"a megabyte":   strings.Repeat("#\n", 1<<19-6) + "quorum none\n",
+		"two of two":   a + "\n" + b + "\ngroup g 2 a b\nquorum g\n",
+	} {
+		if _, err := witness.ParsePolicy([]byte(policy)); err != nil {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 	if _, err := witness.ParsePolicy([]byte(a + "\nquorum a")); err == nil || !strings.Contains(err.Error(), "line 2 of the policy: it does not end with a newline") {

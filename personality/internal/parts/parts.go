@@ -39,6 +39,9 @@ type Options struct {
 	Contents    Contents
 	Cache       *cache.Cache // what is read or made is kept in it; nil: nothing is kept
 	OperatorKey protocol.PrivateKey
+	// OnlyCosigned tells whether the notes to serve are those that a quorum of witnesses
+	// has cosigned; nil: no.
+	OnlyCosigned func() bool
 	Now         func() time.Time
 	Logger      *slog.Logger
 
@@ -80,7 +83,7 @@ func New(o Options) *Registry {
 
 	r.Reader = reader.New(reader.Options{
 		Store: o.Store, Records: o.Records, Index: tree, Contents: o.Contents, Cache: o.Cache,
-		NextCheckpoint: r.Publisher.NextCheckpoint, Logger: o.Logger,
+		NextCheckpoint: r.Publisher.NextCheckpoint, OnlyCosigned: o.OnlyCosigned, Logger: o.Logger,
 		Named: func(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
 			err = o.Store.View(ctx, func(tx *store.Tx) (err error) {
 				named, err = tx.NamedContents(digests)

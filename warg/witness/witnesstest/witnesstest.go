@@ -14,6 +14,7 @@ import (
 
 	formats "github.com/transparency-dev/formats/note"
 
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -123,7 +124,13 @@ func (l *Log) VKeys() []string { return l.key.VKeys() }
 // text.
 func (l *Log) Note(t testing.TB, size uint64, root string) []byte {
 	t.Helper()
-	signed, err := l.key.Sign(tlog.TreeHead{Origin: l.Origin, Size: size, Root: sha256.Sum256([]byte(root))})
+	return l.Sign(t, size, sha256.Sum256([]byte(root)))
+}
+
+// Sign returns a signed note of a tree.
+func (l *Log) Sign(t testing.TB, size uint64, root protocol.Hash) []byte {
+	t.Helper()
+	signed, err := l.key.Sign(tlog.TreeHead{Origin: l.Origin, Size: size, Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,203 @@
+package personality
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/files"
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
+	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/personality/witness"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	wargwitness "github.com/warg-trillian/warg-trillian/warg/witness"
+)
+
+// Witnesses says who cosigns the checkpoints of both logs.
+type Witnesses struct {
+	// PolicyFile is a C2SP tlog-policy that names witnesses, each with a URL, and a
+	// quorum of them; empty: nobody is asked. [Server.Reload] reads it again.
+	PolicyFile string
+	// Interval is the least time between two checkpoints of a log that are sent to the
+	// witnesses.
+	Interval time.Duration
+	// FailOpen serves the newest checkpoint that is signed, whether or not a quorum has
+	// cosigned it.
+	FailOpen bool
+}
+
+// witnesses has the checkpoints of a registry cosigned.
+type witnesses struct {
+	*witness.Pusher
+	db   *store.DB
+	file string
+}
+
+// Limits on the connections to witnesses.
+const (
+	witnessDialTimeout = 5 * time.Second
+	witnessMaxHeaders  = 64 << 10
+)
+
+// openWitnesses makes the pusher, if there is a policy. logs are the two logs of p.
+func (s *Server) openWitnesses(ctx context.Context, p *parts.Options, observer witness.Observer) error {
+	o := s.options.Witnesses
+	if o.PolicyFile == "" || s.rebuilding {
+		return nil
+	}
+	policy, err := loadPolicy(o.PolicyFile)
+	if err != nil {
+		return err
+	}
+	w := &witnesses{db: p.Store, file: o.PolicyFile}
+	w.Pusher, err = witness.New(witness.Options{
+		Logs: map[tlog.Log]witness.Source{
+			tlog.Records:     witnessedLog{p.Records, p.Store, tlog.Records},
+			tlog.Checkpoints: witnessedLog{p.Checkpoints, p.Store, tlog.Checkpoints},
+		},
+		Storage: witnessStorage{p.Store}, Policy: policy, Interval: o.Interval,
+		Leading: func() bool { return s.registry.Leads() },
+		Client: &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: witnessMaxHeaders,
+			DialContext: (&net.Dialer{Timeout: witnessDialTimeout}).DialContext, TLSHandshakeTimeout: witnessDialTimeout,
+			MaxIdleConnsPerHost: len(tlog.Logs), IdleConnTimeout: idleWitness,
+		}},
+		Now: s.options.Now, Logger: s.options.Logger, Observer: observer,
+	})
+	if err != nil {
+		return fmt.Errorf("--witness-policy-file: %s: %w", o.PolicyFile, err)
+	}
+	s.witnesses = w
+	p.OnlyCosigned = func() bool { return !o.FailOpen && w.Policy().Quorum() != noQuorum }
+	return w.dropShort(ctx)
+}
+
+const (
+	// noQuorum is the quorum of a policy that asks for none.
+	noQuorum = "none"
+	// idleWitness is how long a connection to a witness is kept for the next checkpoint.
+	idleWitness = time.Minute
+)
+
+func loadPolicy(path string) (*wargwitness.Policy, error) {
+	text, err := files.Read(path, files.ListSize)
+	if err != nil {
+		return nil, fmt.Errorf("--witness-policy-file: %w", err)
+	}
+	policy, err := wargwitness.ParsePolicy(text)
+	if err != nil {
+		return nil, fmt.Errorf("--witness-policy-file: %s: %w", path, err)
+	}
+	return policy, nil
+}
+
+// reload reads the policy again.
+func (w *witnesses) reload(ctx context.Context) error {
+	policy, err := loadPolicy(w.file)
+	if err != nil {
+		return err
+	}
+	if err := w.SetPolicy(policy); err != nil {
+		return fmt.Errorf("--witness-policy-file: %s: %w", w.file, err)
+	}
+	return w.dropShort(ctx)
+}
+
+// dropShort forgets stored cosigned notes that are short of the quorum of the present
+// policy: they would be served as if it had been met.
+func (w *witnesses) dropShort(ctx context.Context) error {
+	return w.db.Update(ctx, func(tx *store.Tx) error {
+		for _, log := range tlog.Logs {
+			note, err := tx.CosignedNote(log)
+			if err != nil {
+				return err
+			}
+			if note.Size == 0 {
+				continue
+			}
+			if _, err := w.Policy().Check(note.Text); err != nil {
+				if err := tx.DropCosignedNote(log, note); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// remarks are what is wrong with witnesses, a line each; none if all is well.
+func (w *witnesses) remarks() (lines []string) {
+	for _, l := range w.Status() {
+		if l.Problem != nil {
+			lines = append(lines, fmt.Sprintf("cosigning of the %s log: %v", l.Log, l.Problem))
+		}
+		if l.CosignedSize < l.Size {
+			lines = append(lines, fmt.Sprintf("checkpoint %d of the %s log is short of its quorum; the newest that has it is %d", l.Size, l.Log, l.CosignedSize))
+		}
+		for _, by := range l.Witnesses {
+			switch {
+			case by.Alarm:
+				lines = append(lines, fmt.Sprintf("witness %s has ANOTHER ROOT of the %s log: %v", by.Name, l.Log, by.Problem))
+			case by.Problem != nil:
+				lines = append(lines, fmt.Sprintf("witness %s does not cosign the %s log (%s): %v", by.Name, l.Log, by.Outcome, by.Problem))
+			}
+		}
+	}
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
+	}
+	return lines
+}
+
+// provedLog is a log that can prove its growth.
+type provedLog interface {
+	ConsistencyProof(ctx context.Context, from, to uint64) ([][]byte, error)
+}
+
+// witnessedLog is a log as its witnesses are shown it.
+type witnessedLog struct {
+	provedLog
+	db   *store.DB
+	name tlog.Log
+}
+
+// SignedNote implements [witness.Source].
+func (l witnessedLog) SignedNote(ctx context.Context) (note []byte, size uint64, err error) {
+	return viewNote(ctx, l.db, l.name, (*store.Tx).SignedNote)
+}
+
+func viewNote(ctx context.Context, db *store.DB, log tlog.Log, read func(*store.Tx, tlog.Log) (store.Note, error)) ([]byte, uint64, error) {
+	var note store.Note
+	err := db.View(ctx, func(tx *store.Tx) (err error) {
+		note, err = read(tx, log)
+		return err
+	})
+	return note.Text, note.Size, err
+}
+
+// witnessStorage is [witness.Storage] in the registry's database.
+type witnessStorage struct{ db *store.DB }
+
+func (s witnessStorage) WitnessSizes(ctx context.Context, log tlog.Log) (sizes map[protocol.Hash]uint64, err error) {
+	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+		sizes, err = tx.Witnessed(log)
+		return err
+	})
+	return sizes, err
+}
+
+func (s witnessStorage) SetWitnessSize(ctx context.Context, log tlog.Log, key protocol.Hash, size uint64) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error { return tx.SetWitnessed(log, key, size) })
+}
+
+func (s witnessStorage) Cosigned(ctx context.Context, log tlog.Log) ([]byte, uint64, error) {
+	return viewNote(ctx, s.db, log, (*store.Tx).CosignedNote)
+}
+
+func (s witnessStorage) SetCosigned(ctx context.Context, log tlog.Log, size uint64, note []byte) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error { return tx.PutCosignedNote(log, store.Note{Size: size, Text: note}) })
+}

@@ -17,10 +17,10 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/warg/audit"
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
 
 // source serves files, and counts what was asked for.

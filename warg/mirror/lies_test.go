@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/warg/audit"
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
 
 // Whatever file of a registry is wrong or missing, the export says which, and what it

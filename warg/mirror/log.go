@@ -54,14 +54,8 @@ func (e *exporter) beginLog(ctx context.Context, log tlog.Log) (*logExport, erro
 		return nil, err
 	}
 	l.keys = keys
-	if l.note, err = read(ctx, e.options.Source, path, tlog.MaxNote); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s has no %s: it is no registry with static files, or has no checkpoint yet: %w", e.options.Source, path, err)
-		}
-		return nil, fmt.Errorf("the tree head of the %s log: %w", log, err)
-	}
-	if l.head, err = openNote(l.note, log, keys.verifiers); err != nil {
-		return nil, &InconsistentError{log, path, err}
+	if l.note, err = l.readHead(ctx, keys.verifiers); err != nil {
+		return nil, err
 	}
 	known, err := e.out.read(path, tlog.MaxNote)
 	switch {

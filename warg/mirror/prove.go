@@ -24,13 +24,9 @@ func Prove(ctx context.Context, source audit.Source, vkeys []string, name protoc
 		return tlog.Proof{}, err
 	}
 	log := &remote{source: source, log: tlog.Records}
-	path := log.path(tlog.CheckpointPath)
-	note, err := read(ctx, source, path, tlog.MaxNote)
+	note, err := log.readHead(ctx, keys)
 	if err != nil {
-		return tlog.Proof{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if log.head, err = openNote(note, log.log, keys); err != nil {
-		return tlog.Proof{}, &InconsistentError{log.log, path, err}
+		return tlog.Proof{}, err
 	}
 	t, err := log.openTree(ctx, log, tlog.TreeHead{Root: protocol.HashOf()}, "")
 	if err != nil {

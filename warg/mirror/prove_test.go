@@ -8,11 +8,11 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
 
 func TestProve(t *testing.T) {

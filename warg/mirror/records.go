@@ -46,17 +46,13 @@ func (r *RecordsReader) Read(ctx context.Context, from uint64, visit func(Record
 		return err
 	}
 	log := &remote{source: r.Source, log: tlog.Records}
-	path := log.path(tlog.CheckpointPath)
-	note, err := read(ctx, r.Source, path, tlog.MaxNote)
+	note, err := log.readHead(ctx, keys)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if log.head, err = openNote(note, log.log, keys); err != nil {
-		return &InconsistentError{log.log, path, err}
+		return err
 	}
 	if r.Policy != nil {
 		if _, err := r.Policy.Check(note); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", log.path(tlog.CheckpointPath), err)
 		}
 	}
 	known := r.Known

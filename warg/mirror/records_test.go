@@ -5,9 +5,9 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/witness"
 	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -22,6 +24,23 @@ func (r *remote) path(name string) string { return r.log.Path() + "/" + name }
 
 func (r *remote) contradicts(format string, args ...any) error {
 	return &InconsistentError{r.log, r.path(tlog.CheckpointPath), fmt.Errorf(format, args...)}
+}
+
+// readHead reads the newest tree head, which one of the keys has signed if there are any,
+// and returns its note.
+func (r *remote) readHead(ctx context.Context, keys []note.Verifier) (signed []byte, err error) {
+	path := r.path(tlog.CheckpointPath)
+	signed, err = read(ctx, r.source, path, tlog.MaxNote)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s has no %s: it is no registry with static files, or has no checkpoint yet: %w", r.source, path, err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if r.head, err = openNote(signed, r.log, keys); err != nil {
+		return nil, &InconsistentError{r.log, path, err}
+	}
+	return signed, nil
 }
 
 // checkContinues demands, as far as sizes and roots alone tell, that the log continues

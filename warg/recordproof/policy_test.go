@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/witness"
 	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )

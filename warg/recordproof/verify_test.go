@@ -9,10 +9,10 @@ import (
 	"github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
 
 const packageName = "example:hello"

@@ -172,6 +172,11 @@ func (s *stack) policy(t *testing.T) *witness.Policy {
 	if n := len(p.Witnesses()); n != 2 || p.Quorum() != "stack" {
 		t.Errorf("the policy has %d keys of witnesses and the quorum %s:\n%s", n, p.Quorum(), text)
 	}
+	for _, w := range p.Witnesses() {
+		if p.Satisfied([]witness.Cosignature{{Key: w.Key}}) {
+			t.Errorf("one of the two keys is a quorum:\n%s", text)
+		}
+	}
 	return p
 }
 

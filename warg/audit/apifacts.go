@@ -64,7 +64,7 @@ func (f *logsFacts) judge() (Finding, error) {
 	case f.Beyond:
 		return f.judgeBeyond(head, answer, finding)
 	case f.Leaf != nil:
-		return f.judgeLeaf(head, answer, finding)
+		return f.judgeLeaf(head, request, answer, finding)
 	case f.Record != nil:
 		return f.judgeRecord(head, request, answer, finding)
 	}
@@ -85,7 +85,7 @@ func (f *logsFacts) judgeBeyond(head treeClaim, answer api.FetchLogsResponse, fi
 	return Finding{}, notContradicting("all records are in the log of the checkpoint")
 }
 
-func (f *logsFacts) judgeLeaf(head treeClaim, answer api.FetchLogsResponse, finding Finding) (Finding, error) {
+func (f *logsFacts) judgeLeaf(head treeClaim, request api.FetchLogsRequest, answer api.FetchLogsResponse, finding Finding) (Finding, error) {
 	leaf, err := f.Leaf.verify(head)
 	if err != nil {
 		return Finding{}, err
@@ -106,7 +106,37 @@ func (f *logsFacts) judgeLeaf(head treeClaim, answer api.FetchLogsResponse, find
 			return finding, nil
 		}
 	}
-	return Finding{}, notContradicting("the answer has no other record at that index")
+	if err := f.leftOut(request, answer, leaf, f.Leaf.Index); err != nil {
+		return Finding{}, err
+	}
+	finding.Index, finding.Claimed, finding.Computed = &f.Leaf.Index, "no such record", fmt.Sprintf("record %s of log %s", leaf.RecordID, leaf.LogID)
+	finding.Explanation = fmt.Sprintf("the API leaves out the record at index %d", f.Leaf.Index)
+	return finding, nil
+}
+
+// leftOut demands that a record was asked for, and is not in the answer though it goes
+// as far.
+func (f *logsFacts) leftOut(request api.FetchLogsRequest, answer api.FetchLogsResponse, leaf protocol.LogLeaf, at uint64) error {
+	asked, token := leaf.LogID == protocol.OperatorLogID(), request.Operator
+	for _, p := range request.Packages {
+		if p.Hash == leaf.LogID.Any() {
+			asked, token = true, p.Value
+		}
+	}
+	if !asked || (token == nil) != (f.After == nil) || f.After != nil && *f.After >= at {
+		return notContradicting("the record was not asked for")
+	}
+	passed := !answer.More || f.Exchange.denies()
+	for _, r := range answeredLogs(answer)[leaf.LogID.Any()] {
+		passed = passed || r.RegistryIndex > at
+		if r.RegistryIndex == at {
+			return notContradicting("the answer has a record there")
+		}
+	}
+	if !passed {
+		return notContradicting("the answer does not go as far as the record")
+	}
+	return nil
 }
 
 func (f *logsFacts) judgeRecord(head treeClaim, request api.FetchLogsRequest, answer api.FetchLogsResponse, finding Finding) (Finding, error) {
@@ -115,27 +145,10 @@ func (f *logsFacts) judgeRecord(head treeClaim, request api.FetchLogsRequest, an
 		return Finding{}, err
 	}
 	finding.Log, finding.Index = f.Record.Name, &f.Record.Index
-	token := request.Operator
 	if f.Record.Name == "" {
 		finding.Log = operatorName
-	} else {
-		asked := false
-		for _, p := range request.Packages {
-			if p.Hash == leaf.LogID.Any() {
-				asked, token = true, p.Value
-			}
-		}
-		if !asked {
-			return Finding{}, notContradicting("the log was not asked for")
-		}
 	}
-	if (token == nil) != (f.After == nil) || f.After != nil && *f.After >= f.Record.Index {
-		return Finding{}, notContradicting("the record was not asked for")
-	}
-	records := answeredLogs(answer)[leaf.LogID.Any()]
-	passed := !answer.More || f.Exchange.denies()
-	for _, r := range records {
-		passed = passed || r.RegistryIndex > f.Record.Index
+	for _, r := range answeredLogs(answer)[leaf.LogID.Any()] {
 		if r.RegistryIndex != f.Record.Index {
 			continue
 		}
@@ -146,8 +159,8 @@ func (f *logsFacts) judgeRecord(head treeClaim, request api.FetchLogsRequest, an
 		finding.Explanation = fmt.Sprintf("the API gives another envelope of the record at index %d than the log has", f.Record.Index)
 		return finding, nil
 	}
-	if !passed {
-		return Finding{}, notContradicting("the answer does not go as far as the record")
+	if err := f.leftOut(request, answer, leaf, f.Record.Index); err != nil {
+		return Finding{}, err
 	}
 	finding.Claimed, finding.Computed = "no such record", fmt.Sprintf("record %s", leaf.RecordID)
 	finding.Explanation = fmt.Sprintf("the API leaves out the record at index %d of %s", f.Record.Index, finding.Log)

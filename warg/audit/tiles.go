@@ -49,10 +49,65 @@ func openTiledLog(ctx context.Context, s Source, c claim) (*tiledLog, error) {
 	}
 	root, edge, err := edgeRoot(head, facts.Tiles)
 	if err != nil || root != head.Root {
-		return nil, &lie{facts}
+		return nil, t.wrongEdge(ctx, facts)
 	}
 	t.edge = edge
 	return t, nil
+}
+
+// wrongEdge makes the lie that the tiles on the edge do not give the root: if what is
+// below them does, it is the one that differs from that.
+func (t *tiledLog) wrongEdge(ctx context.Context, f *edgeFacts) error {
+	for _, file := range edgeFiles(t.head.Size) {
+		var err error
+		if t.edge[file.Level], err = t.below(ctx, file); err != nil {
+			return err
+		}
+	}
+	if rightmost(t.head.Size, t.edge) != t.head.Root {
+		return &lie{f}
+	}
+	for i, file := range edgeFiles(t.head.Size) {
+		right := t.edge[file.Level]
+		served, err := tileHashes(t.head.Log, file, f.Tiles[i])
+		for j := range right {
+			if err != nil || served[j] != right[j] {
+				return t.differs(ctx, f.Tiles[i], uint(8*file.Level), file.Index*tlog.TileWidth+uint64(j), right[j])
+			}
+		}
+	}
+	return &lie{f}
+}
+
+// below computes the hashes of a tile from the entries or tiles below it. Nothing is
+// verified.
+func (t *tiledLog) below(ctx context.Context, f tlog.File) (hashes []protocol.Hash, err error) {
+	if f.Level == 0 {
+		bundle := t.file(tlog.Entries, f.Index)
+		e, err := t.fetch(ctx, bundle, maxEntries)
+		if err != nil {
+			return nil, err
+		}
+		entries, _ := bundleEntries(t.head.Log, bundle, e)
+		hashes = make([]protocol.Hash, f.Width) // zeros, if there is no bundle
+		for i := range entries {
+			hashes[i] = leafHash(entries[i])
+		}
+		return hashes, nil
+	}
+	for i := range uint64(f.Width) {
+		child := tlog.File{Kind: tlog.Tile, Level: f.Level - 1, Index: f.Index*tlog.TileWidth + i, Width: tlog.TileWidth}
+		e, err := t.fetch(ctx, child, maxTile)
+		if err != nil {
+			return nil, err
+		}
+		hash := protocol.Hash{}
+		if full, err := tileHashes(t.head.Log, child, e); err == nil {
+			hash = fold(full)
+		}
+		hashes = append(hashes, hash)
+	}
+	return hashes, nil
 }
 
 // edgeFiles are the partial tiles of a log of some size, the lowest first.
@@ -77,21 +132,26 @@ func edgeRoot(head treeClaim, tiles []exchange) (root protocol.Hash, edge map[in
 		return root, nil, fmt.Errorf("a log of %d leaves has %d partial tiles, not %d", head.Size, len(files), len(tiles))
 	}
 	edge = map[int][]protocol.Hash{}
-	var roots []protocol.Hash
-	for i := len(files) - 1; i >= 0; i-- { // the highest tiles have the left of the log
-		f := files[i]
+	for i, f := range files {
 		if edge[f.Level], err = tileHashes(head.Log, f, tiles[i]); err != nil {
 			return root, nil, err
 		}
+	}
+	return rightmost(head.Size, edge), edge, nil
+}
+
+// rightmost is the root of a log of some size with these partial tiles.
+func rightmost(size uint64, edge map[int][]protocol.Hash) protocol.Hash {
+	files := edgeFiles(size)
+	var roots []protocol.Hash
+	for i := len(files) - 1; i >= 0; i-- { // the highest tiles have the left of the log
 		r := ranges.NewEmptyRange(0)
-		for _, hash := range edge[f.Level] {
-			if err := r.Append(hash[:], nil); err != nil {
-				return root, nil, err
-			}
+		for _, hash := range edge[files[i].Level] {
+			_ = r.Append(hash[:], nil) // fails only without a hash function
 		}
 		roots = append(roots, rangeHashes(r)...)
 	}
-	return proof.RootOf(roots), edge, nil
+	return proof.RootOf(roots)
 }
 
 // tileHashes are the hashes of a tile, from the answer for it or for the full tile.

@@ -1,0 +1,39 @@
+package audit
+
+import "testing"
+
+func TestHonest(t *testing.T) {
+	w := newWorld(t)
+	store := new(MemoryStore)
+	w.clean(store)
+	for range 4 {
+		w.some(30)
+		report := w.clean(store)
+		if report.Records != uint64(len(w.records)) || report.Checkpoints != uint64(len(w.checkpoints)) || report.Mode != "tlog" || len(report.Unchecked) > 0 {
+			t.Errorf("%+v", report)
+		}
+		w.clean(store)
+	}
+	w.clean(new(MemoryStore))
+}
+
+func TestHonestWithoutTiles(t *testing.T) {
+	w := newWorld(t)
+	w.noTiles = true
+	o := w.options()
+	o.VKeys, o.Policy = nil, nil
+	store := new(MemoryStore)
+	for range 4 {
+		w.some(10)
+		for _, s := range []Store{store, new(MemoryStore)} {
+			report, err := w.auditWith(s, o)
+			must(t, err)
+			for _, f := range report.Findings {
+				t.Errorf("found in an honest registry: %s", f)
+			}
+			if report.Records != uint64(len(w.records)) || report.Mode != "v1" || len(report.Unchecked) == 0 {
+				t.Errorf("%+v", report)
+			}
+		}
+	}
+}

@@ -102,7 +102,7 @@ func TestProveRefuses(t *testing.T) {
 		t.Error("a proof is written")
 	}
 	expect(t, 0, "not verified", "prove", r.url, "example:hello", "1.0.0", "-o", file)
-	expect(t, 1, "not signed by", "prove", r.url, "example:hello", "1.0.0", "-o", file, "--vkey", openRegistry(t).vkeys[0])
+	expect(t, 1, "FOUND the proof does not hold", "prove", r.url, "example:hello", "1.0.0", "-o", file, "--vkey", openRegistry(t).vkeys[0])
 }
 
 // A registry that makes proofs itself is asked for them, and not believed.

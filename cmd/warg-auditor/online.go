@@ -77,7 +77,7 @@ func (c verifyCommand) askOnline(env *environment, result recordproof.Result) (o
 	answer = onlineAnswer{LogLength: checkpoint.LogLength, SignedAt: at, SignedBy: string(pkg.Checkpoint.KeyID), OperatorBy: c.OperatorKey.text()}
 	answer.said = fmt.Sprintf("It is not yanked as of the registry's latest checkpoint: %d records, signed at %s. All records of the package until then were checked, the package index proves that there are no others, and the log continues that of the proof.",
 		checkpoint.LogLength, at.Format(time.RFC3339))
-	answer.unsaid = append(answer.unsaid, "That this checkpoint is the newest one that there is, and that others are shown the same: followers and witnesses see to that.")
+	answer.unsaid = append(answer.unsaid, "That this checkpoint is the newest one that there is: followers see to that.")
 	if c.OperatorKey.IsZero() {
 		answer.unsaid = append(answer.unsaid, "Whose registry was asked: no --operator-key was given. (Its log continues that of the proof.)")
 	}

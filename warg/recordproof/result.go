@@ -53,14 +53,15 @@ func (r Result) Proved() []string {
 func (r Result) NotProved() []string {
 	later := fmt.Sprintf("That %s %s is not yanked, or its key not revoked, by a later record: that takes a proof of the package index at a later checkpoint, which the registry gives online.",
 		r.Name, strings.Join(r.Versions, ", "))
-	return append([]string{later}, r.NeverProved()...)
+	namespace := fmt.Sprintf("That the registry's operator has defined the namespace %s: the operator log says that.", r.Name.Namespace())
+	return append([]string{later, namespace}, r.NeverProved()...)
 }
 
 // NeverProved says in words what is not shown either when the registry has proved what
 // became of the release.
 func (r Result) NeverProved() []string {
 	said := []string{
-		"That the log holds no second, contradicting record of the package, and that an operator has defined its namespace: auditors of the log check that.",
+		"That the log holds no second, contradicting record of the package: auditors of the log check that.",
 		"That the content does no harm: the proof says who released it, not what it does.",
 	}
 	if r.Quorum == "" {

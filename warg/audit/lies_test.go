@@ -122,11 +122,6 @@ func flip(status int, answer []byte) (int, []byte) {
 
 func deny(int, []byte) (int, []byte) { return 404, []byte(`{"status":404,"message":"no"}`) }
 
-func (w *world) publishAndCheckpoint(key protocol.PrivateKey, entries ...protocol.PackageEntry) {
-	w.publish("example:pa", key, entries...)
-	w.checkpoint()
-}
-
 func invalid(what string, rule protocol.Rule, signed bool, publish func(w *world)) lieTest {
 	return lieTest{what: what, name: InvalidRecord, rule: rule, signed: signed, lie: func(w *world, _ *Options) {
 		publish(w)

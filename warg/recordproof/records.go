@@ -119,3 +119,25 @@ func (r records) contents() string {
 	}
 	return fmt.Sprintf("%s and %d others", contents[0], len(contents)-1)
 }
+
+// ClaimedDigest returns the digest of the content that a proof says to be released as a
+// version. Nothing of it is verified: see [Verify].
+func ClaimedDigest(proof []byte, version string) (protocol.Hash, error) {
+	if len(proof) > MaxProof {
+		return protocol.Hash{}, fmt.Errorf("%w: it has %d bytes; %d are allowed", ErrMalformed, len(proof), MaxProof)
+	}
+	p, err := tlog.ParseProof(proof)
+	if err != nil {
+		return protocol.Hash{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	records, err := parseRecords(p.Extra)
+	if err != nil {
+		return protocol.Hash{}, fmt.Errorf("%w: its records: %w", ErrMalformed, err)
+	}
+	for _, e := range records.last().Record.Entries {
+		if e.Type == protocol.EntryRelease && e.Version == version {
+			return e.Content.Hash()
+		}
+	}
+	return protocol.Hash{}, fmt.Errorf("%w: its last record does not release version %s", ErrOtherRelease, version)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/witness"
 )
 
 // Errors of [Verify]; each comes wrapped with what was wrong.
@@ -31,9 +32,12 @@ var (
 
 // Options say whom [Verify] trusts, and what it expects.
 type Options struct {
-	// Logs are the keys of trusted records logs, besides those of the policy: the
-	// signature of one is enough. The name of a key is the origin of its log.
+	// Logs are the keys of trusted records logs: the signature of one is enough. The
+	// name of a key is the origin of its log. If there are none, the logs of the policy
+	// are trusted.
 	Logs []note.Verifier
+	// Policy names the witnesses that must have cosigned the tree head; nil: none must.
+	Policy *witness.Policy
 	// Name and Version, unless zero, are what must have been released.
 	Name    protocol.PackageName
 	Version string
@@ -79,7 +83,7 @@ func Verify(proof []byte, digest protocol.Hash, o Options) (Result, error) {
 		Name: records.name, Versions: versions, Digest: digest,
 		RecordID: last.ID, RecordTime: last.Record.Time, Records: len(records.all),
 		Signer: last.Envelope.KeyID, FirstKey: records.all[0].Envelope.KeyID,
-		Head: trusted.head, Index: p.Index, LogKey: trusted.key,
+		Head: trusted.head, Index: p.Index, LogKey: trusted.key, Cosignatures: trusted.cosignatures, Quorum: o.quorum(),
 	}, nil
 }
 
@@ -96,4 +100,12 @@ func (o Options) expected(name protocol.PackageName, versions []string) ([]strin
 		return nil, fmt.Errorf("%w: %s %s, not version %s", ErrOtherRelease, name, versions[0], o.Version)
 	}
 	return []string{o.Version}, nil
+}
+
+// quorum is the name of the quorum that the policy asks for; "" without one.
+func (o Options) quorum() string {
+	if o.Policy == nil || o.Policy.Quorum() == "none" {
+		return ""
+	}
+	return o.Policy.Quorum()
 }

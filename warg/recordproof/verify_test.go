@@ -9,10 +9,10 @@ import (
 	"github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/warg-trillian/warg-trillian/warg/internal/tlogtest"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
 
 const packageName = "example:hello"
@@ -236,6 +236,21 @@ func TestVerifyRules(t *testing.T) {
 		got, err := recordproof.Verify(makeProof(t, r, len(test.before)+1).Encode(), protocol.HashOf(content), options(t, r))
 		if test.valid && (err != nil || got.Signer != stranger.Public().ID()) || !test.valid && !errors.Is(err, recordproof.ErrInvalidRecords) {
 			t.Errorf("%s release: %v", what, err)
+		}
+	}
+}
+
+func TestClaimedDigest(t *testing.T) {
+	text := makeProof(t, registry(t), 1).Encode()
+	if got, err := recordproof.ClaimedDigest(text, "1.0.0"); err != nil || got != protocol.HashOf(content) {
+		t.Error(got, err)
+	}
+	if _, err := recordproof.ClaimedDigest(text, "2.0.0"); !errors.Is(err, recordproof.ErrOtherRelease) {
+		t.Error(err)
+	}
+	for _, bad := range [][]byte{nil, text[:len(text)/2], tlog.Proof{Extra: []byte("x"), Note: []byte("x")}.Encode(), make([]byte, recordproof.MaxProof+1)} {
+		if _, err := recordproof.ClaimedDigest(bad, "1.0.0"); !errors.Is(err, recordproof.ErrMalformed) {
+			t.Errorf("%d bytes: %v", len(bad), err)
 		}
 	}
 }

@@ -129,6 +129,11 @@ func (r *Registry) Checkpoint() protocol.Checkpoint {
 // Publish appends the checkpoint of all records so far to the checkpoints log.
 func (r *Registry) Publish() { r.appendEntry(tlog.Checkpoints, r.Checkpoint().Encode()) }
 
+// AppendCheckpoint appends any checkpoint to the checkpoints log.
+func (r *Registry) AppendCheckpoint(c protocol.Checkpoint) {
+	r.appendEntry(tlog.Checkpoints, c.Encode())
+}
+
 // Records returns the indexes in the records log of a package's records.
 func (r *Registry) Records(name string) []int { return r.indexes[name] }
 

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/warg/mirror"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+)
+
+type exportCommand struct {
+	URL        string   `arg:"" help:"URL of the registry, or an export of it."`
+	Dir        string   `arg:"" type:"path" help:"Folder to write; it is made if it is missing."`
+	VKeys      []string `name:"vkey" sep:"none" placeholder:"VKEY" help:"Public key of a log's notes, <name>+<hash>+<base64> (repeatable). Without it, those of the first export are believed."`
+	Content    bool     `help:"Copy released content, too, into DIR/content."`
+	MaxContent int64    `default:"1073741824" placeholder:"BYTES" help:"Largest content that is copied, in bytes (default: ${default})."`
+	Parallel   int      `default:"4" placeholder:"N" help:"Files that are fetched at a time (default: ${default})."`
+	sourceFlags
+	outputFlags
+}
+
+// Help is shown by `export --help`.
+func (exportCommand) Help() string {
+	return "Copies tiles, entries, envelopes and tree heads of both logs, each verified before it is written, into a folder laid out as " +
+		"a registry serves them. Run it again to bring the folder up to date; it may be ended at any point. " +
+		"Any file server over the folder is a registry for auditors, and `audit DIR` audits it.\n\n" +
+		"Exit status: 1 if the registry contradicts itself or the folder, or has no or other bytes of a content (these are listed)."
+}
+
+// Run exports.
+func (c exportCommand) Run(env *environment) error {
+	source, err := c.sourceFlags.open(c.URL)
+	if err != nil {
+		return err
+	}
+	out, shown := c.outputFlags.open(env), c.progress(env)
+	report, err := mirror.Export(env.context, c.Dir, mirror.Options{
+		Source: source, VKeys: c.VKeys, Parallel: c.Parallel, Content: c.Content, MaxContent: c.MaxContent,
+		Progress: func(p mirror.Progress) {
+			what := string(p.Log)
+			if p.Log == "" {
+				what = "contents of records"
+			}
+			shown.show(what, p.Done, p.Size)
+		},
+	})
+	shown.clear()
+	for _, log := range report.Logs {
+		out.say("log", exportedLog{log.Log, log.Head.Origin, log.Before, log.Head.Size, log.Head.Root.String(), log.Keys, log.Files, log.Bytes},
+			fmt.Sprintf("%s: %d leaves, %d before; %d files of %d bytes written%s", log.Head.Origin, log.Head.Size, log.Before, log.Files, log.Bytes, keyRemark(log.Keys)))
+	}
+	lacking := false
+	if content := report.Content; content != nil {
+		lacking = len(content.Withheld)+len(content.Altered) > 0
+		lines := []string{fmt.Sprintf("contents: %d fetched, %d bytes", content.Fetched, content.Bytes)}
+		for _, r := range content.Withheld {
+			lines = append(lines, fmt.Sprintf("FOUND content-withheld: the registry does not give the content of %s, record %d", r, r.Index))
+		}
+		for _, r := range content.Altered {
+			lines = append(lines, fmt.Sprintf("FOUND content-altered: the registry gives other bytes for the content of %s, record %d", r, r.Index))
+		}
+		out.say("content", exportedContent{content.Fetched, content.Bytes, notNil(content.Withheld), notNil(content.Altered)}, lines...)
+	}
+	var inconsistent *mirror.InconsistentError
+	switch {
+	case errors.As(err, &inconsistent):
+		out.say("inconsistent", inconsistentFile{inconsistent.Log, inconsistent.Path, inconsistent.Err.Error()},
+			fmt.Sprintf("FOUND in the %s log, %v", inconsistent.Log, err), "  `warg-auditor audit` says more, with evidence. Nothing that contradicts was written.")
+		return errFindings
+	case err != nil:
+		return err
+	case lacking:
+		return errFindings
+	}
+	return out.failed()
+}
+
+func keyRemark(keys mirror.KeySource) string {
+	switch keys {
+	case mirror.FirstUse:
+		return "; the keys that the registry gave are remembered: compare tlog/*/vkeys with the operator's"
+	case mirror.Unchecked:
+		return "; nobody's signature was checked: pin the log's key with --vkey"
+	}
+	return ""
+}
+
+// What an export has to say, as JSON.
+type (
+	exportedLog struct {
+		Log    tlog.Log         `json:"log"`
+		Origin string           `json:"origin"`
+		Before uint64           `json:"before"`
+		Size   uint64           `json:"size"`
+		Root   string           `json:"root"`
+		Keys   mirror.KeySource `json:"keys"`
+		Files  int              `json:"files"`
+		Bytes  int64            `json:"bytes"`
+	}
+	exportedContent struct {
+		Fetched  int              `json:"fetched"`
+		Bytes    int64            `json:"bytes"`
+		Withheld []mirror.Release `json:"withheld"`
+		Altered  []mirror.Release `json:"altered"`
+	}
+	inconsistentFile struct {
+		Log    tlog.Log `json:"log"`
+		Path   string   `json:"path"`
+		Reason string   `json:"reason"`
+	}
+)
+
+// notNil is an empty list for nil, which is null in JSON.
+func notNil[T any](list []T) []T { return append([]T{}, list...) }

@@ -1,0 +1,87 @@
+// Command warg-auditor checks a registry of WebAssembly packages and believes nothing
+// that it says. It needs HTTP and nothing else: a URL, or a folder that it has exported.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses.
+const (
+	exitClean    = 0 // all that was looked at is as it should be
+	exitFindings = 1 // something is not
+	exitFailed   = 2 // it could not be looked at, or the command line is wrong
+)
+
+// commands is the command line.
+type commands struct {
+	Audit   auditCommand   `cmd:"" help:"Audit a registry, or an export of one, from its first record to its latest checkpoint."`
+	Follow  followCommand  `cmd:"" help:"Audit a registry for ever, from a state folder that survives."`
+	Watch   watchCommand   `cmd:"" help:"Tell about every new record of packages and namespaces."`
+	Prove   proveCommand   `cmd:"" help:"Get a proof that travels with the file of a release."`
+	Verify  verifyCommand  `cmd:"" help:"Verify a file with its proof, offline."`
+	Check   checkCommand   `cmd:"" help:"Check the evidence of a finding, without the registry."`
+	Export  exportCommand  `cmd:"" help:"Copy both logs of a registry into a folder, verified."`
+	Version versionCommand `cmd:"" help:"Show the version of this program."`
+}
+
+// environment is what a command has around it.
+type environment struct {
+	context        context.Context // ends with SIGINT or SIGTERM
+	stdout, stderr io.Writer
+	terminal       bool // standard error is one
+}
+
+// errFindings says that a command has found, and told, what is not as it should be.
+var errFindings = errors.New("something was found")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(os.Args[1:], &environment{ctx, os.Stdout, os.Stderr, isTerminal(os.Stderr)})
+	stop()
+	os.Exit(status)
+}
+
+func run(args []string, env *environment) int {
+	parser, err := kong.New(&commands{},
+		kong.Name("warg-auditor"),
+		kong.Description("Checks a registry of WebAssembly packages and believes nothing that it says. `warg-auditor COMMAND --help` says more.\n\n"+
+			"Exit status: 0 if all is as it should be, 1 if something was found that is not, 2 if it could not be looked at."),
+		kong.Writers(env.stdout, env.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return env.report(err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return env.report(err)
+	}
+	return env.report(command.Run(env))
+}
+
+// report tells of an error, and returns the exit status.
+func (e *environment) report(err error) int {
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.Is(err, errFindings):
+		return exitFindings
+	}
+	fmt.Fprintf(e.stderr, "warg-auditor: %v\n", err)
+	return exitFailed
+}
+
+// isTerminal tells whether somebody may be looking.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

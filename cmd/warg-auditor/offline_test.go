@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/warg-trillian/warg-trillian/warg/audit"
+	"github.com/warg-trillian/warg-trillian/warg/client"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+)
+
+func readAll(t *testing.T, s audit.Source, path string) (string, error) {
+	t.Helper()
+	status, body, err := s.Open(t.Context(), audit.Request{Method: http.MethodGet, Path: path})
+	if err != nil || status != http.StatusOK {
+		return "", os.ErrNotExist
+	}
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	return string(text), err
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	must(t, os.WriteFile(file, []byte(text), 0o644))
+	return file
+}
+
+// A proof of a real registry's release is verified offline, and online until the
+// release is yanked.
+func TestProveAndVerify(t *testing.T) {
+	r := openRegistry(t)
+	r.release("example:other", "1.0.0", "other")
+	r.release("example:hello", "1.0.0", "first")
+	r.release("example:hello", "2.0.0", "second")
+	file, proof := write(t, "hello.wasm", "first"), filepath.Join(t.TempDir(), "hello.tlog-proof")
+	records, key := r.vkeys[0], r.key.Public().String()
+	expect(t, 0, "proves the release of example:hello 1.0.0", "prove", r.url, "example:hello", "1.0.0", "-o", proof, "--vkey", records)
+
+	expect(t, 0, "was released as example:hello 1.0.0", "verify", file, "--proof", proof, "--vkey", records)
+	expect(t, 0, "no quorum of witnesses", "verify", file, "--proof", proof, "--vkey", records)
+	policy := write(t, "policy", "log "+records+"\nquorum none\n")
+	expect(t, 0, "was released as", "verify", file, "--proof", proof, "--policy", policy, "--package", "example:hello", "--version", "1.0.0")
+	expect(t, 0, "proves the release of example:hello 1.0.0", "prove", r.url, "example:hello", "1.0.0", "-o", proof, "--policy", policy)
+
+	expect(t, 2, "no key of a log is pinned: give", "verify", file, "--proof", proof)
+	expect(t, 2, "no such file", "verify", file, "--proof", proof+"x", "--vkey", records)
+	expect(t, 2, "no such file", "verify", file+"x", "--proof", proof, "--vkey", records)
+	expect(t, 2, "--vkey", "verify", file, "--proof", proof, "--vkey", "nonsense")
+	expect(t, 2, "--policy", "verify", file, "--proof", proof, "--policy", file)
+	expect(t, 1, "not about this content", "verify", write(t, "x", "second"), "--proof", proof, "--vkey", records)
+	expect(t, 1, "another release", "verify", file, "--proof", proof, "--vkey", records, "--version", "2.0.0")
+	expect(t, 1, "another release", "verify", file, "--proof", proof, "--vkey", records, "--package", "example:other")
+	expect(t, 1, "NOT PROVED", "verify", file, "--proof", file, "--vkey", records)
+	other := openRegistry(t)
+	expect(t, 1, "not trusted", "verify", file, "--proof", proof, "--vkey", other.vkeys[0])
+
+	online := []string{"verify", file, "--proof", proof, "--vkey", records, "--operator-key", key, "--online", r.url}
+	expect(t, 0, "It is not yanked as of the registry's latest checkpoint", online...)
+	expect(t, 1, "NOT PROVED: the registry at", append(online, "--operator-key", newKey(t).Public().String())...)
+	r.release("example:hello", "3.0.0", "third")
+	said := expect(t, 0, `"holds":true`, append(online, "--json")...)
+	var answer struct {
+		Versions []string
+		Online   struct{ LogLength uint64 }
+		Proved   []string
+	}
+	if err := json.Unmarshal([]byte(said), &answer); err != nil || answer.Versions[0] != "1.0.0" || answer.Online.LogLength < 5 || len(answer.Proved) < 4 {
+		t.Errorf("%v in %s", err, said)
+	}
+	r.publish("example:hello", nil, client.Yank("1.0.0"))
+	expect(t, 1, "is yanked: by key", online...)
+	expect(t, 0, "Not proved:\n  That example:hello 1.0.0 is not yanked", "verify", file, "--proof", proof, "--vkey", records)
+
+	// Another registry, whose log is not that of the proof.
+	online = []string{"verify", file, "--proof", proof, "--vkey", records, "--online", other.url}
+	expect(t, 1, "NOT PROVED", online...)
+	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0", "4.0.0", "5.0.0"} {
+		other.release("example:hello", version, "first")
+	}
+	expect(t, 1, "does not prove that its log", online...)
+	expect(t, 2, "", "verify", file, "--proof", proof, "--vkey", records, "--online", "http://127.0.0.1:1")
+}
+
+func TestProveRefuses(t *testing.T) {
+	r := openRegistry(t)
+	r.release("example:hello", "1.0.0", "first")
+	file := filepath.Join(t.TempDir(), "proof")
+	expect(t, 1, "no record releases example:hello 2.0.0: the log has 1 records", "prove", r.url, "example:hello", "2.0.0", "-o", file)
+	expect(t, 1, "the log has 0 records", "prove", r.url, "example:none", "2.0.0", "-o", file)
+	expect(t, 2, `version "2"`, "prove", r.url, "example:hello", "2", "-o", file)
+	expect(t, 2, "Example", "prove", r.url, "Example", "2.0.0", "-o", file)
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a proof is written")
+	}
+	expect(t, 0, "not verified", "prove", r.url, "example:hello", "1.0.0", "-o", file)
+	expect(t, 1, "FOUND the proof does not hold", "prove", r.url, "example:hello", "1.0.0", "-o", file, "--vkey", openRegistry(t).vkeys[0])
+}
+
+// A registry that makes proofs itself is asked for them, and not believed.
+func TestProveAsks(t *testing.T) {
+	r := openRegistry(t)
+	r.release("example:hello", "1.0.0", "first")
+	file := filepath.Join(t.TempDir(), "proof")
+	expect(t, 0, "", "prove", r.url, "example:hello", "1.0.0", "-o", file)
+	made, err := os.ReadFile(file)
+	must(t, err)
+	served := made
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path != "/tlog/records/proof/example/hello/1.0.0" {
+			t.Errorf("%s is asked for", q.URL)
+		}
+		w.Write(served)
+	}))
+	defer web.Close()
+	expect(t, 0, "proves the release", "prove", web.URL, "example:hello", "1.0.0", "-o", file, "--vkey", r.vkeys[0])
+	served = []byte(strings.Replace(string(made), "\nindex 1\n", "\nindex 0\n", 1))
+	expect(t, 1, "does not hold", "prove", web.URL, "example:hello", "1.0.0", "-o", file, "--vkey", r.vkeys[0])
+	served = []byte("nonsense")
+	expect(t, 1, "no proof of C2SP tlog-proof", "prove", web.URL, "example:hello", "1.0.0", "-o", file)
+}
+
+func TestExport(t *testing.T) {
+	r := openRegistry(t)
+	r.release("example:hello", "1.0.0", "first")
+	dir := filepath.Join(t.TempDir(), "mirror")
+	pinned := []string{"--vkey", r.vkeys[0], "--vkey", r.vkeys[1]}
+	expect(t, 0, origin+"/tlog/records: 2 leaves, 0 before", append([]string{"export", r.url, dir, "--content"}, pinned...)...)
+	r.release("example:hello", "2.0.0", "second")
+	said := expect(t, 0, `"keys":"remembered"`, "export", r.url, dir, "--content", "--json")
+	if !strings.Contains(said, `"before":2,"size":3`) || !strings.Contains(said, `"fetched":1`) {
+		t.Error(said)
+	}
+	second, err := os.ReadFile(filepath.Join(dir, "content", strings.Replace(protocol.HashOf([]byte("second")).String(), ":", "-", 1)))
+	if err != nil || string(second) != "second" {
+		t.Errorf("%q, %v", second, err)
+	}
+
+	// The folder is a registry for those who read files, over HTTP and not.
+	web := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer web.Close()
+	for _, place := range []string{web.URL, dir} {
+		expect(t, 0, "3 leaves, 0 before", append([]string{"export", place, t.TempDir(), "--content"}, pinned...)...)
+		file := filepath.Join(t.TempDir(), "proof")
+		expect(t, 0, "proves the release", "prove", place, "example:hello", "2.0.0", "-o", file, "--vkey", r.vkeys[0])
+	}
+	os.Remove(filepath.Join(dir, "content", strings.Replace(protocol.HashOf([]byte("second")).String(), ":", "-", 1)))
+	expect(t, 1, "content-withheld: the registry does not give the content of example:hello 2.0.0", "export", dir, t.TempDir(), "--content")
+	must(t, os.WriteFile(filepath.Join(dir, "content", strings.Replace(protocol.HashOf([]byte("second")).String(), ":", "-", 1)), []byte("else"), 0o644))
+	expect(t, 1, "content-altered", "export", dir, t.TempDir(), "--content")
+	expect(t, 0, "nobody's signature was checked", "export", r.url, t.TempDir())
+	other := openRegistry(t)
+	expect(t, 1, "FOUND in the", "export", other.url, dir)
+	expect(t, 2, "http://127.0.0.1:1", "export", "http://127.0.0.1:1", t.TempDir())
+	expect(t, 2, "neither a folder nor a URL", "export", "ftp://127.0.0.1:1", t.TempDir())
+	expect(t, 2, "of no log of a registry", "export", r.url, t.TempDir(), "--vkey", otherKey(t))
+}
+
+func otherKey(t *testing.T) string {
+	t.Helper()
+	text, err := tlog.GenerateNoteKey("witness.example.com", false)
+	must(t, err)
+	key, err := tlog.ParseNoteKey(text)
+	must(t, err)
+	return key.VKeys()[0]
+}
+
+func TestUsage(t *testing.T) {
+	expect(t, 2, "expected", "audi")
+	expect(t, 2, "missing flags: --proof=FILE", "verify", "x")
+	expect(t, 2, "neither a URL", "audit", filepath.Join(t.TempDir(), "none"))
+	expect(t, 2, "is not a public key", "audit", "http://127.0.0.1:1", "--operator-key", "x")
+	expect(t, 0, "warg-auditor ", "version")
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/warg-trillian/warg-trillian/warg/audit"
+	"github.com/warg-trillian/warg-trillian/warg/mirror"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/recordproof"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+)
+
+type proveCommand struct {
+	URL     string      `arg:"" help:"URL of the registry, or an export of it."`
+	Name    packageName `arg:"" help:"Package, such as example:hello."`
+	Version string      `arg:"" help:"Version that was released."`
+	Output  string      `short:"o" required:"" type:"path" placeholder:"FILE" help:"File to write; its name should end with .tlog-proof."`
+	sourceFlags
+	noteFlags
+	outputFlags
+}
+
+// Help is shown by `prove --help`.
+func (proveCommand) Help() string {
+	return "Asks the registry for the proof of a release, or makes it from the static files of one that makes none (that reads all of its " +
+		"records). With --vkey or --policy it is verified before it is written.\n\n" +
+		"Exit status: 1 if the version was not released, or the proof does not hold."
+}
+
+// Run gets a proof.
+func (c proveCommand) Run(env *environment) error {
+	if err := protocol.CheckVersion(c.Version); err != nil {
+		return fmt.Errorf("version %q: %w", c.Version, err)
+	}
+	out := c.outputFlags.open(env)
+	vkeys, err := c.vkeys()
+	if err != nil {
+		return err
+	}
+	source, err := c.sourceFlags.open(c.URL)
+	if err != nil {
+		return err
+	}
+	text, err := c.ask(env, source)
+	if err == nil && text == nil {
+		var p tlog.Proof
+		p, err = mirror.Prove(env.context, source, vkeys, c.Name.PackageName, c.Version)
+		text = p.Encode()
+	}
+	var missing *mirror.NotReleasedError
+	var inconsistent *mirror.InconsistentError
+	if errors.As(err, &missing) || errors.As(err, &inconsistent) {
+		out.say("proof", refused{Reason: err.Error()}, "FOUND "+err.Error())
+		return errFindings
+	}
+	if err != nil {
+		return err
+	}
+	return c.write(env, out, text)
+}
+
+// ask asks the registry for the proof; nil if it makes none.
+func (c proveCommand) ask(env *environment, source audit.Source) ([]byte, error) {
+	path := fmt.Sprintf("tlog/records/proof/%s/%s/%s", c.Name.Namespace(), c.Name.Name(), c.Version)
+	status, body, err := source.Open(env.context, audit.Request{Method: http.MethodGet, Path: path})
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	if status != http.StatusOK {
+		return nil, nil // perhaps it knows no such path, and its files have the record
+	}
+	text, err := io.ReadAll(io.LimitReader(body, recordproof.MaxProof+1))
+	if err == nil && len(text) > recordproof.MaxProof {
+		err = fmt.Errorf("the proof has more than %d bytes", recordproof.MaxProof)
+	}
+	return text, err
+}
+
+// write verifies the proof as far as keys are given, and writes it.
+func (c proveCommand) write(env *environment, out *output, text []byte) error {
+	digest, err := recordproof.ClaimedDigest(text, c.Version)
+	if err != nil {
+		out.say("proof", refused{Reason: err.Error()}, "FOUND the proof is none: "+err.Error())
+		return errFindings
+	}
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	o.Name, o.Version = c.Name.PackageName, c.Version
+	result, err := recordproof.Verify(text, digest, o)
+	verified := err == nil
+	if err != nil && !errors.Is(err, recordproof.ErrNoKey) {
+		out.say("proof", refused{Reason: err.Error()}, "FOUND the proof does not hold: "+err.Error())
+		return errFindings
+	}
+	if err := writeFile(c.Output, text); err != nil {
+		return err
+	}
+	remark := fmt.Sprintf("%s proves the release of %s %s, content %s, in the log %s with %d entries", c.Output, c.Name, c.Version, digest, result.Head.Origin, result.Head.Size)
+	if !verified {
+		remark = fmt.Sprintf("%s is written and not verified: no key of the log is pinned (--vkey, or a log in --policy)", c.Output)
+	}
+	out.say("proof", writtenProof{verified, c.Output, c.Name.PackageName, c.Version, digest}, remark)
+	return out.failed()
+}
+
+type writtenProof struct {
+	Verified bool                 `json:"verified"`
+	File     string               `json:"file"`
+	Package  protocol.PackageName `json:"package"`
+	Version  string               `json:"version"`
+	Digest   protocol.Hash        `json:"digest"`
+}
+
+// writeFile makes or replaces a file, whole or not at all.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

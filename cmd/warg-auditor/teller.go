@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/warg-trillian/warg-trillian/warg/audit"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// toldSpace is the space of the state with the findings that were told.
+const toldSpace = "told"
+
+// teller tells each finding once: it writes the evidence, tells people or programs,
+// and gives an alert. It is for one goroutine at a time.
+type teller struct {
+	out         *output
+	evidenceDir string
+	before      func()             // is called before something is told; nil: nothing is
+	alert       func([]byte) error // gets a JSON line; nil: nobody is alerted
+	store       audit.Store        // remembers over processes what was told; nil: nothing does
+	onNew       func(audit.Name)   // is called after something new is told; nil: it is not
+	told        map[string]bool
+	new         int // findings that this process told
+	found       int // findings, those that an earlier process told included
+	left        int // findings that were left out, for there were too many
+	evidence    int // bytes of evidence that were written
+	err         error
+}
+
+// What a hostile registry may have one process tell and write.
+const (
+	maxTold     = 1000    // findings
+	maxEvidence = 1 << 30 // bytes
+)
+
+// toldFinding is a finding with where its evidence is, as JSON.
+type toldFinding struct {
+	audit.Finding
+	EvidenceFile string `json:"evidence,omitempty"`
+}
+
+// key is the same for the same lie, whenever it is found.
+func key(f audit.Finding) string {
+	index := ""
+	if f.Index != nil {
+		index = strconv.FormatUint(*f.Index, 10)
+	}
+	text, err := json.Marshal([]string{string(f.Name), f.Log, index, string(f.Rule), f.Claimed, f.Computed})
+	if err != nil {
+		panic(err) // strings have a form in JSON
+	}
+	return protocol.HashOf(text).String()
+}
+
+// tell tells a finding unless it was told before.
+func (t *teller) tell(ctx context.Context, f audit.Finding) {
+	key := key(f)
+	if t.told[key] {
+		return
+	}
+	if len(t.told) == maxTold {
+		t.left++
+		return
+	}
+	if t.told == nil {
+		t.told = map[string]bool{}
+	}
+	t.told[key] = true
+	t.found++
+	if t.store != nil {
+		if known, err := t.store.Get(ctx, toldSpace, []byte(key)); err != nil || known != nil {
+			t.fail(err)
+			if known != nil {
+				return
+			}
+		}
+	}
+	t.new++
+	file, err := t.writeEvidence(f, key)
+	t.fail(err)
+	if t.before != nil {
+		t.before()
+	}
+	object := toldFinding{f, file}
+	lines := findingLines(f)
+	if file != "" {
+		lines = append(lines, "  evidence: "+file)
+	}
+	t.out.say("finding", object, lines...)
+	if t.alert != nil {
+		t.fail(t.alert(jsonLine("finding", object)))
+	}
+	if t.onNew != nil {
+		t.onNew(f.Name)
+	}
+	if t.store != nil {
+		t.fail(t.store.Commit(ctx, []audit.Put{{Space: toldSpace, Key: []byte(key), Value: []byte(f.Name)}}))
+	}
+}
+
+// tellAll tells the findings of a report, and counts those that it leaves out.
+func (t *teller) tellAll(ctx context.Context, r *audit.Report) {
+	if r == nil {
+		return
+	}
+	for _, f := range r.Findings {
+		t.tell(ctx, f)
+	}
+	for _, n := range r.Suppressed {
+		t.left += n
+	}
+}
+
+// writeEvidence writes the evidence into a file, whose name it returns; "" without any.
+func (t *teller) writeEvidence(f audit.Finding, key string) (string, error) {
+	if f.Evidence == nil || t.evidenceDir == "" || t.evidence+len(f.Evidence) > maxEvidence {
+		return "", nil
+	}
+	t.evidence += len(f.Evidence)
+	if err := os.MkdirAll(t.evidenceDir, 0o755); err != nil {
+		return "", fmt.Errorf("--evidence-dir: %w", err)
+	}
+	file := filepath.Join(t.evidenceDir, fmt.Sprintf("%s-%s.json", f.Name, key[len("sha256:"):][:12]))
+	if err := writeFile(file, f.Evidence); err != nil {
+		return "", fmt.Errorf("write the evidence: %w", err)
+	}
+	return file, nil
+}
+
+func (t *teller) fail(err error) { t.err = errors.Join(t.err, err) }
+
+// count is how many findings there are, and suppressed how many more.
+func (t *teller) count() int      { return t.found }
+func (t *teller) suppressed() int { return t.left }
+
+// failed is what went wrong while telling, since it was asked last.
+func (t *teller) failed() error {
+	err := t.err
+	t.err = nil
+	return err
+}

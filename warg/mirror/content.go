@@ -1,0 +1,194 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
+)
+
+// ContentPath is where a content is in a folder, and where registries of this project
+// serve it: "content/sha256-<64 hex digits>".
+func ContentPath(digest protocol.Hash) string {
+	return "content/" + strings.Replace(digest.String(), ":", "-", 1)
+}
+
+// Release is a content that a record releases.
+type Release struct {
+	Package string        `json:"package"`
+	Version string        `json:"version"`
+	Index   uint64        `json:"index"` // of the record in the records log
+	Digest  protocol.Hash `json:"digest"`
+}
+
+func (r Release) String() string { return fmt.Sprintf("%s %s (%s)", r.Package, r.Version, r.Digest) }
+
+// ContentReport is what an export has done about content.
+type ContentReport struct {
+	Fetched int   // contents now
+	Bytes   int64 // in them
+	Have    int   // contents in the folder, of the releases that were looked at now
+	// Withheld is what the registry says that it does not have, Altered what it gives
+	// other bytes for. Both are asked for again by the next export.
+	Withheld, Altered []Release
+}
+
+// contentState is what an export remembers about content.
+type contentState struct {
+	// Records are how many records' releases were looked at. All of their contents are
+	// in the folder but for those in Missing.
+	Records uint64    `json:"records"`
+	Missing []Release `json:"missing"`
+}
+
+// Names and bounds of the state.
+const (
+	contentStatePath = stateDir + "/content.json"
+	maxContentState  = 256 << 20
+)
+
+// contentBatch is after how many bundles of records the state is written.
+const contentBatch = 64
+
+// fetchContents fetches the contents of all releases among the first size records.
+func (e *exporter) fetchContents(ctx context.Context, size uint64) error {
+	e.report.Content = new(ContentReport)
+	state, err := e.contentState()
+	if err != nil {
+		return err
+	}
+	wanted := state.Missing
+	state.Missing = nil
+	for {
+		next := min(size, (state.Records/tlog.TileWidth+contentBatch)*tlog.TileWidth)
+		found, err := e.releases(state.Records, next, size)
+		if err != nil {
+			return err
+		}
+		missing, err := e.fetchAll(ctx, slices.Concat(wanted, found))
+		if err != nil {
+			return err
+		}
+		wanted = nil
+		state.Missing, state.Records = append(state.Missing, missing...), next
+		text, err := json.Marshal(state)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(e.out.write(contentStatePath, text), e.out.sync()); err != nil {
+			return err
+		}
+		e.options.Progress(Progress{Done: next, Size: size})
+		if next == size {
+			return e.out.sweep("content", func(string) bool { return true })
+		}
+	}
+}
+
+func (e *exporter) contentState() (state contentState, err error) {
+	text, err := e.out.read(contentStatePath, maxContentState)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &state)
+	}
+	if err != nil {
+		return state, fmt.Errorf("%s, which an earlier export wrote: %w", contentStatePath, err)
+	}
+	return state, nil
+}
+
+// releases reads the releases in the records from one index to another, of a log of
+// some size, from the folder.
+func (e *exporter) releases(from, to, size uint64) ([]Release, error) {
+	var all []Release
+	for n := from / tlog.TileWidth; n*tlog.TileWidth < to; n++ {
+		f := tlog.File{Kind: tlog.Envelopes, Index: n, Width: tlog.Width(0, n, size)}
+		name := path.Join(tlog.Records.Path(), f.Path())
+		bundle, err := e.out.read(name, maxEnvelopes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		named, err := tlog.ParseEnvelopes(bundle, f.Width)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for i, n := range named {
+			if index := f.Index*tlog.TileWidth + uint64(i); index >= from && n.Name != "" {
+				all = append(all, releasesOf(n, index)...)
+			}
+		}
+	}
+	return all, nil
+}
+
+// releasesOf are the releases of a record; none of what is no record, which is for an
+// audit to find.
+func releasesOf(n tlog.NamedEnvelope, index uint64) []Release {
+	envelope, err := protocol.UnmarshalEnvelopeProto(n.Envelope)
+	if err != nil {
+		return nil
+	}
+	record, err := protocol.ParsePackageEnvelope(envelope)
+	if err != nil {
+		return nil
+	}
+	var all []Release
+	for _, entry := range record.Record.Entries {
+		digest, err := entry.Content.Hash()
+		if entry.Type == protocol.EntryRelease && err == nil {
+			all = append(all, Release{Package: n.Name, Version: entry.Version, Index: index, Digest: digest})
+		}
+	}
+	return all
+}
+
+// fetchAll fetches those contents that the folder lacks, each once, and returns the
+// releases whose content can not be had. Other failures end it.
+func (e *exporter) fetchAll(ctx context.Context, releases []Release) (missing []Release, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(e.options.Parallel)
+	var mu sync.Mutex // of missing and the report
+	seen := map[protocol.Hash]bool{}
+	for _, release := range releases {
+		if seen[release.Digest] {
+			continue
+		}
+		seen[release.Digest] = true
+		group.Go(func() error {
+			size, err := e.fetchContent(ctx, release.Digest)
+			mu.Lock()
+			defer mu.Unlock()
+			report := e.report.Content
+			switch {
+			case err == nil && size < 0:
+				report.Have++
+			case err == nil:
+				report.Have++
+				report.Fetched++
+				report.Bytes += size
+			case errors.Is(err, errAltered):
+				report.Altered = append(report.Altered, release)
+				missing = append(missing, release)
+			case errors.Is(err, fs.ErrNotExist):
+				report.Withheld = append(report.Withheld, release)
+				missing = append(missing, release)
+			default:
+				return fmt.Errorf("content of %s: %w", release, err)
+			}
+			return nil
+		})
+	}
+	return missing, group.Wait()
+}

@@ -14,6 +14,9 @@ import (
 // between two stops they are read again.
 const maxPacked = 8 << 20
 
+// maxPending is how many bytes of changes are kept before they are committed.
+const maxPending = 32 << 20
+
 // replay takes the records up to the target into what is known, and stops at each
 // checkpoint on the way.
 func (r *round) replay(ctx context.Context) error {
@@ -36,10 +39,10 @@ func (r *round) replay(ctx context.Context) error {
 			}
 		}
 		r.options.Progress(Progress{Doing: "records", Done: r.pos.Records, Of: r.target})
-		if r.uncommitted < r.options.CommitEvery {
+		if r.uncommitted < r.options.CommitEvery && r.state.bytesPending < maxPending {
 			return nil
 		}
-		if err := r.updateMap(ctx); err != nil {
+		if err := r.reportUndefined(ctx, nil); err != nil {
 			return err
 		}
 		return r.save(ctx)
@@ -71,7 +74,7 @@ func (r *round) takeRecord(ctx context.Context, b batch, p *prepared) error {
 	if err != nil {
 		return err
 	}
-	if b.tokens == nil && state.Count == state.Compared.Count { // those with more are marked already
+	if state.Count == state.Compared.Count { // those with more are marked already
 		r.state.put(spaceDirty, p.leaf.LogID[:], []byte{1})
 	}
 	head := p.leaf.RecordID
@@ -131,16 +134,10 @@ func (r *round) takeOperator(ctx context.Context, index uint64, p *prepared, sta
 	if r.pos.OperatorBroken != nil {
 		return nil
 	}
-	first := state.Count == 0
 	v := operatorVerdict(&r.operator, p.envelope)
 	if v.rule != "" {
 		r.pos.OperatorBroken = &index
 		state.Broken = &index
-	}
-	if first && !r.options.OperatorKey.IsZero() {
-		if err := r.checkOperatorKey(ctx, index, p); err != nil {
-			return err
-		}
 	}
 	if v.fine() {
 		return nil
@@ -148,19 +145,23 @@ func (r *round) takeOperator(ctx context.Context, index uint64, p *prepared, sta
 	return r.invalidRecord(ctx, index, p)
 }
 
-func (r *round) checkOperatorKey(ctx context.Context, index uint64, p *prepared) error {
+// checkOperatorKey demands that the operator log begins with the pinned key.
+func (r *round) checkOperatorKey(ctx context.Context) error {
 	pinned := r.options.OperatorKey
-	if key, ok := r.operator.PublicKey(pinned.ID()); ok && key.Equal(pinned) && r.operator.KeyCount() == 1 {
+	if pinned.IsZero() || r.pos.Operators == 0 {
 		return nil
 	}
-	c, _ := r.log.stated()
-	record, err := prove(ctx, r.log, index, p.named)
+	operators, err := r.operatorRecords(ctx, 1)
 	if err != nil {
 		return err
 	}
-	f := &operatorKeyFacts{Head: c, Record: record, Pinned: pinned.String()}
+	c, _ := r.log.stated()
+	f := &operatorKeyFacts{Head: c, Pinned: pinned.String()}
+	if f.Record, err = prove(ctx, r.log, operators[0].index, tlog.NamedEnvelope{Envelope: operators[0].raw}); err != nil {
+		return err
+	}
 	if _, err := f.judge(); err != nil {
-		return nil // it begins with that key, and grants others
+		return nil // it begins with that key
 	}
 	return r.found(f)
 }

@@ -89,12 +89,14 @@ func (s *HTTPSource) Open(ctx context.Context, r Request) (int, io.ReadCloser, e
 			after = 100 * time.Millisecond << attempt
 		}
 		if waited += after; attempt >= 4 || waited > s.options.MaxWait || ctx.Err() != nil {
+			err = errors.Join(err, ctx.Err())
 			cancel()
-			return 0, nil, errors.Join(err, ctx.Err())
+			return 0, nil, err
 		}
 		if s.options.Pause(ctx, after) != nil {
+			err = errors.Join(err, ctx.Err())
 			cancel()
-			return 0, nil, errors.Join(err, ctx.Err())
+			return 0, nil, err
 		}
 	}
 }

@@ -176,3 +176,23 @@ func BenchmarkOneMore(b *testing.B) {
 		}
 	}
 }
+
+// What is found on the way stops the replay there, and leaves a state that goes on.
+func TestGoesOnAfterLie(t *testing.T) {
+	w := largeWorld(t, 1500, 40, 2)
+	for _, kind := range []tlog.Kind{tlog.Entries, tlog.Envelopes, tlog.Tile} {
+		store := new(MemoryStore)
+		w.tamper = tampered(tlog.Records.Path()+"/"+tlog.File{Kind: kind, Index: 3, Width: 256}.Path(), flip)
+		a, err := New(filesOnly{w}, store, w.fileOptions())
+		must(t, err)
+		report, err := a.Round(context.Background())
+		must(t, err)
+		if len(report.Findings) == 0 || report.Records < 3*256 || report.Records >= 4*256 {
+			t.Errorf("%s: %+v", kind, report)
+		}
+		w.tamper = nil
+		if report, err = a.Round(context.Background()); err != nil || !report.Clean() || report.Records != 1500 {
+			t.Errorf("%s, afterwards: %+v, %v", kind, report, err)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func (f *recordFacts) judge() (Finding, error) {
 	finding := Finding{
 		Name: InvalidRecord, Log: last.Name, Index: &last.Index, Rule: v.rule, Claimed: "the record is valid, for it is in the log", Computed: v.reason,
 		Explanation: fmt.Sprintf("the record at index %d breaks a rule of its log: %s", last.Index, v.reason),
-		Signed:      head.Signed && !needsAll(v.rule), Keys: head.Keys,
+		Signed:      head.Signed && !v.stranger && !restsOnEnvelope(v.rule), Keys: head.Keys,
 	}
 	if last.Name == "" {
 		finding.Log = operatorName
@@ -136,10 +136,17 @@ func (f *recordFacts) judge() (Finding, error) {
 	return finding, nil
 }
 
-// needsAll tells that a rule is broken only if no record of the log was left out, which
-// the evidence does not prove.
-func needsAll(rule protocol.Rule) bool {
-	return rule == protocol.RecordHashDoesNotMatch || rule == protocol.PreviousHashOnFirstRecord
+// restsOnEnvelope tells that a rule is broken only if what the log does not commit to is
+// as the evidence has it: who signed, for a leaf commits to the content of a record and
+// not to the key id and signature beside it; and that no record of the log was left out.
+func restsOnEnvelope(rule protocol.Rule) bool {
+	switch rule {
+	case protocol.SignatureError, protocol.KeyIDNotRecognized, protocol.UnauthorizedAction:
+		return true
+	case protocol.RecordHashDoesNotMatch, protocol.PreviousHashOnFirstRecord:
+		return true
+	}
+	return false
 }
 
 // replay validates the records; those before the last must be valid, but for one that

@@ -39,7 +39,7 @@ func (r *round) replay(ctx context.Context) error {
 		if r.uncommitted < r.options.CommitEvery {
 			return nil
 		}
-		if err := r.updateMap(ctx); err != nil {
+		if err := r.reportUndefined(ctx, nil); err != nil {
 			return err
 		}
 		return r.save(ctx)
@@ -131,16 +131,10 @@ func (r *round) takeOperator(ctx context.Context, index uint64, p *prepared, sta
 	if r.pos.OperatorBroken != nil {
 		return nil
 	}
-	first := state.Count == 0
 	v := operatorVerdict(&r.operator, p.envelope)
 	if v.rule != "" {
 		r.pos.OperatorBroken = &index
 		state.Broken = &index
-	}
-	if first && !r.options.OperatorKey.IsZero() {
-		if err := r.checkOperatorKey(ctx, index, p); err != nil {
-			return err
-		}
 	}
 	if v.fine() {
 		return nil
@@ -148,19 +142,23 @@ func (r *round) takeOperator(ctx context.Context, index uint64, p *prepared, sta
 	return r.invalidRecord(ctx, index, p)
 }
 
-func (r *round) checkOperatorKey(ctx context.Context, index uint64, p *prepared) error {
+// checkOperatorKey demands that the operator log begins with the pinned key.
+func (r *round) checkOperatorKey(ctx context.Context) error {
 	pinned := r.options.OperatorKey
-	if key, ok := r.operator.PublicKey(pinned.ID()); ok && key.Equal(pinned) && r.operator.KeyCount() == 1 {
+	if pinned.IsZero() || r.pos.Operators == 0 {
 		return nil
 	}
-	c, _ := r.log.stated()
-	record, err := prove(ctx, r.log, index, p.named)
+	operators, err := r.operatorRecords(ctx, 1)
 	if err != nil {
 		return err
 	}
-	f := &operatorKeyFacts{Head: c, Record: record, Pinned: pinned.String()}
+	c, _ := r.log.stated()
+	f := &operatorKeyFacts{Head: c, Pinned: pinned.String()}
+	if f.Record, err = prove(ctx, r.log, operators[0].index, tlog.NamedEnvelope{Envelope: operators[0].raw}); err != nil {
+		return err
+	}
 	if _, err := f.judge(); err != nil {
-		return nil // it begins with that key, and grants others
+		return nil // it begins with that key
 	}
 	return r.found(f)
 }

@@ -84,7 +84,7 @@ func (r *round) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.judgeSigned(ctx); err != nil {
+		if err := errors.Join(r.reportUndefined(ctx, nil), r.checkOperatorKey(ctx), r.judgeSigned(ctx)); err != nil {
 			return err
 		}
 		if err := r.save(ctx); err != nil {

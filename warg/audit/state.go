@@ -154,8 +154,11 @@ func (r *round) operatorRecords(ctx context.Context, count uint64) (all []operat
 	return all, nil
 }
 
-// save puts the position among the changes and commits them.
+// save puts the position among the changes, with a map that is as far, and commits them.
 func (r *round) save(ctx context.Context) error {
+	if err := r.updateMap(ctx); err != nil {
+		return err
+	}
 	r.pos.Range, r.pos.CheckpointRange = rangeHashes(r.records), rangeHashes(r.checkpoints)
 	if err := r.state.putJSON(spaceState, keyPosition, r.pos); err != nil {
 		return err

@@ -44,6 +44,7 @@ func write(t *testing.T, name, text string) string {
 // A proof of a real registry's release is verified offline, and online until the
 // release is yanked.
 func TestProveAndVerify(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:other", "1.0.0", "other")
 	r.release("example:hello", "1.0.0", "first")
@@ -98,6 +99,7 @@ func TestProveAndVerify(t *testing.T) {
 }
 
 func TestProveRefuses(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	file := filepath.Join(t.TempDir(), "proof")
@@ -114,6 +116,7 @@ func TestProveRefuses(t *testing.T) {
 
 // A registry that makes proofs itself is asked for them, and not believed.
 func TestProveAsks(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	file := filepath.Join(t.TempDir(), "proof")
@@ -136,6 +139,7 @@ func TestProveAsks(t *testing.T) {
 }
 
 func TestExport(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	dir := filepath.Join(t.TempDir(), "mirror")
@@ -232,6 +236,7 @@ func private(t *testing.T, of string) string {
 
 // An export that is killed at any point goes on, and nothing is left over.
 func TestExportKilled(t *testing.T) {
+	t.Parallel()
 	r := tlogtest.New(t)
 	r.Init("example:a")
 	for n := range 1500 {

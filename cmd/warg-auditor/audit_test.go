@@ -26,6 +26,7 @@ import (
 
 // An honest registry, asked and exported, is clean.
 func TestAuditHonest(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	r.release("other:thing", "1.0.0", "thing")
@@ -66,6 +67,7 @@ func liar(t *testing.T, of string, path *atomic.Value) string {
 
 // A finding leaves evidence, which is checked alone, and refused after any change.
 func TestAuditFinds(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	var lie atomic.Value
@@ -93,6 +95,7 @@ func TestAuditFinds(t *testing.T) {
 
 // Two vantage points that show different logs are a fork, and both heads are evidence.
 func TestAuditSplitView(t *testing.T) {
+	t.Parallel()
 	r := tlogtest.New(t)
 	fork := tlogtest.New(t)
 	fork.Keys = r.Keys
@@ -119,6 +122,7 @@ func TestAuditSplitView(t *testing.T) {
 // A follower goes on from its state, tells a finding once over all of its lives, and
 // ends when it is asked to.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	var lie atomic.Value
@@ -209,6 +213,7 @@ func holding(t *testing.T, dir string, args []string) []string {
 // A follower that is killed at any point goes on in its next life, and an honest
 // registry gives no finding.
 func TestFollowKilled(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	state := filepath.Join(t.TempDir(), "state")
 	for n := range 6 {

@@ -131,11 +131,6 @@ func flip(status int, answer []byte) (int, []byte) {
 
 func deny(int, []byte) (int, []byte) { return 404, []byte(`{"status":404,"message":"no"}`) }
 
-func (w *world) publishAndCheckpoint(key protocol.PrivateKey, entries ...protocol.PackageEntry) {
-	w.publish("example:pa", key, entries...)
-	w.checkpoint()
-}
-
 // A log that two places show otherwise is found by comparing them.
 func TestSplitView(t *testing.T) {
 	for _, test := range []struct {

@@ -62,7 +62,7 @@ func writeFile(t *testing.T, text string) string {
 func TestDefaults(t *testing.T) {
 	clearEnvironment(t)
 	want := Serve{
-		Keys: Keys{WitnessInterval: Duration(10 * time.Second)},
+		Keys:      Keys{WitnessInterval: Duration(10 * time.Second)},
 		Addresses: Addresses{Listen: "127.0.0.1:8090"},
 		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20},
 		Content: Content{

@@ -32,6 +32,7 @@ func TestComposeStack(t *testing.T) {
 	if !bytes.Equal(newReader(t, proxy).download("example:hello"), emptyComponent()) {
 		t.Error("the content downloaded is not that published")
 	}
+	t.Run("witness", func(t *testing.T) { checkWitness(t, s, author) })
 	t.Run("watched", func(t *testing.T) { checkWatched(t, s) })
 	t.Run("personalities die", func(t *testing.T) { checkFailover(t, s, author) })
 	t.Run("Trillian is away", func(t *testing.T) { checkReadsGoOn(t, s, author) })
@@ -54,6 +55,7 @@ func TestComposeStack(t *testing.T) {
 	if !bytes.Equal(reader.download("example:hello", "1.0.0"), emptyComponent()) || !bytes.Equal(reader.download("example:hello"), module("again")) {
 		t.Error("from full volumes, the content downloaded is not that published")
 	}
+	s.awaitCosigned(t)
 }
 
 // What a program does not know must end it, or else a mistake in the file would

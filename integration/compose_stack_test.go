@@ -156,8 +156,8 @@ func (s *stack) path() string {
 }
 
 // addPrograms puts what the images have where each user may run it: this
-// project's commands, Caddy and Trillian's as they are built for the tests, and wget of
-// busybox. Others are Debian's.
+// project's commands, Caddy, Trillian's and the witness's as they are built for the
+// tests, and wget of busybox. Others are Debian's.
 func (s *stack) addPrograms(t *testing.T) {
 	t.Helper()
 	for name, source := range map[string]string{
@@ -165,6 +165,8 @@ func (s *stack) addPrograms(t *testing.T) {
 		"caddy":               caddyPath,
 		"trillian_log_server": "../.cache/tools/bin/trillian_log_server",
 		"trillian_log_signer": "../.cache/tools/bin/trillian_log_signer",
+		"omniwitness":         "../.cache/tools/bin/omniwitness",
+		"generate_keys":       "../.cache/tools/bin/generate_keys",
 		"wget":                lookPath(t, "busybox"),
 	} {
 		if err := copyTo(source, filepath.Join(s.dir, "bin", name), 0o755); err != nil {

@@ -201,32 +201,34 @@ func checkDockerfile(t *testing.T, build *compose.BuildConfig) {
 
 // The tests run the Trillian that the images are built with, in the same way.
 func TestComposeTrillianVersion(t *testing.T) {
-	read := func(name, pattern string) string {
-		t.Helper()
-		text, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := regexp.MustCompile(pattern).FindSubmatch(text)
-		if m == nil {
-			t.Fatalf("%s does not match %s", name, pattern)
-		}
-		return string(m[1])
-	}
-	version := read("go.mod", `github.com/google/trillian (v\S+)`)
+	version := matchFile(t, "go.mod", `github.com/google/trillian (v\S+)`)
 	for name, pattern := range map[string]string{
 		"docker/trillian.Dockerfile":    `ARG TRILLIAN_VERSION=(\S+)`,
 		"integration/tools/trillian.sh": `(?m)^version=(\S+)`,
 	} {
-		if got := read(name, pattern); got != version {
+		if got := matchFile(t, name, pattern); got != version {
 			t.Errorf("%s has Trillian %s, go.mod has %s", name, got, version)
 		}
 	}
 	for _, name := range []string{"docker/trillian.Dockerfile", "integration/tools/trillian.sh"} {
-		if tag := read(name, `go install .*-tags (\S+)`); tag != "batched_queue" {
+		if tag := matchFile(t, name, `go install .*-tags (\S+)`); tag != "batched_queue" {
 			t.Errorf("%s builds Trillian with tag %s", name, tag)
 		}
 	}
+}
+
+// matchFile returns the first group of a pattern in a file of the repository.
+func matchFile(t *testing.T, name, pattern string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(pattern).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("%s does not match %s", name, pattern)
+	}
+	return string(m[1])
 }
 
 // All that is secret comes from the environment, and is not mistaken for safe.

@@ -254,7 +254,7 @@ func checkWatched(t *testing.T, s *stack) {
 				up++
 			}
 		}
-		return up == 5 && len(targets.Data.ActiveTargets) == 5
+		return up == 6 && len(targets.Data.ActiveTargets) == 6
 	})
 	for where, expr := range expressions(t) {
 		var answer struct{ Status string }

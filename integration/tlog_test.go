@@ -331,3 +331,41 @@ func TestProofOfALongLog(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 }
+
+// A registry whose database is made anew goes on with its origin and keys: its notes
+// continue those from before.
+func TestNotesAfterRebuild(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "--origin", origin)
+	s.publishMany(t, "a", 20, 20)
+	s.awaitNotes(t)
+	_, note := s.note(t, tlog.Records)
+	noteFile := filepath.Join(t.TempDir(), "note")
+	if err := os.WriteFile(noteFile, note, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := s.logSource(t, tlog.Records)
+	s.stop(t)
+	files, err := filepath.Glob(filepath.Join(s.dataDir, "registry.db*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rebuild := exec.CommandContext(t.Context(), command(t, "warg-personality"), "rebuild", "--data-dir", s.dataDir)
+	if output, err := rebuild.CombinedOutput(); err != nil {
+		t.Fatalf("rebuild: %v\n%s", err, output)
+	}
+	s.flags = nil // without its origin, which is in the keys
+	s.start(t)
+	s.publishMany(t, "b", 2, 5)
+	heads := s.awaitNotes(t)
+	source.URL = s.url + "/tlog/records/"
+	if got, err := readers.TesseraConsistency(t.Context(), source, noteFile); err != nil || got != heads[tlog.Records] {
+		t.Errorf("%+v, %v", got, err)
+	}
+	s.readByOthers(t, heads)
+}

@@ -65,6 +65,7 @@ var parts = []part{
 	{name: "read-large", measure: measureReadLarge},
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
+	{name: "audit", measure: measureAudit},
 	{name: "attacks", measure: measureAttacks, asked: true},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside this project's own code: Debian packages
-# (only those whose command is missing), and the official client, warg, Caddy,
-# Trillian and what reads and witnesses logs, with links in .cache/tools/bin. What is
+# (only those whose command is missing), and the official client, warg, the reference
+# server, Caddy, Trillian and what reads and witnesses logs, with links in .cache/tools/bin. What is
 # there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -42,15 +42,18 @@ if ((${#missing[@]})); then
 	apt-get install -qq -y --no-install-recommends "${missing[@]}"
 fi
 
-build_warg() {
+# The official client, and the reference server, which the auditor is tried on.
+build_crate() {
 	if ! command -v cargo >/dev/null; then
 		say "cargo is missing: install Rust 1.81 or newer, then run this again"
 		return 1
 	fi
-	cargo install warg-cli --version "$warg_version" --locked --quiet --root "$1"
+	cargo install "$1" --version "$warg_version" --locked --quiet --root "$2"
 }
-cached "warg-cli-$warg_version" build_warg
+cached "warg-cli-$warg_version" build_crate warg-cli
 link "warg-cli-$warg_version" warg
+cached "warg-server-$warg_version" build_crate warg-server
+link "warg-server-$warg_version" warg-server
 
 # The reverse proxy of docker-compose.yml, in the version of its image.
 caddy_version=$(sed -n 's/^ *image: caddy:\([0-9.]*\)-alpine$/\1/p' docker-compose.yml)

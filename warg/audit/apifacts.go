@@ -22,6 +22,9 @@ type logsFacts struct {
 	Leaf *provenLeaf `json:"leaf,omitempty"`
 	// Beyond tells that the answer has a record that is not in the log at that length.
 	Beyond bool `json:"beyond,omitempty"`
+	// Disorder tells that the answer has records that do not follow each other, or
+	// After.
+	Disorder bool `json:"disorder,omitempty"`
 }
 
 // answeredLogs are the parts of an answer of v1/fetch/logs, by log id.
@@ -63,6 +66,8 @@ func (f *logsFacts) judge() (Finding, error) {
 	switch {
 	case f.Beyond:
 		return f.judgeBeyond(head, answer, finding)
+	case f.Disorder:
+		return f.judgeDisorder(answer, finding)
 	case f.Leaf != nil:
 		return f.judgeLeaf(head, request, answer, finding)
 	case f.Record != nil:
@@ -83,6 +88,31 @@ func (f *logsFacts) judgeBeyond(head treeClaim, answer api.FetchLogsResponse, fi
 		}
 	}
 	return Finding{}, notContradicting("all records are in the log of the checkpoint")
+}
+
+func (f *logsFacts) judgeDisorder(answer api.FetchLogsResponse, finding Finding) (Finding, error) {
+	logs := [][]api.PublishedRecord{answer.Operator}
+	if len(answer.Packages) > 0 { // only one log was asked for: the operator's comes unasked then
+		logs = [][]api.PublishedRecord{}
+		for _, p := range answer.Packages {
+			logs = append(logs, p.Value)
+		}
+	}
+	for _, records := range logs {
+		before := f.After
+		for _, r := range records {
+			if before == nil || r.RegistryIndex > *before {
+				before = &r.RegistryIndex
+				continue
+			}
+			finding.Index = &r.RegistryIndex
+			finding.Claimed = fmt.Sprintf("the record at index %d follows that at %d", r.RegistryIndex, *before)
+			finding.Computed = fmt.Sprintf("an index above %d", *before)
+			finding.Explanation = fmt.Sprintf("the API gives the record at index %d of a log again, or in the wrong order", r.RegistryIndex)
+			return finding, nil
+		}
+	}
+	return Finding{}, notContradicting("the records follow each other")
 }
 
 func (f *logsFacts) judgeLeaf(head treeClaim, request api.FetchLogsRequest, answer api.FetchLogsResponse, finding Finding) (Finding, error) {

@@ -57,10 +57,25 @@ func (r *round) compare(ctx context.Context, also Source) error {
 	if err := r.compareCheckpoint(ctx, s.Text, latest); err != nil {
 		return err
 	}
-	if len(r.seen.Open) < maxOpen {
-		r.seen.Open = append(r.seen.Open, s)
+	if keep, err := r.worthKeeping(ctx, s.Text, latest); err != nil || !keep {
+		return errors.Join(err, r.save(ctx))
 	}
+	r.seen.Open = append(r.seen.Open, s)
 	return r.save(ctx)
+}
+
+// worthKeeping tells that a checkpoint of another place is for a later round to judge: it
+// is further, or not as it must be, and not kept yet.
+func (r *round) worthKeeping(ctx context.Context, text []byte, latest *protocol.SignedCheckpoint) (bool, error) {
+	for _, open := range r.seen.Open {
+		other, err := claim{Checkpoint: open.Text}.signedCheckpoint()
+		if err == nil && other.Contents.Checkpoint == latest.Contents.Checkpoint && other.KeyID == latest.KeyID {
+			return false, nil
+		}
+	}
+	known, ok, err := r.roots(ctx, latest.Contents.LogLength)
+	right := ok && known == latest.Contents.Checkpoint && r.checkpointClaim(text).Key != ""
+	return len(r.seen.Open) < maxOpen && !right, err
 }
 
 // compareNote returns a *lie if a note of another vantage point is not one of the log.

@@ -22,6 +22,26 @@ func contentKey(digest, logID protocol.Hash, version string) []byte {
 	return append(append(digest[:], logID[:]...), version...)
 }
 
+// Contents are asked for some at a time, so that altered ones that are kept for evidence
+// are not too much at once.
+const (
+	contentsTogether = 16
+	contentsAtOnce   = 4 // requests side by side
+)
+
+// askedContent is a content that is asked for.
+type askedContent struct {
+	key     []byte // in the store
+	digest  protocol.Hash
+	logID   protocol.Hash
+	version string
+	at      uint64 // the record with the release
+	skip    bool   // it need not be there, or was found right already
+	facts   *contentFacts
+	fine    bool
+	err     error
+}
+
 // checkContents asks for the contents of releases that were not asked for yet, or not
 // found right. An error says that some could not be asked for; the others were.
 func (r *round) checkContents(ctx context.Context) error {
@@ -29,71 +49,110 @@ func (r *round) checkContents(ctx context.Context) error {
 	var after []byte
 	var last protocol.Hash // content that was found right
 	for {
-		items, err := r.state.store.List(ctx, spaceContent, after, 256)
+		items, err := r.state.store.List(ctx, spaceContent, after, contentsTogether)
 		if err != nil {
 			return fmt.Errorf("list contents in the store: %w", err)
 		}
 		if len(items) == 0 {
-			break
+			return errors.Join(failures...)
 		}
-		for _, item := range items {
-			after = item.Key
-			if len(item.Key) < 64 || len(item.Value) != 8 {
-				continue
+		after = items[len(items)-1].Key
+		contents, err := r.contentsOf(ctx, items, last)
+		if err != nil {
+			return err
+		}
+		r.askContents(ctx, contents)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, c := range contents {
+			if c.err != nil && len(failures) < 10 {
+				failures = append(failures, c.err)
 			}
-			digest, logID := protocol.Hash(item.Key[:32]), protocol.Hash(item.Key[32:64])
-			version := string(item.Key[64:])
-			fine := digest == last
-			if !fine {
-				fine, err = r.checkContent(ctx, digest, logID, version, binary.BigEndian.Uint64(item.Value))
+			if c.fine {
+				last = c.digest
 			}
 			switch {
-			case ctx.Err() != nil:
-				return ctx.Err()
-			case err != nil && len(failures) < 10:
-				failures = append(failures, err)
-			case err == nil && fine:
-				last = digest
-				r.state.put(spaceContent, item.Key, nil)
+			case c.err != nil:
+			case c.fine || c.skip:
+				r.state.put(spaceContent, c.key, nil)
+			default:
+				if err := r.reportContent(ctx, c.facts, c.logID, c.at); err != nil {
+					return err
+				}
 			}
-			err = nil
 		}
 		if err := r.save(ctx); err != nil {
 			return err
 		}
 	}
-	return errors.Join(failures...)
 }
 
-// checkContent asks for one content. It is fine if it is there and right, or need not be.
-func (r *round) checkContent(ctx context.Context, digest, logID protocol.Hash, version string, at uint64) (fine bool, err error) {
-	var release protocol.Release
-	if _, err := r.state.getJSON(ctx, spaceRelease, releaseKey(logID, version), &release); err != nil {
-		return false, err
+// contentsOf reads what is to be asked for. Several releases of one content follow each
+// other; it is asked for once.
+func (r *round) contentsOf(ctx context.Context, items []Item, last protocol.Hash) (all []*askedContent, err error) {
+	for _, item := range items {
+		if len(item.Key) < 64 || len(item.Value) != 8 {
+			continue
+		}
+		c := &askedContent{
+			key: item.Key, digest: protocol.Hash(item.Key[:32]), logID: protocol.Hash(item.Key[32:64]),
+			version: string(item.Key[64:]), at: binary.BigEndian.Uint64(item.Value),
+		}
+		var release protocol.Release
+		if _, err := r.state.getJSON(ctx, spaceRelease, releaseKey(c.logID, c.version), &release); err != nil {
+			return nil, err
+		}
+		c.skip = release.Yank != nil || c.digest == last
+		all = append(all, c)
 	}
-	if release.Yank != nil {
-		return true, nil
+	return all, nil
+}
+
+// askContents asks for some contents side by side.
+func (r *round) askContents(ctx context.Context, contents []*askedContent) {
+	slots := make(chan struct{}, contentsAtOnce)
+	for _, c := range contents {
+		if c.skip {
+			continue
+		}
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots }()
+			c.facts, c.fine, c.err = r.askContent(ctx, c.digest, c.version)
+		}()
 	}
-	f := &contentFacts{Version: version}
+	for range contentsAtOnce {
+		slots <- struct{}{}
+	}
+	for _, c := range contents {
+		if c.fine {
+			r.report.Contents++
+		}
+	}
+	r.options.Progress(Progress{Doing: "content", Done: r.report.Contents})
+}
+
+// askContent asks for one content. It changes nothing of the round.
+func (r *round) askContent(ctx context.Context, digest protocol.Hash, version string) (f *contentFacts, fine bool, err error) {
+	f = &contentFacts{Version: version}
 	places := []string{contentFile(digest)}
 	if r.api {
 		if f.Sources, err = get(ctx, r.source, api.ContentSourcesPath(digest), maxJSON); err != nil {
-			return false, err
+			return f, false, err
 		}
 		places = contentPlaces(f.Sources, digest)
 	}
 	for _, place := range places {
 		answer, got, err := r.readContent(ctx, place, digest)
 		if err != nil {
-			return false, err
+			return f, false, err
 		}
 		if !r.api {
 			f.Sources = answer
 		}
 		if answer.has() && got == digest {
-			r.report.Contents++
-			r.options.Progress(Progress{Doing: "content", Done: r.report.Contents})
-			return true, nil
+			return f, true, nil
 		}
 		f.Answers = append(f.Answers, answer)
 		if answer.has() {
@@ -101,7 +160,7 @@ func (r *round) checkContent(ctx context.Context, digest, logID protocol.Hash, v
 			break
 		}
 	}
-	return false, r.reportContent(ctx, f, logID, at)
+	return f, false, nil
 }
 
 // contentPlaces are where an answer says that a content is.

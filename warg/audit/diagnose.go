@@ -42,6 +42,8 @@ func (r *round) diagnose(ctx context.Context, c claim, head treeClaim, l *change
 				continue
 			case record.RegistryIndex >= head.Size:
 				f.Beyond = true
+			case l.now.Token != "" && record.RegistryIndex <= l.now.Last:
+				f.Disorder = true
 			case len(want) > 0 && record.RegistryIndex >= want[0].Index:
 				f.Record = &want[0]
 			default:

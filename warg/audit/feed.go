@@ -74,14 +74,20 @@ type bundle struct {
 	err                      error
 }
 
-// ahead is how many bundles are read ahead of the one that is worked on.
-const ahead = 3
+// ahead is how many bundles are read ahead of the one that is worked on. Each has up to
+// 64 MiB, though most have far less.
+const ahead = 2
 
 // batches implements [recordSource].
 func (s *tiledRecords) batches(ctx context.Context, from, to uint64, f func(batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	coming := make(chan chan bundle, ahead)
+	defer func() { // requests end with this call
+		cancel()
+		for one := range coming {
+			<-one
+		}
+	}()
 	go func() {
 		defer close(coming)
 		for n := from / tlog.TileWidth; n*tlog.TileWidth < to; n++ {

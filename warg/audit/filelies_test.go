@@ -119,6 +119,13 @@ var apiLies = []lieTest{
 	{what: "of the map", name: BundleIncomplete, lie: changeInclusion(func(_ *proof.LogBundle, heads *proof.MapBundle) {
 		heads.Proofs = heads.Proofs[1:]
 	})},
+	{what: "without tiles", name: BundleIncomplete, fresh: true, lie: func(w *world, o *Options) {
+		o.VKeys, o.Policy, w.noTiles = nil, nil, true
+		changeInclusion(func(log *proof.LogBundle, _ *proof.MapBundle) { log.IncludedNodes = log.IncludedNodes[1:] })(w, o)
+	}},
+	{what: "the same again and again", name: APILogDiffers, lie: changeLogs(func(r []api.PublishedRecord) []api.PublishedRecord {
+		return append(r, r...)
+	})},
 	{what: "another proof", name: ProofDiffers, lie: changeInclusion(func(_ *proof.LogBundle, heads *proof.MapBundle) {
 		wrong := protocol.HashOf()
 		heads.Proofs[0][0] = &wrong

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -102,6 +103,21 @@ var headLies = []lieTest{
 		at := len(w.checkpoints) - 2
 		w.checkpoints[at].m = w.checkpoints[at-1].m
 	}},
+	{what: "to an empty log", name: CheckpointNotLogged, fresh: true, beside: []Name{LogRewound}, lie: func(w *world, _ *Options) {
+		w.noteSize[tlog.Checkpoints] = 0
+		w.now = w.now.Add(2 * time.Hour)
+	}},
+	{what: "no checkpoint", name: CheckpointsOrder, signed: true, lie: func(w *world, _ *Options) {
+		w.release("example:pa", "7.0.0")
+		w.sign(worldCheckpoint{raw: []byte("garbage")}, w.operator, true)
+		w.some(1)
+	}},
+	{what: "no record", name: InvalidRecord, rule: LeafMalformed, signed: true, lie: func(w *world, _ *Options) {
+		w.some(1)
+		w.records = append(w.records, worldRecord{entry: []byte("garbage"), named: w.records[0].named})
+		w.tree.append(leafHash([]byte("garbage")))
+		w.some(2)
+	}},
 	{what: "the same again", name: CheckpointsOrder, signed: true, lie: func(w *world, _ *Options) {
 		w.sign(w.checkpoints[2], w.operator, true)
 		w.some(1)
@@ -129,4 +145,33 @@ func (w *world) rewind() {
 		w.cpTree.append(leafHash(c.Encode()))
 	}
 	w.sign(keep, w.operator, false)
+}
+
+// bareLies are those of a registry without static files.
+var bareLies = []lieTest{
+	{what: "in the latest checkpoint", name: MapRootDiffers, signed: true, lie: func(w *world, _ *Options) {
+		w.some(1)
+		w.release("example:pb", "8.0.0")
+		w.checkpointOf(w.headsWith("example:pc", protocol.HashOf([]byte("x"))), true)
+	}},
+	{what: "from nothing", name: MapRootDiffers, signed: true, fresh: true, lie: func(w *world, _ *Options) {
+		w.release("example:pb", "8.0.0")
+		w.checkpointOf(w.headsWith("example:pc", protocol.HashOf([]byte("x"))), true)
+	}},
+	{what: "shorter", name: LogRewound, signed: true, lie: func(w *world, _ *Options) { w.rewind() }},
+	{what: "longer", name: LogForked, signed: true, lie: func(w *world, _ *Options) { w.fork() }},
+	{what: "as long", name: LogForked, signed: true, lie: func(w *world, _ *Options) {
+		w.rewind()
+		for len(w.records) < 19 {
+			w.release("example:pa", fmt.Sprintf("7.%d.0", len(w.records)))
+		}
+		w.checkpoint()
+	}},
+	{what: "revoked key", name: CheckpointSignature, signed: true, lie: func(w *world, _ *Options) {
+		second := newKey(w.t)
+		w.operate(w.operator, protocol.OperatorEntry{Type: protocol.EntryGrantFlat, Key: second.Public(), Permissions: []protocol.OperatorPermission{protocol.PermissionCommit}})
+		w.operate(second, protocol.OperatorEntry{Type: protocol.EntryRevokeFlat, KeyID: w.operator.Public().ID(), Permissions: []protocol.OperatorPermission{protocol.PermissionCommit}})
+		w.checkpoint()
+	}},
+	{what: "denied", name: APILogDiffers, fresh: true, lie: func(w *world, _ *Options) { w.tamper = tampered(api.FetchLogsPath, deny) }},
 }

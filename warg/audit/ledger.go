@@ -138,7 +138,14 @@ func (r *round) readLedger(ctx context.Context, from, to uint64) ([]byte, error)
 	return packed, nil
 }
 
-func (l *ledgerRecords) stated() (claim, treeClaim) { return l.claim, l.head }
+// stated implements [recordSource]. The operator log knows the key that signed the
+// checkpoint once it is replayed.
+func (l *ledgerRecords) stated() (claim, treeClaim) {
+	if l.claim.Key == "" {
+		l.claim = l.r.checkpointClaim(l.claim.Checkpoint)
+	}
+	return l.claim, l.head
+}
 
 // node implements [nodes]: it needs all leaves.
 func (l *ledgerRecords) node(ctx context.Context, level uint, index uint64) (protocol.Hash, error) {

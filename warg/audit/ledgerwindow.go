@@ -196,7 +196,8 @@ func (l *ledgerRecords) take(ctx context.Context, e exchange, logs []*wanted, b 
 // one that is wanted.
 func (l *ledgerRecords) differs(ctx context.Context, e exchange, w *wanted, answered uint64) error {
 	next := w.indexes[w.got]
-	f := &logsFacts{Head: l.claim, Exchange: e, After: w.after}
+	c, _ := l.stated()
+	f := &logsFacts{Head: c, Exchange: e, After: w.after}
 	if answered >= l.head.Size && e.has() {
 		f.Beyond = true
 		if _, err := f.judge(); err == nil {

@@ -28,41 +28,57 @@ type lieTest struct {
 
 func TestLies(t *testing.T) {
 	for _, test := range slices.Concat(recordLies, headLies, fileLies, apiLies, noteLies) {
-		t.Run(string(test.name)+"/"+test.what, func(t *testing.T) {
-			w := newWorld(t)
-			w.some(6)
-			store := new(MemoryStore)
-			w.clean(store)
-			if test.fresh {
-				store = new(MemoryStore)
-			}
-			o := w.options()
-			test.lie(w, &o)
-			report, err := w.auditWith(store, o)
-			must(t, err)
-			var found *Finding
-			for i, f := range report.Findings {
-				switch {
-				case f.Name == test.name && (found == nil || found.Signed != test.signed):
-					found = &report.Findings[i]
-				case f.Name != test.name && !slices.Contains(test.beside, f.Name):
-					t.Errorf("also found: %s", f)
-				}
-				if f.Evidence == nil {
-					t.Errorf("no evidence of %s", f)
-				} else if _, err := Check(f.Evidence); err != nil {
-					t.Errorf("evidence of %s: %v", f, err)
-				}
-			}
-			if found == nil {
-				t.Fatalf("not found; there are %v, unchecked %v", report.Findings, report.Unchecked)
-			}
-			if found.Rule != test.rule || found.Signed != test.signed {
-				t.Errorf("rule %q, signed %v; want %q, %v", found.Rule, found.Signed, test.rule, test.signed)
-			}
-			checkEvidence(t, *found)
-		})
+		t.Run(string(test.name)+"/"+test.what, func(t *testing.T) { test.run(t, false) })
 	}
+}
+
+// The same records are found invalid where there are no static files.
+func TestLiesWithoutTiles(t *testing.T) {
+	for _, test := range slices.Concat(recordLies, bareLies) {
+		t.Run(string(test.name)+"/"+test.what, func(t *testing.T) { test.run(t, true) })
+	}
+}
+
+func (test lieTest) run(t *testing.T, noTiles bool) {
+	w := newWorld(t)
+	w.some(6)
+	o := w.options()
+	if w.noTiles = noTiles; noTiles {
+		o.VKeys, o.Policy = nil, nil
+	}
+	store := new(MemoryStore)
+	honest, err := w.auditWith(store, o)
+	must(t, err)
+	if !honest.Clean() {
+		t.Fatalf("found in an honest registry: %v", honest.Findings)
+	}
+	if test.fresh {
+		store = new(MemoryStore)
+	}
+	test.lie(w, &o)
+	report, err := w.auditWith(store, o)
+	must(t, err)
+	var found *Finding
+	for i, f := range report.Findings {
+		switch {
+		case f.Name == test.name && (found == nil || found.Signed != test.signed):
+			found = &report.Findings[i]
+		case f.Name != test.name && !slices.Contains(test.beside, f.Name):
+			t.Errorf("also found: %s", f)
+		}
+		if f.Evidence == nil {
+			t.Errorf("no evidence of %s", f)
+		} else if _, err := Check(f.Evidence); err != nil {
+			t.Errorf("evidence of %s: %v", f, err)
+		}
+	}
+	if found == nil {
+		t.Fatalf("not found; there are %v, unchecked %v", report.Findings, report.Unchecked)
+	}
+	if found.Rule != test.rule || found.Signed != test.signed {
+		t.Errorf("rule %q, signed %v; want %q, %v", found.Rule, found.Signed, test.rule, test.signed)
+	}
+	checkEvidence(t, *found)
 }
 
 // checkEvidence demands that evidence proves its finding, and does not when a byte is
@@ -157,4 +173,87 @@ func TestSplitView(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A checkpoint of another place that is further is judged in the round that gets there.
+func TestOtherPlaceAhead(t *testing.T) {
+	w := newWorld(t)
+	w.some(3)
+	store := new(MemoryStore)
+	w.clean(store)
+	a, err := New(w, store, w.options())
+	must(t, err)
+	other := *w
+	w.some(1)
+	lying := *w
+	c := w.checkpoints[len(w.checkpoints)-1]
+	c.MapRoot = protocol.HashOf()
+	lying.sign(c, w.operator, false)
+	lying.noteSize = map[tlog.Log]uint64{tlog.Records: other.size(tlog.Records), tlog.Checkpoints: other.size(tlog.Checkpoints)}
+	report, err := a.Compare(context.Background(), &lying)
+	must(t, err)
+	if !report.Clean() {
+		t.Errorf("found before it can be known: %v", report.Findings)
+	}
+	report, err = a.Round(context.Background())
+	must(t, err)
+	names := map[Name]bool{}
+	for _, f := range report.Findings {
+		names[f.Name] = true
+		checkEvidence(t, f)
+	}
+	if !names[MapRootDiffers] || !names[CheckpointNotLogged] {
+		t.Errorf("found: %v", report.Findings)
+	}
+	for range 3 { // what is known to be right is not kept
+		_, err = a.Compare(context.Background(), w)
+		must(t, err)
+	}
+	r, err := a.newRound(context.Background())
+	must(t, err)
+	if len(r.seen.Open) > 1 {
+		t.Errorf("%d checkpoints are kept", len(r.seen.Open))
+	}
+}
+
+// Of many findings of one name some are kept, and the others counted.
+func TestManyFindings(t *testing.T) {
+	w := newWorld(t)
+	for i := range 25 {
+		w.release("other:p"+letters(i), "1.0.0")
+	}
+	w.checkpoint()
+	report, err := w.audit(new(MemoryStore))
+	must(t, err)
+	if len(report.Findings) != 10 || report.Suppressed[NamespaceUndefined] != 15 {
+		t.Errorf("%d findings, suppressed %v", len(report.Findings), report.Suppressed)
+	}
+}
+
+// What was audited by the API alone goes on by static files, once there are some.
+func TestTilesComeLater(t *testing.T) {
+	w := newWorld(t)
+	w.some(6)
+	w.noTiles = true
+	o := w.options()
+	o.VKeys, o.Policy = nil, nil
+	store := new(MemoryStore)
+	_, err := w.auditWith(store, o)
+	must(t, err)
+	w.some(2)
+	w.noTiles = false
+	lying := store.Snapshot()
+	report := w.clean(store)
+	if report.Records != uint64(len(w.records)) || report.Checkpoints != uint64(len(w.checkpoints)) {
+		t.Errorf("%+v", report)
+	}
+	w.checkpoints[3].LogRoot = protocol.HashOf()
+	w.cpTree = new(memoryTree)
+	for _, c := range w.checkpoints {
+		w.cpTree.append(leafHash(c.Encode()))
+	}
+	if report, err = w.audit(lying); err != nil || len(report.Findings) != 1 || report.Findings[0].Name != LogForked {
+		t.Fatalf("%v, %v", report.Findings, err)
+	}
+	checkEvidence(t, report.Findings[0])
 }

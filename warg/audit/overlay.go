@@ -29,6 +29,8 @@ type overlay struct {
 	store   Store
 	pending map[string][]byte // by space, a zero byte and key; nil: removed
 	order   []string
+	// bytesPending is about how much the changes are; overwritten ones count too.
+	bytesPending int
 	// What was read or committed of late: two generations, of which the older is
 	// forgotten when the newer is full.
 	young, old map[string][]byte
@@ -74,6 +76,7 @@ func (o *overlay) put(space string, key, value []byte) {
 		o.order = append(o.order, full)
 	}
 	o.pending[full] = value
+	o.bytesPending += len(full) + len(value)
 }
 
 // commit makes the changes last.
@@ -108,7 +111,7 @@ func (o *overlay) change(full string) Put {
 // drop forgets the changes that are not committed.
 func (o *overlay) drop() {
 	clear(o.pending)
-	o.order = o.order[:0]
+	o.order, o.bytesPending = o.order[:0], 0
 }
 
 func (o *overlay) getJSON(ctx context.Context, space string, key []byte, v any) (bool, error) {

@@ -14,6 +14,9 @@ import (
 // between two stops they are read again.
 const maxPacked = 8 << 20
 
+// maxPending is how many bytes of changes are kept before they are committed.
+const maxPending = 32 << 20
+
 // replay takes the records up to the target into what is known, and stops at each
 // checkpoint on the way.
 func (r *round) replay(ctx context.Context) error {
@@ -36,7 +39,7 @@ func (r *round) replay(ctx context.Context) error {
 			}
 		}
 		r.options.Progress(Progress{Doing: "records", Done: r.pos.Records, Of: r.target})
-		if r.uncommitted < r.options.CommitEvery {
+		if r.uncommitted < r.options.CommitEvery && r.state.bytesPending < maxPending {
 			return nil
 		}
 		if err := r.reportUndefined(ctx, nil); err != nil {
@@ -71,7 +74,7 @@ func (r *round) takeRecord(ctx context.Context, b batch, p *prepared) error {
 	if err != nil {
 		return err
 	}
-	if b.tokens == nil && state.Count == state.Compared.Count { // those with more are marked already
+	if state.Count == state.Compared.Count { // those with more are marked already
 		r.state.put(spaceDirty, p.leaf.LogID[:], []byte{1})
 	}
 	head := p.leaf.RecordID

@@ -46,7 +46,6 @@ type world struct {
 	noTiles bool // as the reference server
 	tamper  func(path string, asked []byte, status int, answer []byte) (int, []byte)
 	extra   map[tlog.Log]string // signature lines on notes, instead of the witness's
-	asked   int
 }
 
 type worldRecord struct {
@@ -59,6 +58,15 @@ type worldCheckpoint struct {
 	protocol.Checkpoint
 	heads map[protocol.Hash]protocol.Hash
 	m     packageMap
+	raw   []byte // the entry, if it is no checkpoint
+}
+
+// Encode is the entry.
+func (c worldCheckpoint) Encode() []byte {
+	if c.raw != nil {
+		return c.raw
+	}
+	return c.Checkpoint.Encode()
 }
 
 func newKey(t testing.TB) protocol.PrivateKey {
@@ -216,7 +224,6 @@ func (w *world) String() string { return "https://" + testOrigin + "/" }
 
 // Open implements [Source].
 func (w *world) Open(_ context.Context, r Request) (int, io.ReadCloser, error) {
-	w.asked++
 	status, answer := w.answer(r)
 	if w.tamper != nil {
 		status, answer = w.tamper(r.Path, r.Body, status, slices.Clone(answer))

@@ -42,8 +42,8 @@ type Options struct {
 	// OnlyCosigned tells whether the notes to serve are those that a quorum of witnesses
 	// has cosigned; nil: no.
 	OnlyCosigned func() bool
-	Now         func() time.Time
-	Logger      *slog.Logger
+	Now          func() time.Time
+	Logger       *slog.Logger
 
 	Admission admission.Options
 	Publisher publisher.Options

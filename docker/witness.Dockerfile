@@ -1,0 +1,15 @@
+# A witness of the logs: omniwitness of transparency-dev, which has no releases, and
+# the command that makes its keys. integration/tools/witnesses.sh has the same version.
+ARG WITNESS_VERSION=v0.0.0-20260720115447-2e1c6971d19e
+
+FROM golang:1.26.8 AS build
+ARG WITNESS_VERSION
+RUN CGO_ENABLED=0 go install -trimpath \
+    github.com/transparency-dev/witness/cmd/omniwitness@${WITNESS_VERSION} \
+    github.com/transparency-dev/witness/cmd/generate_keys@${WITNESS_VERSION}
+
+FROM alpine:3.22.2
+# Volumes that are mounted here for the first time get these folders' owner.
+RUN install -d -o 65532 -g 65532 -m 0750 /var/lib/witness /var/lib/warg-public
+COPY --from=build /go/bin/omniwitness /go/bin/generate_keys /usr/local/bin/
+USER 65532:65532

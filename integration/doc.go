@@ -14,6 +14,10 @@
 // parallel. When a test fails, it shows what its servers wrote to standard
 // error; add --log-level debug to the flags of startServer to see each request.
 //
+// Both logs are read by tessera and torchwood (folder readers), cosigned by real witnesses
+// (folder witnesses), and told lies about (folder liar: what a lying registry serves is
+// made of what a real one does) for cmd/warg-auditor to find.
+//
 // What a test can do is in server_test.go (start, stop, kill, ask by plain
 // HTTP), client_test.go (run the client, answer its questions) and wasm_test.go
 // (make modules and components).

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -26,6 +27,7 @@ import (
 
 // An honest registry, asked and exported, is clean.
 func TestAuditHonest(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	r.release("other:thing", "1.0.0", "thing")
@@ -66,6 +68,7 @@ func liar(t *testing.T, of string, path *atomic.Value) string {
 
 // A finding leaves evidence, which is checked alone, and refused after any change.
 func TestAuditFinds(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	var lie atomic.Value
@@ -93,6 +96,7 @@ func TestAuditFinds(t *testing.T) {
 
 // Two vantage points that show different logs are a fork, and both heads are evidence.
 func TestAuditSplitView(t *testing.T) {
+	t.Parallel()
 	r := tlogtest.New(t)
 	fork := tlogtest.New(t)
 	fork.Keys = r.Keys
@@ -119,6 +123,7 @@ func TestAuditSplitView(t *testing.T) {
 // A follower goes on from its state, tells a finding once over all of its lives, and
 // ends when it is asked to.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	var lie atomic.Value
@@ -209,6 +214,7 @@ func holding(t *testing.T, dir string, args []string) []string {
 // A follower that is killed at any point goes on in its next life, and an honest
 // registry gives no finding.
 func TestFollowKilled(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	state := filepath.Join(t.TempDir(), "state")
 	for n := range 6 {
@@ -230,5 +236,44 @@ func TestFollowKilled(t *testing.T) {
 		if strings.Contains(out.String(), "FOUND") || n == 5 && (err != nil || !strings.Contains(out.String(), "13 records")) {
 			t.Errorf("%v: %s", err, out.String())
 		}
+	}
+}
+
+// A vantage point that is away is told, and neither slows the audit down nor hides what
+// it finds.
+func TestFollowVantagePointAway(t *testing.T) {
+	r := tlogtest.New(t)
+	r.Publish()
+	web := httptest.NewServer(tlogtest.Serve(r.Files()))
+	defer web.Close()
+	source, err := sourceFlags{}.open(web.URL)
+	must(t, err)
+	away, err := sourceFlags{}.openAll([]string{"http://127.0.0.1:1"})
+	must(t, err)
+	auditor, err := audit.New(source, new(audit.MemoryStore), audit.Options{VKeys: r.Keys[tlog.Records].VKeys()})
+	must(t, err)
+	out, stderr := &lines{}, &lines{}
+	f := &follower{
+		registry: web.URL, auditor: auditor, others: away, metrics: newMetrics(), out: outputFlags{}.open(&environment{stdout: out}), stderr: stderr,
+		clear: func() {}, teller: &teller{out: outputFlags{}.open(&environment{stdout: out})},
+	}
+	for range 2 {
+		if f.round(t.Context()) {
+			t.Error("the round failed")
+		}
+	}
+	if said := out.String(); strings.Count(said, "could not audit: vantage point http://127.0.0.1:1/") != 1 || !strings.Contains(said, "1 records, 1 checkpoints") || stderr.String() != "" {
+		t.Errorf("it says %s%s", said, stderr.String())
+	}
+	families, err := f.metrics.registry.Gather()
+	must(t, err)
+	text := fmt.Sprint(families)
+	if !strings.Contains(text, "vantage_point_failures_total") || !strings.Contains(text, `value:"failed"`) {
+		t.Error(text)
+	}
+	// The registry itself is away.
+	web.Close()
+	if !f.round(t.Context()) {
+		t.Error("the round did not fail")
 	}
 }

@@ -112,10 +112,13 @@ func (f *follower) run(ctx context.Context) error {
 	return nil
 }
 
-// round makes one round, with all vantage points, and tells what it came to.
+// round makes one round, with all vantage points, and tells what it came to. It has
+// failed if the registry itself could not be audited: another vantage point that is away
+// is told, and does not slow the audit down.
 func (f *follower) round(ctx context.Context) (failed bool) {
 	begun := time.Now()
 	report, err := f.auditor.Round(ctx)
+	failed = err != nil
 	if err == nil {
 		for _, other := range f.others {
 			compared, failed := f.auditor.Compare(ctx, other)
@@ -133,10 +136,8 @@ func (f *follower) round(ctx context.Context) (failed bool) {
 	f.teller.tellAll(context.WithoutCancel(ctx), report)
 	f.metrics.round(report, err, time.Since(begun), time.Now())
 	f.sayRound(report, err)
-	if err := f.teller.failed(); err != nil {
-		f.complain(err)
-	}
-	return err != nil
+	f.complain(f.teller.failed())
+	return failed
 }
 
 // sayRound says what a round came to, if that is news.

@@ -2,18 +2,25 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
 
 func readAll(t *testing.T, s audit.Source, path string) (string, error) {
@@ -37,6 +44,7 @@ func write(t *testing.T, name, text string) string {
 // A proof of a real registry's release is verified offline, and online until the
 // release is yanked.
 func TestProveAndVerify(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:other", "1.0.0", "other")
 	r.release("example:hello", "1.0.0", "first")
@@ -91,6 +99,7 @@ func TestProveAndVerify(t *testing.T) {
 }
 
 func TestProveRefuses(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	file := filepath.Join(t.TempDir(), "proof")
@@ -107,6 +116,7 @@ func TestProveRefuses(t *testing.T) {
 
 // A registry that makes proofs itself is asked for them, and not believed.
 func TestProveAsks(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	file := filepath.Join(t.TempDir(), "proof")
@@ -129,6 +139,7 @@ func TestProveAsks(t *testing.T) {
 }
 
 func TestExport(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	dir := filepath.Join(t.TempDir(), "mirror")
@@ -179,4 +190,89 @@ func TestUsage(t *testing.T) {
 	expect(t, 2, "neither a URL", "audit", filepath.Join(t.TempDir(), "none"))
 	expect(t, 2, "is not a public key", "audit", "http://127.0.0.1:1", "--operator-key", "x")
 	expect(t, 0, "warg-auditor ", "version")
+}
+
+// A private registry gets the token, and nobody else does.
+func TestToken(t *testing.T) {
+	r := openRegistry(t)
+	r.release("example:hello", "1.0.0", "first")
+	place := private(t, r.url)
+	pinned := []string{"--vkey", r.vkeys[0], "--vkey", r.vkeys[1]}
+	expect(t, 2, "401", append([]string{"export", place, t.TempDir()}, pinned...)...)
+	t.Setenv("WARG_TOKEN", "secret")
+	expect(t, 0, "1 fetched", append([]string{"export", place, t.TempDir(), "--content"}, pinned...)...)
+	expect(t, 0, "nothing was found", append([]string{"audit", place, "--content", "--evidence-dir", t.TempDir()}, pinned...)...)
+	file, proof := write(t, "hello.wasm", "first"), filepath.Join(t.TempDir(), "proof")
+	expect(t, 0, "proves", "prove", place, "example:hello", "1.0.0", "-o", proof, "--vkey", r.vkeys[0])
+	expect(t, 0, "It is not yanked", "verify", file, "--proof", proof, "--vkey", r.vkeys[0], "--online", place)
+	expect(t, 0, "", "watch", place, "example:hello", "--once", "--vkey", r.vkeys[0])
+}
+
+// private stands before a registry, and wants a token; content is elsewhere, where
+// nobody may show it.
+func private(t *testing.T, of string) string {
+	target, err := url.Parse(of)
+	must(t, err)
+	content := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Authorization") != "" {
+			t.Errorf("%s gets the token", q.URL)
+		}
+		httputil.NewSingleHostReverseProxy(target).ServeHTTP(w, q)
+	}))
+	t.Cleanup(content.Close)
+	elsewhere, err := url.Parse(content.URL)
+	must(t, err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = elsewhere.Host }}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Authorization") != "Bearer secret" {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(w, q)
+	}))
+	t.Cleanup(web.Close)
+	return web.URL
+}
+
+// An export that is killed at any point goes on, and nothing is left over.
+func TestExportKilled(t *testing.T) {
+	t.Parallel()
+	r := tlogtest.New(t)
+	r.Init("example:a")
+	for n := range 1500 {
+		r.Release("example:a", fmt.Sprintf("1.0.%d", n), []byte("x"))
+	}
+	files := r.Files()
+	serve := tlogtest.Serve(files)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		time.Sleep(5 * time.Millisecond)
+		serve.ServeHTTP(w, q)
+	}))
+	defer web.Close()
+	dir := filepath.Join(t.TempDir(), "mirror")
+	args := []string{"export", web.URL, dir, "--parallel", "2", "--vkey", r.Keys[tlog.Records].VKeys()[0], "--vkey", r.Keys[tlog.Checkpoints].VKeys()[0]}
+	for n := range 8 {
+		cmd := exec.Command(os.Args[0], args...)
+		cmd.Env = append(os.Environ(), runAsProgram+"=1")
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(30+10*n) * time.Millisecond)
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	expect(t, 0, "1502 leaves", args...)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		if err != nil || d.IsDir() || strings.HasPrefix(name, ".export") || d.Name() == "vkeys" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if want, ok := files[name]; !ok || string(want) != string(text) {
+			t.Errorf("%s is not the registry's", name)
+		}
+		delete(files, name)
+		return err
+	})
+	if err != nil || len(files) > 0 {
+		t.Errorf("%v; %d files are missing", err, len(files))
+	}
 }

@@ -18,6 +18,7 @@ import (
 // An owner is told of each new record once, and apart from that of what he does not
 // expect: of a real registry, over several processes.
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	r.release("other:thing", "1.0.0", "thing")
@@ -169,6 +170,7 @@ func TestPatterns(t *testing.T) {
 
 // What was told before the network went away is not told again, and what it cut off is.
 func TestWatchInterrupted(t *testing.T) {
+	t.Parallel()
 	r := tlogtest.New(t)
 	r.Init("example:a")
 	files := r.Files()

@@ -150,6 +150,28 @@ func TestVerifyVersions(t *testing.T) {
 	}
 }
 
+// The release may stand behind other entries, in the record that begins the package.
+func TestVerifyFirstRecord(t *testing.T) {
+	r := tlogtest.New(t)
+	r.Append(packageName, r.Next(packageName, nil,
+		protocol.PackageEntry{Type: protocol.EntryInit, Key: r.Author.Public()},
+		protocol.PackageEntry{Type: protocol.EntryRelease, Version: "0.1.0", Content: protocol.HashOf([]byte("other")).Any()},
+		protocol.PackageEntry{Type: protocol.EntryRelease, Version: "1.0.0", Content: protocol.HashOf(content).Any()}))
+	text := makeProof(t, r, 0).Encode()
+	got, err := recordproof.Verify(text, protocol.HashOf(content), options(t, r))
+	if err != nil || got.Records != 1 || strings.Join(got.Versions, " ") != "1.0.0" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err = recordproof.Verify(text, protocol.HashOf([]byte("none")), options(t, r))
+	if !errors.Is(err, recordproof.ErrOtherContent) || !strings.Contains(err.Error(), " and 1 others") {
+		t.Error(err)
+	}
+	r.Yank(packageName, "0.1.0")
+	if _, err = recordproof.Verify(makeProof(t, r, 1).Encode(), protocol.HashOf(content), options(t, r)); !errors.Is(err, recordproof.ErrOtherContent) || !strings.Contains(err.Error(), "releases nothing") {
+		t.Errorf("a record without a release: %v", err)
+	}
+}
+
 func TestVerifyRefuses(t *testing.T) {
 	r := registry(t)
 	good := makeProof(t, r, 1)

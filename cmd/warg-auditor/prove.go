@@ -56,7 +56,8 @@ func (c proveCommand) Run(env *environment) error {
 	}
 	var missing *mirror.NotReleasedError
 	var inconsistent *mirror.InconsistentError
-	if errors.As(err, &missing) || errors.As(err, &inconsistent) {
+	var none noProofError
+	if errors.As(err, &missing) || errors.As(err, &inconsistent) || errors.As(err, &none) {
 		out.say("proof", refused{Reason: err.Error()}, "FOUND "+err.Error())
 		return errFindings
 	}
@@ -78,7 +79,7 @@ func (c proveCommand) ask(env *environment, source audit.Source) ([]byte, error)
 	if status != http.StatusOK {
 		var refusal api.MessageError
 		if err == nil && !c.FromFiles && refusal.UnmarshalJSON(text) == nil {
-			return nil, fmt.Errorf("the registry has no proof: %s (--from-files makes one from all of its records, if they have the release)", refusal.Message)
+			return nil, noProofError{refusal.Message}
 		}
 		return nil, nil // it makes none: a file server
 	}
@@ -86,6 +87,13 @@ func (c proveCommand) ask(env *environment, source audit.Source) ([]byte, error)
 		err = fmt.Errorf("the proof has more than %d bytes", recordproof.MaxProof)
 	}
 	return text, err
+}
+
+// noProofError: the registry says that it has no proof.
+type noProofError struct{ message string }
+
+func (e noProofError) Error() string {
+	return "the registry has no proof: " + e.message + " (--from-files makes one from all of its records, if they have the release)"
 }
 
 // write verifies the proof as far as keys are given, and writes it.

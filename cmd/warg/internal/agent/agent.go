@@ -35,7 +35,7 @@ type Options struct {
 	// demanded of each package before anything of it is answered.
 	Registry *client.Client
 	// Signer signs records; nil: nothing can be pushed.
-	Signer Signer
+	Signer protocol.Signer
 	// Dir is the folder for uploads and content; it is made if it is missing (0700).
 	Dir string
 	// Token is what requests must have; "": nothing. See [Agent.Handler].
@@ -62,6 +62,7 @@ type Agent struct {
 	blobs   blobs
 	uploads uploads
 	images  images
+	turns   turns
 	built   *lru.Cache[built, ociimage.Image] // what was made of releases lately
 }
 

@@ -17,8 +17,7 @@ func (a *Agent) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if a.options.OnError != nil {
 		a.options.OnError(err)
 	}
-	answer := ociError(err)
-	body, status := ociregistry.MarshalError(answer)
+	body, status := ociregistry.MarshalError(ociError(err))
 	said := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "error", err)
 	var lie *client.VerificationError
 	switch {
@@ -40,9 +39,16 @@ func (a *Agent) writeError(w http.ResponseWriter, r *http.Request, err error) {
 // status below 500 and a code that OCI knows, and takes NAME_UNKNOWN, and no other, for a
 // package that is not there yet.
 func ociError(err error) error {
-	var known ociregistry.Error
-	if errors.As(err, &known) {
+	var (
+		known  ociregistry.Error
+		answer ociregistry.HTTPError
+		large  *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &known), errors.As(err, &answer):
 		return err
+	case errors.As(err, &large):
+		return refusal(ociregistry.ErrSizeInvalid, "the request is larger than %d bytes, which the agent takes at most", large.Limit)
 	}
 	var (
 		lie       *client.VerificationError

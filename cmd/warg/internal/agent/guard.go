@@ -14,6 +14,7 @@ import (
 	"cuelabs.dev/go/oci/ociregistry/ociserver"
 
 	"github.com/warg-trillian/warg-trillian/warg/ociimage"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // maxManifest is the size in bytes of the largest manifest that is read.
@@ -29,7 +30,9 @@ const maxManifest = 4 << 20
 // basic authentication, or in the path: /v2/<token>/<namespace>/<name>/... .
 func (a *Agent) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/v2/", a.authorized(a.bounded(ociserver.New(newBackend(a), &ociserver.Options{WriteError: a.writeError}))))
+	// Nothing refers to a release here: its manifest's annotations lead to its proof.
+	oci := ociserver.New(newBackend(a), &ociserver.Options{WriteError: a.writeError, DisableReferrersAPI: true})
+	mux.Handle("/v2/", a.authorized(a.bounded(oci)))
 	mux.HandleFunc("GET /.well-known/wasm-pkg/registry.json", a.wellKnown)
 	mux.HandleFunc("GET /tlog/records/proof/{namespace}/{name}/{version}", a.proof)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -153,7 +156,7 @@ func (a *Agent) wellKnown(w http.ResponseWriter, _ *http.Request) {
 // proof leads to the .tlog-proof of a release, at the registry.
 func (a *Agent) proof(w http.ResponseWriter, r *http.Request) {
 	name, ok := ociimage.Name(r.PathValue("namespace") + "/" + r.PathValue("name"))
-	if _, valid := ociimage.Tag(r.PathValue("version")); !ok || !valid {
+	if !ok || protocol.CheckVersion(r.PathValue("version")) != nil {
 		a.writeError(w, r, refusal(ociregistry.ErrNameUnknown, "no release is called so"))
 		return
 	}

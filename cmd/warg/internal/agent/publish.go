@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"cuelabs.dev/go/oci/ociregistry"
@@ -97,19 +98,32 @@ func layerOf(data []byte, mediaType, version string) (digest protocol.Hash, lost
 // package if it is new. It is well if that has happened before. It returns the package
 // with the release.
 func (a *Agent) release(ctx context.Context, name protocol.PackageName, version string, digest protocol.Hash) (*client.Package, error) {
+	done, err := a.turns.take(ctx, name.String())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	for attempt := 1; ; attempt++ {
 		p, err := a.tryRelease(ctx, name, version, digest)
-		var conflict *client.ConflictError
-		if !errors.As(err, &conflict) || attempt == attempts {
+		if !isConflict(err) || attempt == attempts {
 			return p, err
 		}
-		a.log.Info("another record is before ours: once more", "package", name, "record", conflict.Other)
+		a.log.Info("another record took the place of ours: once more", "package", name, "reason", err)
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(err, ctx.Err())
 		case <-time.After(firstPause << (attempt - 1)):
 		}
 	}
+}
+
+// isConflict says whether another record took the place of one. A record that waited for
+// its content is rejected then, in the registry's words, and which record it was can not
+// be proved before that one is published.
+func isConflict(err error) bool {
+	var conflict *client.ConflictError
+	var rejected *client.RejectedError
+	return errors.As(err, &conflict) || errors.As(err, &rejected) && strings.HasPrefix(rejected.Reason, "superseded by record ")
 }
 
 func (a *Agent) tryRelease(ctx context.Context, name protocol.PackageName, version string, digest protocol.Hash) (*client.Package, error) {
@@ -134,7 +148,7 @@ func (a *Agent) tryRelease(ctx context.Context, name protocol.PackageName, versi
 	if err != nil {
 		return nil, err
 	}
-	record, err := draft.Sign(*a.options.Signer, entries...)
+	record, err := draft.Sign(a.options.Signer, entries...)
 	if err != nil {
 		return nil, err
 	}

@@ -75,16 +75,6 @@ func (b backend) Tags(ctx context.Context, repo string, after string) iter.Seq2[
 	}
 }
 
-// Referrers implements [ociregistry.Interface]: there are none. The annotations of a
-// manifest lead to its proof.
-func (b backend) Referrers(ctx context.Context, repo string, _ ociregistry.Digest, _ string) iter.Seq2[ociregistry.Descriptor, error] {
-	return func(yield func(ociregistry.Descriptor, error) bool) {
-		if _, err := b.verified(ctx, repo); err != nil {
-			yield(ociregistry.Descriptor{}, err)
-		}
-	}
-}
-
 // GetTag implements [ociregistry.Interface]. The content is here, and verified, when it
 // returns.
 func (b backend) GetTag(ctx context.Context, repo string, tag string) (ociregistry.BlobReader, error) {

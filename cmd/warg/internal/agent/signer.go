@@ -1,6 +1,0 @@
-package agent
-
-import "github.com/warg-trillian/warg-trillian/warg/protocol"
-
-// Signer signs records.
-type Signer = *protocol.PrivateKey

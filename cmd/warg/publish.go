@@ -76,7 +76,7 @@ func (c publishInit) Run(env *environment, out *output) error {
 type publishRelease struct {
 	namedFlags
 	Version string `short:"v" required:"" placeholder:"VERSION" help:"Semantic version, such as 1.0.0."`
-	Path    string `arg:"" type:"existingfile" help:"File to release, such as hello.wasm."`
+	Path    string `arg:"" help:"File to release, such as hello.wasm."`
 }
 
 // Run releases a version.

@@ -18,8 +18,8 @@ import (
 )
 
 type verifyCommand struct {
-	File    string      `arg:"" type:"existingfile" help:"File, such as hello.wasm."`
-	Proof   string      `type:"existingfile" placeholder:"FILE" help:"Its proof, for which no registry is asked. FILE.tlog-proof is taken if it is there and a key for it is known."`
+	File    string      `arg:"" help:"File, such as hello.wasm."`
+	Proof   string      `placeholder:"FILE" help:"Its proof, for which no registry is asked. FILE.tlog-proof is taken if it is there and a key for it is known."`
 	Package packageName `placeholder:"NAME" help:"Package that must have released it."`
 	Version string      `short:"v" placeholder:"VERSION" help:"Version that it must have been released as."`
 	Online  bool        `help:"Ask the registry, whether there is a proof or not."`

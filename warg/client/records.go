@@ -46,6 +46,19 @@ func (c *Client) Records(ctx context.Context, name protocol.PackageName) ([]Logg
 	return all, p, nil
 }
 
+// WaitFor returns when a record that was posted earlier, perhaps by another program, is
+// published and proved to be in its log. See [Client.Wait].
+func (c *Client) WaitFor(ctx context.Context, name protocol.PackageName, record protocol.Hash) (*Package, error) {
+	raw, err := c.read(ctx, packageStoreName(name))
+	if err != nil {
+		return nil, err
+	}
+	if raw, err = withoutState(raw); err != nil {
+		return nil, &StoreError{packageStoreName(name), err}
+	}
+	return c.Wait(ctx, &Record{Name: name, ID: record, base: raw, signed: []protocol.Hash{record}})
+}
+
 // withoutState leaves of a log that is remembered its head, so that it is read from the
 // beginning.
 func withoutState(raw []byte) ([]byte, error) {

@@ -32,6 +32,7 @@ type commands struct {
 	Update   updateCommand   `cmd:"" help:"Verify what is new of the packages that are remembered."`
 	Reset    resetCommand    `cmd:"" help:"Forget what was verified of a registry."`
 	Clear    clearCommand    `cmd:"" help:"Delete the content that was downloaded."`
+	Agent    agentCommand    `cmd:"" help:"Serve a registry to wkg on this machine: what it pushes is signed and published, what it gets is verified."`
 	Version  versionCommand  `cmd:"" help:"Show the version of this program."`
 }
 

@@ -85,6 +85,9 @@ func (v *logView) extend(r api.PublishedRecord, length uint64) error {
 		return err
 	}
 	v.index, v.token, v.read[id] = r.RegistryIndex, r.FetchToken, r.RegistryIndex
+	if v.visit != nil {
+		v.visit(r.RegistryIndex, id, r.Envelope)
+	}
 	return nil
 }
 

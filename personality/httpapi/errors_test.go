@@ -45,6 +45,7 @@ func requests() map[string]request {
 		"note":      {"GET", "/tlog/records/checkpoint", ""},
 		"tile":      {"GET", "/tlog/checkpoints/tile/0/000.p/2", ""},
 		"release":   {"GET", "/tlog/records/proof/foo/bar/1.0.0%2Bbuild", ""},
+		"oci":       {"GET", "/v2/", ""},
 		"wellKnown": {"GET", "/.well-known/wasm-pkg/registry.json", ""},
 	}
 }

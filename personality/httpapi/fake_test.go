@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -119,6 +120,7 @@ type server struct {
 func newServer(t *testing.T, f *fake, o httpapi.Options) *server {
 	log := &strings.Builder{}
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	o.OCI = oci.New(f, oci.Options{})
 	return &server{t, f, httpapi.New(f, o), log}
 }
 

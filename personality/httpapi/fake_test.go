@@ -73,7 +73,13 @@ func (f *fake) UploadContent(_ context.Context, logID, recordID, digest protocol
 }
 
 func (f *fake) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error) {
-	return f.logs, f.ask(q)
+	if err := f.ask(q); err != nil || f.logs.Packages != nil || len(q.Packages) != 1 {
+		return f.logs, err
+	}
+	if q.Packages[0].LogID != logID {
+		return f.logs, &registry.LogNotFoundError{LogID: q.Packages[0].LogID}
+	}
+	return released, nil
 }
 
 func (f *fake) Names(_ context.Context, logIDs []protocol.Hash) ([]reader.NamedLog, error) {
@@ -95,6 +101,21 @@ func (f *fake) ProveConsistency(_ context.Context, from, to uint64) ([]byte, err
 func (f *fake) HasContent(_ context.Context, digest protocol.Hash) (int64, error) {
 	return int64(len(f.content)), f.ask(digest)
 }
+
+// released is a log of name with one release, of digest.
+var released = func() reader.FetchLogsResponse {
+	key, err := protocol.GeneratePrivateKey()
+	if err != nil {
+		panic(err)
+	}
+	record := protocol.PackageRecord{Time: protocol.TimeOf(time.Unix(1_700_000_000, 0)), Entries: []protocol.PackageEntry{
+		{Type: protocol.EntryInit, Key: key.Public()},
+		{Type: protocol.EntryRelease, Version: "1.0.0", Content: digest.Any()},
+	}}
+	return reader.FetchLogsResponse{Packages: []reader.PackageRecords{{
+		LogID: logID, Records: []reader.PublishedRecord{{RecordID: recordID, Envelope: record.Sign(key), RegistryIndex: 7}},
+	}}}
+}()
 
 type readCloser struct{ *bytes.Reader }
 

@@ -95,7 +95,13 @@ func New(reg Registry, o Options) http.Handler {
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)
 	route("GET", "readyz", messageError, h.ready)
-	h.ociRoutes(mux)
+	if h.OCI != nil {
+		oci := func(pattern string, serve serveFunc) {
+			mux.Handle(pattern, h.endpoint(ociTranslation, h.permitOCI(serve)))
+		}
+		oci("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.ociBlob)
+		oci(ociPath, h.asked(reading, h.ociAnswer))
+	}
 	mux.Handle("/", h.endpoint(messageError, notFound))
 	return h.guard(crossOrigin(h.limitClients(mux)))
 }

@@ -20,14 +20,6 @@ import (
 // ociPath is below which the API is: the protocol fixes that.
 const ociPath = "/v2/"
 
-func (h *handler) ociRoutes(mux *http.ServeMux) {
-	if h.OCI == nil {
-		return
-	}
-	mux.Handle("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.endpoint(ociTranslation, h.permitOCI(h.ociBlob)))
-	mux.Handle(ociPath, h.endpoint(ociTranslation, h.permitOCI(h.asked(h.Limits.Reading, h.ociAnswer))))
-}
-
 // permitOCI is permit for clients of OCI registries: they may send a token as a password,
 // with any user name, and do so only if they are asked for one.
 func (h *handler) permitOCI(serve serveFunc) serveFunc {

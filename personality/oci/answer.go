@@ -25,6 +25,10 @@ type Answer struct {
 // error is one for [ProblemOf], or one of the reading part.
 func (g *Registry) Answer(r *http.Request) (Answer, error) {
 	r, manifest := withoutPlus(r)
+	if r.Method == http.MethodHead { // whoever sends the answer knows what to leave out
+		r = r.Clone(r.Context())
+		r.Method = http.MethodGet
+	}
 	w := &recorder{header: http.Header{}, status: http.StatusOK}
 	g.server.ServeHTTP(w, r)
 	if w.err != nil {

@@ -23,6 +23,8 @@ func (a *Agent) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &lie):
 		said.Error("the registry did not prove what it said: nothing of it is handed on")
+	case status == http.StatusNotFound: // wkg looks whether a package is there
+		said.Debug("there is no such thing")
 	case status >= 500:
 		said.Error("a request failed")
 	default:

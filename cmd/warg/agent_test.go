@@ -126,3 +126,12 @@ func TestAgentWrongUse(t *testing.T) {
 	u.expect(exitUsage, "nothing.key", "agent", "--listen", "127.0.0.1:0", "--key-file", "nothing.key")
 	u.expect(exitRefused, "127.0.0.1:1", "agent", "--listen", "127.0.0.1:0", "--registry", "http://127.0.0.1:1/")
 }
+
+// What is demanded of the registry elsewhere is demanded here.
+func TestAgentDemandsWitnesses(t *testing.T) {
+	t.Parallel()
+	r, other := openRegistry(t), openRegistry(t)
+	u := newPublisher(t, r.url)
+	u.expect(exitUnverified, "VERIFICATION FAILED", "agent", "--listen", "127.0.0.1:0", "--policy", u.write("policy", "log "+other.vkey+"\nquorum none\n"))
+	u.startAgent("--policy", u.write("right", "log "+r.vkey+"\nquorum none\n"))
+}

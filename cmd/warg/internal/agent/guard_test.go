@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net"
+	"os"
 	"strings"
 	"testing"
 )
@@ -71,6 +72,21 @@ func TestListen(t *testing.T) {
 	defer listener.Close()
 	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		t.Errorf("listens on %s", listener.Addr())
+	}
+}
+
+// The documentation shows the lines as they are.
+func TestConfigurationInTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../../../docs/agent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := (Configuration{Address: "127.0.0.1:8091", Namespaces: []string{"example"}}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "```toml\n"+b.String()+"```\n") {
+		t.Errorf("docs/agent.md does not show\n%s", b.String())
 	}
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside this project's own code: Debian packages
 # (only those whose command is missing), and the official client, warg, the reference
-# server, Caddy, Trillian and what reads and witnesses logs, with links in .cache/tools/bin. What is
-# there already is left alone.
+# server, Caddy, Trillian, what reads and witnesses logs, wkg and other clients of OCI
+# registries, with links in .cache/tools/bin. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source integration/tools/cache.sh
@@ -68,3 +68,5 @@ link "caddy-$caddy_version" caddy
 integration/tools/trillian.sh
 integration/tools/witnesses.sh
 integration/tools/readers.sh
+integration/tools/wkg.sh
+integration/tools/oci.sh

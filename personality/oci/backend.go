@@ -3,7 +3,6 @@ package oci
 import (
 	"bytes"
 	"context"
-	"io"
 	"iter"
 	"strings"
 
@@ -32,8 +31,8 @@ func unsupported(_ context.Context, method, _ string) error {
 
 // document is a manifest to be read.
 type document struct {
-	io.Reader
-	descriptor ociregistry.Descriptor
+	*bytes.Reader // which io.Copy needs no buffer for
+	descriptor    ociregistry.Descriptor
 }
 
 func (d document) Descriptor() ociregistry.Descriptor { return d.descriptor }

@@ -47,8 +47,8 @@ func New(r Reader, o Options) *Registry {
 	}
 	g := &Registry{
 		reader:   r,
-		packages: cache.NewMap[protocol.Hash](o.Cache, 8, (*releases).size),
-		contents: cache.NewMap[protocol.Hash](o.Cache, 8, described.bytes),
+		packages: cache.NewMap[protocol.Hash](o.Cache, 2, (*releases).size), // one may have an eighth: of 48 MiB, 17,000 releases
+		contents: cache.NewMap[protocol.Hash](o.Cache, 4, described.bytes),
 		proofs:   newProofs(o.Now),
 	}
 	g.server = ociserver.New(&backend{Funcs: &ociregistry.Funcs{NewError: unsupported}, registry: g}, &ociserver.Options{

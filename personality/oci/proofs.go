@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,6 +68,11 @@ func newArtifact(name protocol.PackageName, version string, proof []byte, image 
 	})
 	a.manifestDigest = sha256.Sum256(a.manifest)
 	return a, err
+}
+
+// equals tells whether two are the same but for when they were made.
+func (a *artifact) equals(b *artifact) bool {
+	return a.of == b.of && a.manifestDigest == b.manifestDigest
 }
 
 func (a *artifact) bytes() int { return len(a.proof) + len(a.manifest) }
@@ -145,11 +151,14 @@ func (s *proofs) last(is func(*artifact) bool) (*artifact, bool) {
 func (s *proofs) keep(a *artifact) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if i := slices.IndexFunc(s.kept, a.equals); i >= 0 { // the log has not grown
+		s.size -= s.kept[i].bytes()
+		s.kept = slices.Delete(s.kept, i, i+1)
+	}
 	s.kept = append(s.kept, a)
 	s.size += a.bytes()
 	for s.size > keptProofs {
 		s.size -= s.kept[0].bytes()
-		s.kept[0] = nil
-		s.kept = s.kept[1:]
+		s.kept = slices.Delete(s.kept, 0, 1)
 	}
 }

@@ -84,7 +84,7 @@ func (c downloadCommand) Run(env *environment, out *output) error {
 func (c downloadCommand) output(env *environment) (string, error) {
 	file := c.Package.Name.Name() + ".wasm"
 	switch info, err := os.Stat(c.Output); {
-	case c.Output == "" && env.asks:
+	case c.Output == "" && env.mayAsk(c.Config):
 		yes, err := env.confirm(fmt.Sprintf("Write `%s` in current directory?", file))
 		if err != nil || !yes {
 			return "", err

@@ -63,6 +63,10 @@ func (e *environment) report(out *output, err error) int {
 		heading = "warg: VERIFICATION FAILED: do not use what was given:"
 	}
 	fmt.Fprintf(e.stderr, "%s %v\n", heading, err)
+	var missing *client.NotFoundError
+	if errors.As(err, &missing) && missing.Hint != "" {
+		fmt.Fprintf(e.stderr, "the registry suggests another one (<namespace>=<registry>), which nobody vouches for: %s\n", missing.Hint)
+	}
 	return f.Status
 }
 

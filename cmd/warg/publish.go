@@ -103,7 +103,7 @@ func (c publishYank) Run(env *environment, out *output) error {
 		return usage("version %q: %w", c.Version, err)
 	}
 	if !c.Yes {
-		if !env.asks {
+		if !env.mayAsk(c.Config) {
 			return usage("a yank can not be taken back: say --yes where nobody can be asked")
 		}
 		yes, err := env.confirm(fmt.Sprintf("`Yank` revokes a version, making it unavailable. It is permanent and cannot be reversed.\nYank `%s` of `%s`?", c.Version, c.Name))

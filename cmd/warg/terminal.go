@@ -8,10 +8,22 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/home"
 )
 
 // isTerminal tells whether somebody may be there.
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// mayAsk tells whether somebody can be asked: on a terminal, unless the configuration says
+// that nobody is.
+func (e *environment) mayAsk(config string) bool {
+	if !e.asks {
+		return false
+	}
+	h, err := home.Open(config)
+	return err == nil && !h.Config.NoInteraction
+}
 
 // confirm asks on a terminal; no is the answer to everything but yes. It is not called
 // where nobody can be asked.

@@ -17,10 +17,11 @@ import (
 // commandTimeout is far more than any command of the client needs.
 const commandTimeout = time.Minute
 
-// client is the official client with a home folder of its own, and so with a
-// configuration, keys and storage of its own.
+// client is the official client, or another program with its commands, with a home
+// folder of its own, and so with a configuration, keys and storage of its own.
 type client struct {
 	t         *testing.T
+	program   string // path; "" for the official client
 	home      string // also the folder that commands run in
 	keyID     string // of its signing key; empty without one
 	publicKey string
@@ -129,12 +130,15 @@ func (c *client) answer(question, reply string, args ...string) outcome {
 // home is.
 func (c *client) command(ctx context.Context, args ...string) *exec.Cmd {
 	c.t.Helper()
-	binary, err := filepath.Abs("../.cache/tools/bin/warg")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if _, err := os.Stat(binary); err != nil {
-		c.t.Fatalf("the official client is not installed: %v\nrun `make test`, or integration/tools/install.sh", err)
+	binary := c.program
+	if binary == "" {
+		var err error
+		if binary, err = filepath.Abs("../.cache/tools/bin/warg"); err != nil {
+			c.t.Fatal(err)
+		}
+		if _, err := os.Stat(binary); err != nil {
+			c.t.Fatalf("the official client is not installed: %v\nrun `make test`, or integration/tools/install.sh", err)
+		}
 	}
 	process := exec.CommandContext(ctx, binary, args...)
 	process.Dir = c.home

@@ -21,8 +21,8 @@ func TestReadme(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		commands = append(commands, strings.Split(strings.TrimSpace(block[1]), "\n")...)
 	}
-	if len(commands) != 8 {
-		t.Fatalf("the README has %d commands, want 8: %q", len(commands), commands)
+	if len(commands) != 9 {
+		t.Fatalf("the README has %d commands, want 9: %q", len(commands), commands)
 	}
 	flags, ok := strings.CutPrefix(commands[0], "go run ./cmd/warg-personality serve --namespace example")
 	if !ok || flags != "" {
@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 	s := startServer(t)
 	c := &client{t: t, home: t.TempDir()}
 	copyFile(t, "../testdata/hello.wasm", filepath.Join(c.home, "testdata", "hello.wasm"))
-	for _, line := range commands[1:] {
+	for i, line := range commands[1:] {
 		line = strings.ReplaceAll(line, "http://127.0.0.1:8090", s.url)
 		if words := strings.Fields(line); words[0] == "warg" {
 			t.Logf("%s\n%s", line, c.run(words[1:]...))
@@ -41,7 +41,16 @@ func TestReadme(t *testing.T) {
 			s.awaitNotes(t)
 		}
 		t.Logf("%s\n%s", line, runOurs(t, s, c.home, line))
+		if i == 2 { // the fourth command of all
+			checkDownloaded(t, c)
+		}
 	}
+	checkDownloaded(t, c)
+}
+
+// checkDownloaded demands that the component was downloaded that was published.
+func checkDownloaded(t *testing.T, c *client) {
+	t.Helper()
 	published, err := os.ReadFile("../testdata/hello.wasm")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +67,8 @@ func runOurs(t *testing.T, s *server, dir, line string) []byte {
 		return command(t, filepath.Base(run))
 	})
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "WARG_DATA_DIR="+s.dataDir)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(),
+		"WARG_DATA_DIR="+s.dataDir, "HOME="+dir, "XDG_CONFIG_HOME=", "XDG_CACHE_HOME=", "XDG_STATE_HOME=")
 	output, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", line, err, output)

@@ -21,6 +21,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
@@ -37,6 +38,7 @@ type Server struct {
 	options  Options
 	registry *parts.Registry
 	private  *httpapi.Private // nil: public
+	cache    *cache.Cache     // nil: nothing is kept in memory
 	handler  http.Handler
 	closers  []func() error // in the order of opening
 
@@ -71,6 +73,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	}
 	o.API.Logger, o.API.Observer, o.API.MaxContent = o.Logger, observer, o.Content.MaxSize
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
+	o.API.OCI = oci.New(s.registry, oci.Options{Cache: s.cache, Now: o.Now})
 	o.API.VKeys = s.vkeys
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
@@ -111,7 +114,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if err := s.openWitnesses(ctx, &p, observer); err != nil {
 		return s, nil, err
 	}
-	s.registry = parts.New(p)
+	s.registry, s.cache = parts.New(p), p.Cache
 	metrics.Watch(o.Metrics, standing{s.registry}, o.Now)
 	metrics.WatchParts(o.Metrics, s.partsReady)
 	metrics.WatchCache(o.Metrics, func() metrics.CacheStats { return metrics.CacheStats(p.Cache.Stats()) })

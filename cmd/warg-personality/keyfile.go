@@ -1,11 +1,6 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,7 +29,7 @@ func parseKey(text, source string) (protocol.PrivateKey, error) {
 	case text == "":
 		err = errors.New("it is empty")
 	case strings.Contains(text, "-----BEGIN "):
-		key, err = parsePEM([]byte(text))
+		key, err = protocol.ParsePrivateKeyPEM([]byte(text))
 	case strings.ContainsAny(text, "\r\n"):
 		err = errors.New("it holds more than one line")
 	default:
@@ -52,52 +47,4 @@ func parseKey(text, source string) (protocol.PrivateKey, error) {
 func isPublicKey(text string) bool {
 	_, err := protocol.ParsePublicKey(text)
 	return err == nil
-}
-
-// parsePEM takes the first private key, in PKCS #8 ("PRIVATE KEY") or SEC 1
-// ("EC PRIVATE KEY", which OpenSSL may put behind the curve's parameters).
-func parsePEM(data []byte) (protocol.PrivateKey, error) {
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			return protocol.PrivateKey{}, errors.New("there is no whole block of PEM in it")
-		}
-		switch block.Type {
-		case "PRIVATE KEY":
-			parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-			if err != nil {
-				return protocol.PrivateKey{}, errors.New("its PEM block is not PKCS #8")
-			}
-			return fromECDSA(parsed)
-		case "EC PRIVATE KEY":
-			if block.Headers["DEK-Info"] != "" {
-				return protocol.PrivateKey{}, errEncrypted
-			}
-			parsed, err := x509.ParseECPrivateKey(block.Bytes)
-			if err != nil {
-				return protocol.PrivateKey{}, errors.New("its PEM block is not an elliptic-curve key as in SEC 1")
-			}
-			return fromECDSA(parsed)
-		case "EC PARAMETERS":
-			data = rest
-		case "ENCRYPTED PRIVATE KEY":
-			return protocol.PrivateKey{}, errEncrypted
-		default:
-			return protocol.PrivateKey{}, fmt.Errorf("its PEM block is a %q, not a PRIVATE KEY", block.Type)
-		}
-	}
-}
-
-var errEncrypted = errors.New("it is encrypted; decrypt it with `openssl pkcs8` first")
-
-func fromECDSA(parsed any) (protocol.PrivateKey, error) {
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return protocol.PrivateKey{}, errors.New("it is for another algorithm; the protocol signs with ECDSA on P-256")
-	}
-	scalar, err := key.Bytes()
-	if err != nil {
-		return protocol.PrivateKey{}, errors.New("it is not a valid key for P-256")
-	}
-	return protocol.ParsePrivateKey("ecdsa-p256:" + base64.StdEncoding.EncodeToString(scalar))
 }

@@ -66,6 +66,7 @@ var parts = []part{
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
 	{name: "audit", measure: measureAudit},
+	{name: "oci", measure: measureOCI, asked: true}, // with wkg
 	{name: "attacks", measure: measureAttacks, asked: true},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},

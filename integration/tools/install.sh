@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside this project's own code: Debian packages
 # (only those whose command is missing), and the official client, warg, the reference
-# server, Caddy, Trillian and what reads and witnesses logs, with links in .cache/tools/bin. What is
-# there already is left alone.
+# server, Caddy, Trillian, what reads and witnesses logs, wkg and other clients of OCI
+# registries, with links in .cache/tools/bin. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source integration/tools/cache.sh
@@ -15,6 +15,7 @@ need() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
 
 need git git # version stamps of the build
 need cc gcc  # links the official client, and the race detector
+need openssl openssl # signs for cmd/warg as a command that keeps the key
 # Without the packages that run MariaDB as a service of this machine: the tests
 # start servers of their own (integration/mariadb).
 need mariadbd mariadb-server-core
@@ -67,3 +68,5 @@ link "caddy-$caddy_version" caddy
 integration/tools/trillian.sh
 integration/tools/witnesses.sh
 integration/tools/readers.sh
+integration/tools/wkg.sh
+integration/tools/oci.sh

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -46,14 +48,20 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
+	h.serveFixed(w, r, "application/wasm", name, modTime, file)
+	return nil
+}
+
+// serveFixed serves, whole or in parts, what never changes under its URL. The tag tells
+// caches what it is.
+func (h *handler) serveFixed(w http.ResponseWriter, r *http.Request, contentType, tag string, modTime time.Time, file io.ReadSeeker) {
 	header := w.Header()
-	header.Set("Content-Type", "application/wasm")
-	header.Set("ETag", `"`+name+`"`)
-	header.Set("Cache-Control", h.cacheScope()+", max-age=31536000, immutable")
+	header.Set("Content-Type", contentType)
+	header.Set("ETag", `"`+tag+`"`)
+	header.Set("Cache-Control", h.cacheScope()+", "+fileCaching)
 	counted := &statusRecorder{ResponseWriter: w}
 	http.ServeContent(counted, r, "", modTime, file)
 	h.Observer.ContentServed(counted.bytes)
-	return nil
 }
 
 func contentName(digest protocol.Hash) string {

@@ -48,6 +48,7 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 	if what := partTrouble(err); what != "" {
 		h.Logger.WarnContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 	}
+	body = inFormOf(r.URL.Path, body)
 	h.Observer.Refused(reason(err, observedStatus(r, body.Status())))
 	writeBody(w, body.Status(), body)
 }

@@ -46,6 +46,8 @@ func requests() map[string]request {
 		"vkeys":     {"GET", "/tlog/records/vkeys", ""},
 		"tile":      {"GET", "/tlog/checkpoints/tile/0/000.p/2", ""},
 		"release":   {"GET", "/tlog/records/proof/foo/bar/1.0.0%2Bbuild", ""},
+		"oci":       {"GET", "/v2/foo/bar/tags/list", ""},
+		"blob":      {"GET", "/v2/foo/bar/blobs/" + digest.String(), ""},
 		"wellKnown": {"GET", "/.well-known/wasm-pkg/registry.json", ""},
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 
@@ -20,6 +21,7 @@ type reply struct {
 	// private keeps caches from storing the answer: it has links, or URLs made of
 	// the request's Host header.
 	private bool
+	header  http.Header // more of the header; nil: nothing
 	// caching is the header Cache-Control, where that says more; "": nothing is said.
 	caching string
 }
@@ -75,6 +77,7 @@ func (h *handler) exchange(gate *limits.Gate, do work, read func(http.ResponseWr
 			return err
 		}
 		request.Release()
+		maps.Copy(w.Header(), reply.header)
 		if reply.private {
 			reply.caching = "no-store"
 		}

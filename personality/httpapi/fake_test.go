@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -72,7 +73,13 @@ func (f *fake) UploadContent(_ context.Context, logID, recordID, digest protocol
 }
 
 func (f *fake) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error) {
-	return f.logs, f.ask(q)
+	if err := f.ask(q); err != nil || f.logs.Packages != nil || len(q.Packages) != 1 {
+		return f.logs, err
+	}
+	if q.Packages[0].LogID != logID {
+		return f.logs, &registry.LogNotFoundError{LogID: q.Packages[0].LogID}
+	}
+	return released, nil
 }
 
 func (f *fake) Names(_ context.Context, logIDs []protocol.Hash) ([]reader.NamedLog, error) {
@@ -94,6 +101,21 @@ func (f *fake) ProveConsistency(_ context.Context, from, to uint64) ([]byte, err
 func (f *fake) HasContent(_ context.Context, digest protocol.Hash) (int64, error) {
 	return int64(len(f.content)), f.ask(digest)
 }
+
+// released is a log of name with one release, of digest.
+var released = func() reader.FetchLogsResponse {
+	key, err := protocol.GeneratePrivateKey()
+	if err != nil {
+		panic(err)
+	}
+	record := protocol.PackageRecord{Time: protocol.TimeOf(time.Unix(1_700_000_000, 0)), Entries: []protocol.PackageEntry{
+		{Type: protocol.EntryInit, Key: key.Public()},
+		{Type: protocol.EntryRelease, Version: "1.0.0", Content: digest.Any()},
+	}}
+	return reader.FetchLogsResponse{Packages: []reader.PackageRecords{{
+		LogID: logID, Records: []reader.PublishedRecord{{RecordID: recordID, Envelope: record.Sign(key), RegistryIndex: 7}},
+	}}}
+}()
 
 type readCloser struct{ *bytes.Reader }
 
@@ -119,6 +141,7 @@ type server struct {
 func newServer(t *testing.T, f *fake, o httpapi.Options) *server {
 	log := &strings.Builder{}
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	o.OCI = oci.New(f, oci.Options{})
 	return &server{t, f, httpapi.New(f, o), log}
 }
 

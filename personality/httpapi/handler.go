@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
+	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
@@ -43,7 +44,8 @@ type Options struct {
 	// Observer is told what is answered; nil for nobody.
 	Observer Observer
 	Limits   Limits
-	Private  *Private // nil: the registry is public
+	Private  *Private      // nil: the registry is public
+	OCI      *oci.Registry // nil: there is no OCI distribution API
 	// VKeys are the public keys in text that sign the notes of each log.
 	VKeys map[tlog.Log][]string
 }
@@ -96,6 +98,13 @@ func New(reg Registry, o Options) http.Handler {
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)
 	route("GET", "readyz", messageError, h.ready)
+	if h.OCI != nil {
+		oci := func(pattern string, serve serveFunc) {
+			mux.Handle(pattern, h.endpoint(ociTranslation, h.permitOCI(serve)))
+		}
+		oci("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.ociBlob)
+		oci(ociPath, h.asked(reading, h.ociAnswer))
+	}
 	mux.Handle("/", h.endpoint(messageError, notFound))
 	return h.guard(crossOrigin(h.limitClients(mux)))
 }

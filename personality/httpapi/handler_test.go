@@ -241,16 +241,19 @@ func TestContent(t *testing.T) {
 
 func TestWellKnownAndHealth(t *testing.T) {
 	const path = "/.well-known/wasm-pkg/registry.json"
-	answer := `{"ociRegistry":null,"ociNamespacePrefix":null,"wargUrl":%s}`
+	answer := `{"preferredProtocol":"oci","oci":{"registry":"%s","namespacePrefix":""},"warg":{%s}}`
 	s := newServer(t, &fake{}, httpapi.Options{BaseURL: "https://warg.example"})
-	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, `"https://warg.example"`))
+	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, "warg.example", `"url":"https://warg.example"`))
 	equal(t, "cache control of what is the same for all", s.do("GET", path, "").Header().Get("Cache-Control"), "")
 	s = newServer(t, &fake{}, httpapi.Options{Limits: httpapi.Limits{Addresses: proxied}})
 	w := s.do("GET", path, "", "X-Forwarded-Proto: https")
-	expect(t, w, 200, fmt.Sprintf(answer, `"https://registry.example:8090"`))
+	expect(t, w, 200, fmt.Sprintf(answer, "registry.example:8090", `"url":"https://registry.example:8090"`))
 	equal(t, "cache control of what the Host header made", w.Header().Get("Cache-Control"), "no-store")
 	// The official client fails on a URL without TLS that is not on loopback.
-	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, "null"))
+	expect(t, s.do("GET", path, ""), 200, fmt.Sprintf(answer, "registry.example:8090", ""))
+	// An OCI registry can not be in a folder.
+	s = newServer(t, &fake{}, httpapi.Options{BaseURL: "https://warg.example/registry/"})
+	expect(t, s.do("GET", path, ""), 200, `{"warg":{"url":"https://warg.example/registry/"}}`)
 
 	equal(t, "healthz", s.do("GET", "/healthz", "").Code, 200)
 	equal(t, "readyz", s.do("GET", "/readyz", "").Code, 200)

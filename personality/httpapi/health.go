@@ -27,17 +27,32 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// wellKnown leads clients to the API. A client that is given null stays with
-// the URL that it has.
+// wellKnown leads clients to the APIs. A client of the warg API that is given no URL
+// stays with the one that it has, and so does the official client always.
 func (h *handler) wellKnown(w http.ResponseWriter, r *http.Request) error {
-	var config api.WellKnownConfig
-	if base := cmp.Or(h.BaseURL, h.baseURL(r)); h.BaseURL != "" || acceptable(base) {
-		config.WargURL = &base
+	base := cmp.Or(h.BaseURL, h.baseURL(r))
+	metadata := api.RegistryMetadata{Warg: &api.WargMetadata{}}
+	if h.BaseURL != "" || acceptable(base) {
+		metadata.Warg.URL = base
+	}
+	if host, ok := ociHost(base); ok && h.OCI != nil {
+		metadata.PreferredProtocol = "oci" // wkg speaks no other since 0.16
+		metadata.OCI = &api.OCIMetadata{Registry: host}
 	}
 	if h.BaseURL == "" {
 		w.Header().Set("Cache-Control", "no-store") // another Host header gives another answer
 	}
-	return writeBody(w, http.StatusOK, config)
+	return writeBody(w, http.StatusOK, metadata)
+}
+
+// ociHost returns what clients call an OCI registry at a URL. There is none in a folder:
+// the protocol has its paths at the root.
+func ociHost(base string) (host string, ok bool) {
+	u, err := url.Parse(base)
+	if err != nil || strings.Trim(u.Path, "/") != "" {
+		return "", false
+	}
+	return u.Host, u.Host != ""
 }
 
 // acceptable reports whether the official client takes a URL for a registry's:

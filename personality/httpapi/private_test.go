@@ -92,7 +92,7 @@ func TestPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	declared := regexp.MustCompile(`(?m)^\t(v1\(access|route\(")`).FindAll(text, -1)
+	declared := regexp.MustCompile(`(?m)^\t+(v1\(access|route\("|oci\()`).FindAll(text, -1)
 	if len(declared) != len(routes) || len(routes) != len(requests()) {
 		t.Errorf("%d routes are declared, %d were tried, by %d requests", len(declared), len(routes), len(requests()))
 	}

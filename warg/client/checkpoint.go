@@ -90,6 +90,12 @@ func (c *Client) proveConsistent(ctx context.Context, from, to protocol.Checkpoi
 		}
 		return nil
 	}
+	return c.proveExtends(ctx, from, to)
+}
+
+// proveExtends demands that the log of one checkpoint is a prefix of that of the other,
+// which is longer. Their map roots are not looked at.
+func (c *Client) proveExtends(ctx context.Context, from, to protocol.Checkpoint) error {
 	var answer api.ConsistencyResponse
 	request := api.ConsistencyRequest{From: from.LogLength, To: to.LogLength}
 	if err := c.post(ctx, api.ProveConsistencyPath, request, &answer, proofError); err != nil {

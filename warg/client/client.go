@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/witness"
 )
 
 // Defaults of [Options].
@@ -41,6 +42,12 @@ type Options struct {
 	// age. A registry that signs its last checkpoint again while it is idle can
 	// be held to it; mind the clocks of both.
 	MaxCheckpointAge time.Duration
+	// Witnesses demands that the heads of all logs that are read are in a tree head of
+	// the registry's records log that a quorum of the policy has cosigned, and with which
+	// the checkpoint is consistent. The policy names the log and its key. A registry
+	// has this a while after a checkpoint: a call waits for it as long as MaxWait
+	// says. With MaxCheckpointAge, the quorum must be as young, too. nil: nobody must.
+	Witnesses *witness.Policy
 
 	// MaxWait is how long one request may wait in all to be made again;
 	// 0: DefaultMaxWait; negative: no request is made again.

@@ -161,3 +161,19 @@ func (b *verifiedBody) Read(p []byte) (int, error) {
 }
 
 func (b *verifiedBody) Close() error { return b.body.Close() }
+
+// ContentSize returns the size in bytes of content that the registry has, as it says: it
+// is not verified. known is false if it does not say. Errors are those of
+// [Client.OpenContent].
+func (c *Client) ContentSize(ctx context.Context, digest protocol.Hash) (size uint64, known bool, err error) {
+	sources, err := c.contentSources(ctx, digest)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, source := range sources {
+		if source.Size != nil {
+			return *source.Size, true, nil
+		}
+	}
+	return 0, false, nil
+}

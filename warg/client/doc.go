@@ -11,7 +11,9 @@
 //   - the checkpoint is not shorter than the last one that was verified, and is
 //     consistent with it;
 //   - the heads of both logs are in the checkpoint's log, and its map says that
-//     they are the heads.
+//     they are the heads;
+//   - witnesses have cosigned the log with both heads, if [Options.Witnesses] asks
+//     for it.
 //
 // A registry that fails any of them is refused with a [*VerificationError].
 //
@@ -23,7 +25,7 @@
 //
 // What the protocol can not prove: that a log does not exist, that the
 // checkpoint is the newest one that there is (see [Options.MaxCheckpointAge]),
-// and that others are shown the same log.
+// and that others are shown the same log (which witnesses see to).
 //
 // # Errors
 //

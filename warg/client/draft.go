@@ -46,6 +46,13 @@ type Draft struct {
 	signed []protocol.Hash
 }
 
+// Empty says whether the package has no record yet: the first entry of the first
+// record is that of [Init].
+func (d *Draft) Empty() bool {
+	_, _, began := d.log.Head()
+	return !began
+}
+
 // Record is a signed record of a package.
 type Record struct {
 	Name     protocol.PackageName
@@ -79,13 +86,14 @@ func (c *Client) Draft(ctx context.Context, name protocol.PackageName) (*Draft, 
 	return draft, err
 }
 
-// Sign signs a record with these entries, which take effect together, and takes
-// it into the draft. Its time is that of the client's clock, or that of the
+// Sign has a key, such as a [protocol.PrivateKey], sign a record with these entries,
+// which take effect together, and takes it into the draft. Its time is that of the client's clock, or that of the
 // record before it if the clock is behind.
 //
 // Errors: a [*protocol.ValidationError] if the record breaks a rule of the log,
-// and others if it has no valid form. The draft is unchanged then.
-func (d *Draft) Sign(key protocol.PrivateKey, entries ...protocol.PackageEntry) (*Record, error) {
+// those of the signer, and others if the record has no valid form. The draft is
+// unchanged then.
+func (d *Draft) Sign(key protocol.Signer, entries ...protocol.PackageEntry) (*Record, error) {
 	for _, e := range entries {
 		if e.Type == protocol.EntryRelease {
 			if err := protocol.CheckVersion(e.Version); err != nil {
@@ -100,7 +108,10 @@ func (d *Draft) Sign(key protocol.PrivateKey, entries ...protocol.PackageEntry) 
 			record.Time = before
 		}
 	}
-	envelope := record.Sign(key)
+	envelope, err := record.SignWith(key)
+	if err != nil {
+		return nil, fmt.Errorf("record of %s: %w", d.Name, err)
+	}
 	id, err := d.log.next(envelope)
 	if err != nil {
 		return nil, fmt.Errorf("record of %s: %w", d.Name, err)

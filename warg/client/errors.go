@@ -22,6 +22,7 @@ const (
 	ClaimConsistency Claim = "consistency"           // with the checkpoint that is remembered
 	ClaimInclusion   Claim = "inclusion"             // of the logs' heads in the checkpoint's log
 	ClaimHead        Claim = "head"                  // that the heads are the heads: inclusion in the checkpoint's map
+	ClaimWitnesses   Claim = "witnesses"             // see [Options.Witnesses]
 	ClaimName        Claim = "package name"          // a log's id is that of the name
 	ClaimContent     Claim = "content"               // the bytes have the digest
 	ClaimRecord      Claim = "record"                // what is said of a record that was posted

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // FolderStore is a [Store] in a folder, one file a value. A file is replaced as
@@ -102,4 +104,25 @@ func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// Packages returns the packages that something is remembered of, in the order of their
+// namespaces and names.
+func (s *FolderStore) Packages() ([]protocol.PackageName, error) {
+	top := filepath.Join(s.dir, "package")
+	var names []protocol.PackageName
+	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		base, found := strings.CutSuffix(filepath.Base(path), ".json")
+		if name, err := protocol.ParsePackageName(filepath.Base(filepath.Dir(path)) + ":" + base); found && err == nil {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
 }

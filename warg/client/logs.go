@@ -25,7 +25,7 @@ func (c *Client) fetchLogs(ctx context.Context, length uint64, operator, pkg *lo
 		}
 		var answer api.FetchLogsResponse
 		if err := c.post(ctx, api.FetchLogsPath, request, &answer, fetchError); err != nil {
-			return err
+			return c.explainToken(err, operator, pkg)
 		}
 		came := len(answer.Operator)
 		if err := c.extend(operator, answer.Operator, length); err != nil {
@@ -47,6 +47,21 @@ func (c *Client) fetchLogs(ctx context.Context, length uint64, operator, pkg *lo
 			return c.unproven(ClaimPackageLog, errors.New("the registry says that there are more records, and gives none"))
 		}
 	}
+}
+
+// explainToken returns the error of a request for records. A registry that does not know
+// the place of a record which it has given denies that record.
+func (c *Client) explainToken(err error, views ...*logView) error {
+	var refusal *api.FetchError
+	if !errors.As(err, &refusal) || refusal.Variant != api.FetchTokenNotFound {
+		return err
+	}
+	for _, v := range views {
+		if v != nil && v.token != "" && v.token == refusal.FetchToken {
+			return c.unproven(v.claim, fmt.Errorf("log %s had a record that the registry does not know any more: %w", v.id, err))
+		}
+	}
+	return err
 }
 
 // cursor asks for what follows the head.
@@ -85,6 +100,9 @@ func (v *logView) extend(r api.PublishedRecord, length uint64) error {
 		return err
 	}
 	v.index, v.token, v.read[id] = r.RegistryIndex, r.FetchToken, r.RegistryIndex
+	if v.visit != nil {
+		v.visit(r.RegistryIndex, id, r.Envelope)
+	}
 	return nil
 }
 

@@ -17,7 +17,7 @@ const (
 	lastPoll  = time.Second
 )
 
-// Publish signs a record with these entries on the head of a package's log,
+// Publish has a key sign a record with these entries on the head of a package's log,
 // posts it, uploads the contents that the registry lacks, and waits until the
 // record is published and proved to be in the log. It returns the package then.
 //
@@ -25,7 +25,7 @@ const (
 // publish several records without waiting for each, or to go on after a
 // failure, use [Client.Draft], [Draft.Sign], [Client.Post] and [Client.Wait],
 // which Publish is made of and whose errors it has.
-func (c *Client) Publish(ctx context.Context, name protocol.PackageName, key protocol.PrivateKey, contents []Content, entries ...protocol.PackageEntry) (*Package, error) {
+func (c *Client) Publish(ctx context.Context, name protocol.PackageName, key protocol.Signer, contents []Content, entries ...protocol.PackageEntry) (*Package, error) {
 	draft, err := c.Draft(ctx, name)
 	if err != nil {
 		return nil, err

@@ -81,6 +81,8 @@ type logView struct {
 	knownIndex uint64
 	// read is the records that were read now, with their indexes.
 	read map[protocol.Hash]uint64
+	// visit, unless nil, gets each record that was read now.
+	visit func(index uint64, id protocol.Hash, envelope protocol.Envelope)
 }
 
 // remembered is a log in the store.

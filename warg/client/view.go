@@ -54,6 +54,9 @@ func (c *Client) view(ctx context.Context, pkg *logView) (*view, error) {
 	if err := c.proveHeads(ctx, latest.Contents.Checkpoint, views); err != nil {
 		return nil, err
 	}
+	if err := c.proveWitnessed(ctx, latest.Contents.Checkpoint, views); err != nil {
+		return nil, err
+	}
 	if err := c.rememberCheckpoint(ctx, latest, known); err != nil {
 		return nil, err
 	}

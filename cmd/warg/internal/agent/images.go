@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/warg-trillian/warg-trillian/warg/ociimage"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// images is a folder of what was proved to belong to a package, so that it is found by its
+// digest. A package has a folder, and in it a file "<hex of the digest>.<kind>" each.
+type images struct{ dir string }
+
+// Kinds of files.
+const (
+	manifestFile = "manifest" // holds the manifest
+	configFile   = "config"   // holds the config
+	layerFile    = "layer"    // empty: the content is elsewhere
+)
+
+func (s images) path(name protocol.PackageName, digest protocol.Hash, kind string) string {
+	return filepath.Join(s.dir, name.Namespace(), name.Name(), hexOf(digest)+"."+kind)
+}
+
+// add keeps the image of a release. It is found from then on.
+func (s images) add(name protocol.PackageName, content protocol.Hash, image ociimage.Image) error {
+	for _, file := range []struct {
+		kind   string
+		digest protocol.Hash
+		data   []byte
+	}{
+		{layerFile, content, nil},
+		{configFile, image.ConfigDigest, image.Config},
+		{manifestFile, image.ManifestDigest, image.Manifest},
+	} {
+		if err := replaceFile(s.path(name, file.digest, file.kind), file.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read returns a manifest or config, an [fs.ErrNotExist] if it is not one of the package's
+// that were proved.
+func (s images) read(name protocol.PackageName, digest protocol.Hash, kind string) ([]byte, error) {
+	data, err := os.ReadFile(s.path(name, digest, kind))
+	if err == nil && sha256.Sum256(data) != digest {
+		return nil, fmt.Errorf("%s is damaged: delete it", s.path(name, digest, kind))
+	}
+	return data, err
+}
+
+// hasLayer says whether a content was proved to be of a release of the package.
+func (s images) hasLayer(name protocol.PackageName, content protocol.Hash) (bool, error) {
+	_, err := os.Stat(s.path(name, content, layerFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// replaceFile writes a file, which gets its name when it is whole, in a folder that is made
+// if it is missing.
+func replaceFile(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// commandSigner has a command sign.
+type commandSigner struct {
+	ctx     context.Context
+	command string
+	public  protocol.PublicKey
+}
+
+func (f Flags) command(ctx context.Context) (protocol.Signer, error) {
+	if f.PublicKey == "" {
+		return nil, usage("--key-command takes --public-key: a signature does not say by which key it is")
+	}
+	public, err := ParsePublic(f.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return commandSigner{ctx, f.KeyCommand, public}, nil
+}
+
+// Public implements [protocol.Signer].
+func (s commandSigner) Public() protocol.PublicKey { return s.public }
+
+// maxSaid is how much of what a command says is repeated, in bytes.
+const maxSaid = 500
+
+// SignDigest implements [protocol.Signer]: the command gets the 32 bytes of the digest on
+// standard input, and in hex in the variable WARG_DIGEST, and writes a signature in DER.
+func (s commandSigner) SignDigest(digest protocol.Hash) (protocol.Signature, error) {
+	shell := []string{"sh", "-c"}
+	if runtime.GOOS == "windows" {
+		shell = []string{"cmd", "/C"}
+	}
+	process := exec.CommandContext(s.ctx, shell[0], shell[1], s.command)
+	process.Stdin = bytes.NewReader(digest[:])
+	process.Env = append(os.Environ(), "WARG_DIGEST="+hex.EncodeToString(digest[:]))
+	var der, said bytes.Buffer
+	process.Stdout, process.Stderr = &der, &said
+	if err := process.Run(); err != nil {
+		text := strings.TrimSpace(said.String())
+		return protocol.Signature{}, fmt.Errorf("the key command failed: %w: %s", err, text[:min(len(text), maxSaid)])
+	}
+	signature, err := protocol.ParseSignatureDER(der.Bytes())
+	if err != nil {
+		return signature, fmt.Errorf("the key command wrote %d bytes that are no ECDSA signature: %w", der.Len(), err)
+	}
+	return signature, nil
+}

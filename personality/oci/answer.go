@@ -1,0 +1,120 @@
+package oci
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"cuelabs.dev/go/oci/ociregistry"
+
+	"github.com/warg-trillian/warg-trillian/warg/ociimage"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// Answer is an answer that is held in memory.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Fixed  bool // the same URL always has this answer: it names a digest
+}
+
+// Answer answers all requests below /v2/ but those for blobs: see [Registry.Blob]. An
+// error is one for [ProblemOf], or one of the reading part.
+func (g *Registry) Answer(r *http.Request) (Answer, error) {
+	r, manifest := withoutPlus(r)
+	if r.Method == http.MethodHead { // whoever sends the answer knows what to leave out
+		r = r.Clone(r.Context())
+		r.Method = http.MethodGet
+	}
+	w := &recorder{header: http.Header{}, status: http.StatusOK}
+	g.server.ServeHTTP(w, r)
+	if w.err != nil {
+		return Answer{}, w.err
+	}
+	return Answer{
+		Status: w.status, Header: w.header, Body: withoutNull(w.body.Bytes()),
+		Fixed: strings.Contains(manifest, ":"), // tags have no colon
+	}, nil
+}
+
+// withoutPlus returns a request for the tag that a version has, if it asks for a manifest
+// by the version itself, as wkg does, and what it asks for; "" if not for a manifest.
+func withoutPlus(r *http.Request) (_ *http.Request, reference string) {
+	before, reference, found := strings.Cut(r.URL.Path, "/manifests/")
+	if !found {
+		return r, ""
+	}
+	if !strings.Contains(reference, "+") {
+		return r, reference
+	}
+	tag, _ := ociimage.Tag(reference)
+	other := *r
+	other.URL = &url.URL{Path: before + "/manifests/" + tag, RawQuery: r.URL.RawQuery}
+	return &other, reference
+}
+
+// withoutNull makes an empty list of null, which ociserver writes for one without
+// elements, and which wkg and others refuse. It is the last member.
+func withoutNull(body []byte) []byte {
+	if start, ok := bytes.CutSuffix(body, []byte(`:null}`)); ok {
+		return append(start, `:[]}`...)
+	}
+	return body
+}
+
+// recorder is a response that ociserver writes.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+	err    error // in place of a response
+}
+
+func (w *recorder) Header() http.Header         { return w.header }
+func (w *recorder) WriteHeader(status int)      { w.status = status }
+func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+// Blob is what has a digest in a repository: a content, or something small.
+type Blob struct {
+	Digest    protocol.Hash
+	MediaType string
+	// Body is nil for a content, which is opened by its digest.
+	Body []byte
+}
+
+// Blob returns what has a digest in a repository. Errors are those of [Registry.Answer].
+func (g *Registry) Blob(ctx context.Context, repo, text string) (Blob, error) {
+	if !ociregistry.IsValidRepoName(repo) {
+		return Blob{}, refuse(ociregistry.ErrNameInvalid, "%q is not the name of a repository", repo)
+	}
+	if !ociregistry.IsValidDigest(text) {
+		return Blob{}, refuse(ociregistry.ErrDigestInvalid, "%q is not a digest", text)
+	}
+	p, err := g.repository(ctx, repo)
+	if err != nil {
+		return Blob{}, err
+	}
+	digest, err := protocol.ParseHash(text)
+	switch {
+	case err != nil: // of another hash function
+	case p.has(digest):
+		return Blob{Digest: digest, MediaType: ociimage.LayerType}, nil
+	case text == string(empty.Digest):
+		return Blob{Digest: digest, MediaType: empty.MediaType, Body: empty.Data}, nil
+	}
+	if a, ok := g.proofs.get(p.name, digest); ok && a.proofDigest == digest {
+		return Blob{Digest: digest, MediaType: ProofType, Body: a.proof}, nil
+	}
+	i, err := g.find(ctx, p, func(d imageDigests) bool { return d.config == digest })
+	if err == nil && i < 0 {
+		err = refuse(ociregistry.ErrBlobUnknown, "%s has no blob with the digest %s", p.name, text)
+	}
+	if err != nil {
+		return Blob{}, err
+	}
+	image, err := g.image(ctx, p, i)
+	return Blob{Digest: digest, MediaType: ociimage.ConfigType, Body: image.Config}, err
+}

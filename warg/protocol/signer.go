@@ -1,0 +1,48 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Signer signs as a public key says: a [PrivateKey], or one that is kept elsewhere,
+// such as in a key management service or behind a command.
+type Signer interface {
+	// Public returns the public key.
+	Public() PublicKey
+	// SignDigest signs a SHA-256 digest with ECDSA on P-256. It may take long, or fail,
+	// for whoever keeps the key may say no.
+	SignDigest(digest Hash) (Signature, error)
+}
+
+// SignDigest implements [Signer]. It does not fail.
+func (k PrivateKey) SignDigest(digest Hash) (Signature, error) { return k.signDigest(digest), nil }
+
+// ErrSigner says that what a [Signer] gave is no signature by its public key.
+var ErrSigner = errors.New("the signer's signature is not one by its public key")
+
+// SignWith encodes the record and has a signer sign it. The signature is verified: a
+// signer that signs something else, or with another key, is [ErrSigner].
+func (r *PackageRecord) SignWith(signer Signer) (Envelope, error) {
+	content := r.Encode()
+	digest := PackageRecordSignature.digest(content)
+	signature, err := signer.SignDigest(digest)
+	if err != nil {
+		return Envelope{}, fmt.Errorf("sign the record: %w", err)
+	}
+	key := signer.Public()
+	if key.IsZero() || !key.verifyDigest(digest, signature) {
+		return Envelope{}, fmt.Errorf("%w, %s", ErrSigner, key.ID())
+	}
+	return Envelope{Content: content, KeyID: key.ID(), Signature: signature}, nil
+}
+
+// ParseSignatureDER parses a signature in ASN.1 DER, SEQUENCE { r INTEGER, s INTEGER }
+// (RFC 3279 section 2.2.3), 8 to 72 bytes, as OpenSSL and key services give it.
+func ParseSignatureDER(der []byte) (Signature, error) {
+	sig, err := parseDER(der)
+	if err != nil {
+		return Signature{}, fmt.Errorf("signature in DER: %w", err)
+	}
+	return sig, nil
+}

@@ -21,8 +21,8 @@ func TestReadme(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		commands = append(commands, strings.Split(strings.TrimSpace(block[1]), "\n")...)
 	}
-	if len(commands) != 5 {
-		t.Fatalf("the README has %d commands, want 5: %q", len(commands), commands)
+	if len(commands) != 8 {
+		t.Fatalf("the README has %d commands, want 8: %q", len(commands), commands)
 	}
 	flags, ok := strings.CutPrefix(commands[0], "go run ./cmd/warg-personality serve --namespace example")
 	if !ok || flags != "" {
@@ -32,11 +32,15 @@ func TestReadme(t *testing.T) {
 	c := &client{t: t, home: t.TempDir()}
 	copyFile(t, "../testdata/hello.wasm", filepath.Join(c.home, "testdata", "hello.wasm"))
 	for _, line := range commands[1:] {
-		words := strings.Fields(strings.ReplaceAll(line, "http://127.0.0.1:8090", s.url))
-		if words[0] != "warg" {
-			t.Fatalf("the README has a command that is not the client's: %s", line)
+		line = strings.ReplaceAll(line, "http://127.0.0.1:8090", s.url)
+		if words := strings.Fields(line); words[0] == "warg" {
+			t.Logf("%s\n%s", line, c.run(words[1:]...))
+			continue
 		}
-		t.Logf("%s\n%s", line, c.run(words[1:]...))
+		if strings.Contains(line, "prove") {
+			s.awaitNotes(t)
+		}
+		t.Logf("%s\n%s", line, runOurs(t, s, c.home, line))
 	}
 	published, err := os.ReadFile("../testdata/hello.wasm")
 	if err != nil {
@@ -45,6 +49,21 @@ func TestReadme(t *testing.T) {
 	if got := c.read("downloaded.wasm"); string(got) != string(published) {
 		t.Errorf("downloaded %q, published %q", got, published)
 	}
+}
+
+// runOurs runs a line with commands of this repository, as built, in a folder.
+func runOurs(t *testing.T, s *server, dir, line string) []byte {
+	t.Helper()
+	line = regexp.MustCompile(`go run \./cmd/([a-z-]+)`).ReplaceAllStringFunc(line, func(run string) string {
+		return command(t, filepath.Base(run))
+	})
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "WARG_DATA_DIR="+s.dataDir)
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", line, err, output)
+	}
+	return output
 }
 
 func copyFile(t *testing.T, from, to string) {

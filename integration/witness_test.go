@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -201,5 +202,37 @@ func (s *server) reload(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("SIGHUP did nothing")
 		}
+	}
+}
+
+// Whatever changes of what is asked of witnesses, the served notes do not go back.
+func TestServedNotesDoNotGoBack(t *testing.T) {
+	t.Parallel()
+	w := startWitnessed(t, 1)
+	policy := w.policy(t, 1)
+	w.publishMany(t, "a", 2, 5)
+	w.awaitCosigned(t, tlog.Records, w.logLength(t), policy, 1)
+	for _, each := range w.witnesses {
+		must(t, each.Stop())
+	}
+	restart := func(flags ...string) {
+		w.stop(t)
+		flagged := w.flags
+		w.flags = append(slices.Clone(flagged), flags...)
+		w.start(t)
+		w.flags = flagged
+	}
+	restart("--witness-fail-open")
+	w.publishMany(t, "b", 2, 5)
+	open := w.awaitNotes(t)[tlog.Records].Size
+	restart()
+	if status, note := w.ask(t, http.MethodGet, "/tlog/records/checkpoint", nil); status != http.StatusServiceUnavailable {
+		t.Errorf("behind what was served: status %d: %s", status, note)
+	}
+	for _, each := range w.witnesses {
+		must(t, each.Start())
+	}
+	if cosigned := w.awaitCosigned(t, tlog.Records, open, policy, 1); cosigned.Head.Size < open {
+		t.Errorf("size %d, and %d was served", cosigned.Head.Size, open)
 	}
 }

@@ -81,6 +81,7 @@ func (s *Server) openNoteKeys(ctx context.Context, p *parts.Options) error {
 	if err := k.claim(ctx, origin, p.Publisher.RecordsNoteKey, p.Publisher.CheckpointsNoteKey); err != nil {
 		return err
 	}
+	s.vkeys = map[tlog.Log][]string{tlog.Records: p.Publisher.RecordsNoteKey.VKeys(), tlog.Checkpoints: p.Publisher.CheckpointsNoteKey.VKeys()}
 	return k.tell(ctx, origin)
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // republishInterval is how often an idle registry signs and publishes its last
@@ -40,7 +41,8 @@ type Server struct {
 	handler  http.Handler
 	closers  []func() error // in the order of opening
 
-	witnesses *witnesses // nil: nobody cosigns
+	witnesses *witnesses            // nil: nobody cosigns
+	vkeys     map[tlog.Log][]string // public note keys
 
 	rebuilding bool // nothing new is to be begun
 }
@@ -71,6 +73,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	o.API.Logger, o.API.Observer, o.API.MaxContent = o.Logger, observer, o.Content.MaxSize
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
 	o.API.OCI = oci.New(s.registry, oci.Options{Cache: s.cache, Now: o.Now})
+	o.API.VKeys = s.vkeys
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
 }

@@ -35,6 +35,8 @@ type witnesses struct {
 	*witness.Pusher
 	db   *store.DB
 	file string
+
+	failOpen bool
 }
 
 // Limits on the connections to witnesses.
@@ -46,8 +48,11 @@ const (
 // openWitnesses makes the pusher, if there is a policy. logs are the two logs of p.
 func (s *Server) openWitnesses(ctx context.Context, p *parts.Options, observer witness.Observer) error {
 	o := s.options.Witnesses
-	if o.PolicyFile == "" || s.rebuilding {
+	if s.rebuilding {
 		return nil
+	}
+	if o.PolicyFile == "" {
+		return p.Store.Update(ctx, func(tx *store.Tx) error { return noteServing(tx, false) })
 	}
 	policy, err := loadPolicy(o.PolicyFile)
 	if err != nil {
@@ -71,10 +76,14 @@ func (s *Server) openWitnesses(ctx context.Context, p *parts.Options, observer w
 	if err != nil {
 		return fmt.Errorf("--witness-policy-file: %s: %w", o.PolicyFile, err)
 	}
+	w.failOpen = o.FailOpen
 	s.witnesses = w
-	p.OnlyCosigned = func() bool { return !o.FailOpen && w.Policy().Quorum() != noQuorum }
+	p.OnlyCosigned = w.onlyCosigned
 	return w.dropShort(ctx)
 }
+
+// onlyCosigned tells whether only notes are served that a quorum has cosigned.
+func (w *witnesses) onlyCosigned() bool { return !w.failOpen && w.Policy().Quorum() != noQuorum }
 
 const (
 	// noQuorum is the quorum of a policy that asks for none.
@@ -125,8 +134,43 @@ func (w *witnesses) dropShort(ctx context.Context) error {
 				}
 			}
 		}
-		return nil
+		return noteServing(tx, w.onlyCosigned())
 	})
+}
+
+// servingKey is under what name the database keeps which notes are served: "signed", or
+// only "cosigned" ones.
+const servingKey = "notes served"
+
+// noteServing notes which notes are served from now on. Where signed ones were served and
+// only cosigned ones are now, those that are behind are forgotten: to whoever has seen
+// more, the log would seem to go back.
+func noteServing(tx *store.Tx, onlyCosigned bool) error {
+	serving := "signed"
+	if onlyCosigned {
+		serving = "cosigned"
+	}
+	before, err := optional(tx.Meta(servingKey))
+	if err != nil || string(before) == serving {
+		return err
+	}
+	for _, log := range tlog.Logs {
+		if !onlyCosigned {
+			break
+		}
+		signed, err := tx.SignedNote(log)
+		if err != nil {
+			return err
+		}
+		cosigned, err := tx.CosignedNote(log)
+		if err == nil && cosigned.Size > 0 && cosigned.Size < signed.Size {
+			err = tx.DropCosignedNote(log, cosigned)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tx.ReplaceMeta(servingKey, []byte(serving))
 }
 
 // remarks are what is wrong with witnesses, a line each; none if all is well.

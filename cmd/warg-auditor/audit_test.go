@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -235,5 +236,44 @@ func TestFollowKilled(t *testing.T) {
 		if strings.Contains(out.String(), "FOUND") || n == 5 && (err != nil || !strings.Contains(out.String(), "13 records")) {
 			t.Errorf("%v: %s", err, out.String())
 		}
+	}
+}
+
+// A vantage point that is away is told, and neither slows the audit down nor hides what
+// it finds.
+func TestFollowVantagePointAway(t *testing.T) {
+	r := tlogtest.New(t)
+	r.Publish()
+	web := httptest.NewServer(tlogtest.Serve(r.Files()))
+	defer web.Close()
+	source, err := sourceFlags{}.open(web.URL)
+	must(t, err)
+	away, err := sourceFlags{}.openAll([]string{"http://127.0.0.1:1"})
+	must(t, err)
+	auditor, err := audit.New(source, new(audit.MemoryStore), audit.Options{VKeys: r.Keys[tlog.Records].VKeys()})
+	must(t, err)
+	out, stderr := &lines{}, &lines{}
+	f := &follower{
+		registry: web.URL, auditor: auditor, others: away, metrics: newMetrics(), out: outputFlags{}.open(&environment{stdout: out}), stderr: stderr,
+		clear: func() {}, teller: &teller{out: outputFlags{}.open(&environment{stdout: out})},
+	}
+	for range 2 {
+		if f.round(t.Context()) {
+			t.Error("the round failed")
+		}
+	}
+	if said := out.String(); strings.Count(said, "could not audit: vantage point http://127.0.0.1:1/") != 1 || !strings.Contains(said, "1 records, 1 checkpoints") || stderr.String() != "" {
+		t.Errorf("it says %s%s", said, stderr.String())
+	}
+	families, err := f.metrics.registry.Gather()
+	must(t, err)
+	text := fmt.Sprint(families)
+	if !strings.Contains(text, "vantage_point_failures_total") || !strings.Contains(text, `value:"failed"`) {
+		t.Error(text)
+	}
+	// The registry itself is away.
+	web.Close()
+	if !f.round(t.Context()) {
+		t.Error("the round did not fail")
 	}
 }

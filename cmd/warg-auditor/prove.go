@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -16,10 +17,11 @@ import (
 )
 
 type proveCommand struct {
-	URL     string      `arg:"" help:"URL of the registry, or an export of it."`
-	Name    packageName `arg:"" help:"Package, such as example:hello."`
-	Version string      `arg:"" help:"Version that was released."`
-	Output  string      `short:"o" required:"" type:"path" placeholder:"FILE" help:"File to write; its name should end with .tlog-proof."`
+	URL       string      `arg:"" help:"URL of the registry, or an export of it."`
+	Name      packageName `arg:"" help:"Package, such as example:hello."`
+	Version   string      `arg:"" help:"Version that was released."`
+	FromFiles bool        `help:"Make the proof from the static files, though the registry says that it has none."`
+	Output    string      `short:"o" required:"" type:"path" placeholder:"FILE" help:"File to write; its name should end with .tlog-proof."`
 	sourceFlags
 	noteFlags
 	outputFlags
@@ -54,7 +56,8 @@ func (c proveCommand) Run(env *environment) error {
 	}
 	var missing *mirror.NotReleasedError
 	var inconsistent *mirror.InconsistentError
-	if errors.As(err, &missing) || errors.As(err, &inconsistent) {
+	var none noProofError
+	if errors.As(err, &missing) || errors.As(err, &inconsistent) || errors.As(err, &none) {
 		out.say("proof", refused{Reason: err.Error()}, "FOUND "+err.Error())
 		return errFindings
 	}
@@ -72,14 +75,25 @@ func (c proveCommand) ask(env *environment, source audit.Source) ([]byte, error)
 		return nil, err
 	}
 	defer body.Close()
-	if status != http.StatusOK {
-		return nil, nil // perhaps it knows no such path, and its files have the record
-	}
 	text, err := io.ReadAll(io.LimitReader(body, recordproof.MaxProof+1))
+	if status != http.StatusOK {
+		var refusal api.MessageError
+		if err == nil && !c.FromFiles && refusal.UnmarshalJSON(text) == nil {
+			return nil, noProofError{refusal.Message}
+		}
+		return nil, nil // it makes none: a file server
+	}
 	if err == nil && len(text) > recordproof.MaxProof {
 		err = fmt.Errorf("the proof has more than %d bytes", recordproof.MaxProof)
 	}
 	return text, err
+}
+
+// noProofError: the registry says that it has no proof.
+type noProofError struct{ message string }
+
+func (e noProofError) Error() string {
+	return "the registry has no proof: " + e.message + " (--from-files makes one from all of its records, if they have the release)"
 }
 
 // write verifies the proof as far as keys are given, and writes it.

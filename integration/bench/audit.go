@@ -16,8 +16,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
-// auditInterval makes some 2,000 checkpoints of 100,000 records.
-const auditInterval = "20ms"
+// auditInterval makes some 2,000 checkpoints of 100,000 records, or more.
+const auditInterval = "5ms"
 
 // marginalAudits is how many checkpoints are audited one by one; the median counts.
 const marginalAudits = 9
@@ -42,8 +42,8 @@ func measureAudit(ctx context.Context, s *settings, t *table) error {
 	}
 	var part, whole audited
 	state := filepath.Join(s.dir, "audit-state")
-	tenth := len(records) / 10
-	for _, some := range [][]record{records[:tenth], records[tenth:]} {
+	half := len(records) / 2
+	for _, some := range [][]record{records[:half], records[half:]} {
 		if _, _, err := srv.load(ctx, some, s.publishers); err != nil {
 			return err
 		}

@@ -43,6 +43,7 @@ func requests() map[string]request {
 		"health":    {"GET", "/healthz", ""},
 		"readiness": {"GET", "/readyz", ""},
 		"note":      {"GET", "/tlog/records/checkpoint", ""},
+		"vkeys":     {"GET", "/tlog/records/vkeys", ""},
 		"tile":      {"GET", "/tlog/checkpoints/tile/0/000.p/2", ""},
 		"release":   {"GET", "/tlog/records/proof/foo/bar/1.0.0%2Bbuild", ""},
 		"oci":       {"GET", "/v2/foo/bar/tags/list", ""},

@@ -46,6 +46,8 @@ type Options struct {
 	Limits   Limits
 	Private  *Private      // nil: the registry is public
 	OCI      *oci.Registry // nil: there is no OCI distribution API
+	// VKeys are the public keys in text that sign the notes of each log.
+	VKeys map[tlog.Log][]string
 }
 
 type handler struct {
@@ -89,6 +91,7 @@ func New(reg Registry, o Options) http.Handler {
 	v1(access.Read, "POST", api.VerifyCheckpointPath, messageError, h.posted(reading, h.verifyCheckpoint))
 
 	route("GET", "tlog/{log}/"+tlog.CheckpointPath, messageError, h.permit(access.Read, h.asked(nil, h.logNote)))
+	route("GET", "tlog/{log}/vkeys", messageError, h.permit(access.Read, h.asked(nil, h.logKeys)))
 	route("GET", "tlog/{log}/tile/{file...}", messageError, h.permit(access.Read, h.logFile))
 	route("GET", "tlog/records/proof/{namespace}/{name}/{version}", messageError, h.permit(access.Read, h.asked(reading, h.recordProof)))
 	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))

@@ -14,6 +14,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // The test's requests come from this network, the documentation's.
@@ -140,7 +141,7 @@ func TestTurnsAreForWork(t *testing.T) {
 	one := func(what string) *limits.Gate { return limits.NewGate(what, 1, 10*time.Millisecond) }
 	f := &fake{names: []reader.NamedLog{{LogID: logID, Name: "foo:bar"}}, content: []byte("content"), leaves: []protocol.LogLeaf{{}}, note: []byte("note"), file: []byte("tile")}
 	f.checkpoint.Signature = envelope.Signature
-	s := newServer(t, f, httpapi.Options{Limits: httpapi.Limits{Publishing: one("records"), Reading: one("fetches"), Uploading: one("uploads")}})
+	s := newServer(t, f, httpapi.Options{VKeys: map[tlog.Log][]string{tlog.Records: {"key"}}, Limits: httpapi.Limits{Publishing: one("records"), Reading: one("fetches"), Uploading: one("uploads")}})
 	for name, r := range requests() {
 		t.Run(name, func(t *testing.T) {
 			want := s.do(r.method, r.path, r.body).Code

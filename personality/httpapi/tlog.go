@@ -48,6 +48,20 @@ func (h *handler) logNote(r *http.Request, _ []byte) (reply, error) {
 	return h.staticReply(noteType, noteCaching, note), nil
 }
 
+// logKeys serves the public keys of a log, a line each: for who meets the registry for the
+// first time. Nobody vouches for them here.
+func (h *handler) logKeys(r *http.Request, _ []byte) (reply, error) {
+	log, err := pathLog(r)
+	if err != nil {
+		return reply{}, err
+	}
+	var text []byte
+	for _, vkey := range h.VKeys[log] {
+		text = append(append(text, vkey...), '\n')
+	}
+	return h.staticReply(noteType, "max-age=3600", text), nil
+}
+
 func (h *handler) staticReply(contentType, caching string, body []byte) reply {
 	return reply{
 		status: http.StatusOK, contentType: contentType, caching: h.cacheScope() + ", " + caching, size: len(body),

@@ -14,3 +14,9 @@ func (tx *Tx) SetMeta(name string, value []byte) error {
 	_, err := tx.exec(`INSERT INTO meta (name, value) VALUES (?, ?)`, name, value)
 	return err
 }
+
+// ReplaceMeta stores a fact, whether or not it was stored before.
+func (tx *Tx) ReplaceMeta(name string, value []byte) error {
+	_, err := tx.exec(`REPLACE INTO meta (name, value) VALUES (?, ?)`, name, value)
+	return err
+}

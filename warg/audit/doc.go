@@ -38,6 +38,13 @@
 // answer was not signed, it is in the document, and that the registry gave it rests on
 // whoever recorded it. A digest over the document refuses it after any change.
 //
+// A leaf of the log commits to the content of a record, and not to the key id and the
+// signature beside it, nor does it say which records of the package there are. So that a
+// record is signed wrongly, or follows the wrong one, is never Finding.Signed.
+//
+// A lie that lasts, such as a tile that is withheld, is found again in each round; one in
+// the log, such as an invalid record, once.
+//
 // Check does not know whose keys these are: compare Finding.Keys with those that you
 // have from the operator.
 package audit

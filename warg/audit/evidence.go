@@ -78,8 +78,16 @@ type document struct {
 
 const digestMember = `,"digest":"sha256:`
 
+// bulky are facts that may be larger than evidence may be.
+type bulky interface {
+	bulk() int // bytes, at least
+}
+
 // writeEvidence makes the evidence of a finding; nil if it is too long.
 func writeEvidence(registry string, seen time.Time, kind string, f facts, finding Finding) ([]byte, error) {
+	if b, ok := f.(bulky); ok && b.bulk() > MaxEvidence/4*3 { // as base64 it is a third longer
+		return nil, nil
+	}
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return nil, err

@@ -144,14 +144,14 @@ func (s *tiledRecords) batch(ctx context.Context, n uint64, b bundle, from, to u
 		return batch{}, err
 	}
 	first := n * tlog.TileWidth
+	envelopes, err := bundleEnvelopes(s.file(tlog.Envelopes, n), b.envelopes)
 	unfit := func(ctx context.Context, index uint64) error {
 		path, err := nodePath(ctx, s, 0, index, s.head.Size)
 		if err != nil {
 			return err
 		}
-		return &lie{&envelopeFacts{Head: s.claim, Index: index, Entry: entries[index-first], Path: path, Exchange: b.envelopes}}
+		return &lie{newEnvelopeFacts(s.claim, index, entries[index-first], path, b.envelopes, envelopes)}
 	}
-	envelopes, err := bundleEnvelopes(s.file(tlog.Envelopes, n), b.envelopes)
 	if err != nil {
 		return batch{}, unfit(ctx, first)
 	}

@@ -45,6 +45,16 @@ var fileLies = []lieTest{
 			return status, bytes.ReplaceAll(answer, []byte("example:pa"), []byte("example:px"))
 		})
 	}},
+	{what: "a long bundle", name: EnvelopeNotLeaf, lie: func(w *world, _ *Options) {
+		w.some(1)
+		width := int(w.size(tlog.Records))
+		w.tamper = tampered(recordsFile(w, tlog.Envelopes), func(status int, answer []byte) (int, []byte) {
+			envelopes, err := tlog.ParseEnvelopes(answer, width)
+			must(w.t, err)
+			envelopes[width-1].Envelope = bytes.Repeat([]byte{8}, maxBundleKept)
+			return status, tlog.EncodeEnvelopes(envelopes)
+		})
+	}},
 	{what: "no bundle", name: EnvelopeNotLeaf, lie: func(w *world, _ *Options) {
 		w.some(1)
 		w.tamper = tampered(recordsFile(w, tlog.Envelopes), func(status int, answer []byte) (int, []byte) { return status, answer[:len(answer)-1] })

@@ -111,6 +111,8 @@ type ledgerFacts struct {
 	Leaves []byte `json:"leaves"` // packed, as v1/ledger answers them, from the first on
 }
 
+func (f *ledgerFacts) bulk() int { return len(f.Leaves) }
+
 func (f *ledgerFacts) judge() (Finding, error) {
 	head, err := f.Head.read()
 	if err != nil {
@@ -171,6 +173,8 @@ type mapChange struct {
 	Head  *protocol.Hash `json:"head,omitempty"` // nil: the log had no record
 	Proof []byte         `json:"proof"`          // one proof of warg.transparency.MapProofBundle
 }
+
+func (f *mapFacts) bulk() int { return len(f.Leaves) + len(f.Changes)*512 }
 
 func (f *mapFacts) judge() (Finding, error) {
 	after, err := f.After.read()

@@ -47,6 +47,7 @@ var headLies = []lieTest{
 		w.checkpoint()
 	}},
 	{what: "wrong signature", name: CheckpointSignature, lie: func(w *world, _ *Options) { w.signed.Contents.Timestamp++ }},
+	{what: "wrong signature of a longer log", name: CheckpointSignature, lie: func(w *world, _ *Options) { w.signed.Contents.LogLength += 100 }},
 	{what: "an hour ahead", name: CheckpointFuture, lie: func(w *world, _ *Options) {
 		w.now = w.now.Add(time.Hour)
 		w.checkpointOf(w.heads, false)

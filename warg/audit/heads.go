@@ -18,6 +18,10 @@ import (
 // registry that was idle for long may have just gone on.
 const suspectWait = 15 * time.Second
 
+// maxBackwards is in how many bundles of the checkpoints log an entry is looked for that
+// the records log reaches.
+const maxBackwards = 256
+
 // errNoNote says that a source has no note of a log.
 var errNoNote = errors.New("no note is served")
 
@@ -209,7 +213,7 @@ func (r *round) findTarget(ctx context.Context, latest *protocol.SignedCheckpoin
 	_, head := r.log.stated()
 	if r.logged != nil {
 		end := r.logged.head.Size
-		for end > 0 && target == 0 {
+		for looked := 0; end > 0 && target == 0 && looked < maxBackwards; looked++ {
 			from := (end - 1) / tlog.TileWidth * tlog.TileWidth
 			err := r.logged.leaves(ctx, from, end, func(_ uint64, entry []byte) error {
 				if c, err := parseCheckpointEntry(entry); err == nil && c.LogLength <= head.Size {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -251,4 +253,23 @@ func TestTilesComeLater(t *testing.T) {
 		t.Fatalf("%v, %v", report.Findings, err)
 	}
 	checkEvidence(t, report.Findings[0])
+}
+
+// Each name of a finding has a lie that it is found by.
+func TestEachNameIsFound(t *testing.T) {
+	source, err := os.ReadFile("finding.go")
+	must(t, err)
+	told := map[string]bool{}
+	for _, test := range slices.Concat(recordLies, headLies, fileLies, apiLies, noteLies) {
+		told[string(test.name)] = true
+	}
+	names := regexp.MustCompile(`(?m)^\t\w+ +Name = "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(names) < 30 {
+		t.Errorf("there are only %d names in finding.go", len(names))
+	}
+	for _, name := range names {
+		if !told[name[1]] {
+			t.Errorf("no test tells the lie %s", name[1])
+		}
+	}
 }

@@ -45,13 +45,12 @@ func (r *round) wrongRoots(ctx context.Context, c claim, known protocol.Checkpoi
 func (r *round) compareSigned(ctx context.Context, here protocol.Checkpoint) (wrong map[int]bool, err error) {
 	wrong = map[int]bool{}
 	for i, s := range r.signed {
-		c := r.checkpointClaim(s.Text)
-		signed, err := c.signedCheckpoint()
+		signed, err := claim{Checkpoint: s.Text}.signedCheckpoint()
 		if err != nil || s.Judged || signed.Contents.LogLength != here.LogLength || signed.Contents.Checkpoint == here {
 			continue
 		}
 		wrong[i] = true
-		if err := r.wrongRoots(ctx, c, here, true); err != nil {
+		if err := r.wrongRoots(ctx, r.checkpointClaim(s.Text), here, true); err != nil {
 			return nil, err
 		}
 	}
@@ -136,6 +135,13 @@ func (r *round) judgeSigned(ctx context.Context) error {
 				return err
 			}
 			s.Judged = true
+		}
+		if key, known := r.operator.PublicKey(signed.KeyID); !s.Judged && known && signed.Verify(key) != nil {
+			// Nobody need wait for its records to see that.
+			if _, err := r.judgeSignature(ctx, s.Text, &r.operator, r.pos.Operators, false); err != nil {
+				return err
+			}
+			continue
 		}
 		open, err := r.checkLogged(ctx, signed, s)
 		if err != nil {

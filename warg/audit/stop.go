@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -19,10 +20,14 @@ type stop struct {
 	good  goodStop
 }
 
+// maxPassed bounds the entries in a row that are no stop: they are wrong, or late.
+const maxPassed = 1 << 20
+
 // findStop finds the next length at which the replay stops: that of the next entry of
 // the checkpoints log, or of a signed checkpoint, or the target. Entries that can not be
 // a stop are dealt with on the way.
 func (r *round) findStop(ctx context.Context) error {
+	passed := 0
 	for r.nextEntry == nil && r.logged != nil && r.pos.Checkpoints < r.logged.head.Size {
 		if err := r.readEntries(ctx); err != nil {
 			return err
@@ -52,6 +57,9 @@ func (r *round) findStop(ctx context.Context) error {
 			return err
 		}
 		r.entries = r.entries[1:]
+		if passed++; passed > maxPassed {
+			return fmt.Errorf("%s: %w: more than %d entries of the checkpoints log follow each other without a new length", r.source, ErrNoAnswer, maxPassed)
+		}
 	}
 	r.nextStop = r.target
 	if r.nextEntry != nil {

@@ -167,6 +167,25 @@ type envelopeFacts struct {
 	Entry    []byte          `json:"entry"`
 	Path     []protocol.Hash `json:"path"`
 	Exchange exchange        `json:"exchange"`
+	// Part is what the bundle has for the entry, if the bundle is long: its bytes are
+	// left out of Exchange then.
+	Part *tlog.NamedEnvelope `json:"part,omitempty"`
+}
+
+// maxBundleKept is how many bytes of a bundle of envelopes go into evidence.
+const maxBundleKept = 4 << 20
+
+// newEnvelopeFacts leaves out what is long and not needed.
+func newEnvelopeFacts(head claim, at uint64, entry []byte, path []protocol.Hash, e exchange, envelopes []tlog.NamedEnvelope) *envelopeFacts {
+	f := &envelopeFacts{Head: head, Index: at, Entry: entry, Path: path, Exchange: e}
+	within := at % tlog.TileWidth
+	if len(e.Answer) > maxBundleKept {
+		f.Exchange.Answer = e.Answer[:maxBundleKept] // of one that can not be read
+		if within < uint64(len(envelopes)) {
+			f.Exchange.Answer, f.Part = nil, &envelopes[within]
+		}
+	}
+	return f
 }
 
 func (f *envelopeFacts) judge() (Finding, error) {
@@ -190,16 +209,20 @@ func (f *envelopeFacts) judge() (Finding, error) {
 		Computed: fmt.Sprintf("record %s of log %s", leaf.RecordID, leaf.LogID), Keys: head.Keys,
 		Explanation: fmt.Sprintf("what %s has for entry %d does not hash to the entry", f.Exchange.Path, f.Index),
 	}
-	envelopes, err := tlog.ParseEnvelopes(f.Exchange.Answer, file.Width)
-	if err != nil {
-		finding.Claimed = "no bundle of envelopes: " + err.Error()
-		return finding, nil
+	named := f.Part
+	if named == nil {
+		envelopes, err := tlog.ParseEnvelopes(f.Exchange.Answer, file.Width)
+		if err != nil {
+			finding.Claimed = "no bundle of envelopes: " + err.Error()
+			return finding, nil
+		}
+		at := f.Index % tlog.TileWidth
+		if at >= uint64(len(envelopes)) {
+			return Finding{}, notContradicting("the bundle does not go as far as entry %d", f.Index)
+		}
+		named = &envelopes[at]
 	}
-	at := f.Index % tlog.TileWidth
-	if at >= uint64(len(envelopes)) {
-		return Finding{}, notContradicting("the bundle does not go as far as entry %d", f.Index)
-	}
-	if _, err = tlog.CheckEnvelope(leaf, envelopes[at]); err == nil {
+	if _, err = tlog.CheckEnvelope(leaf, *named); err == nil {
 		return Finding{}, notContradicting("the envelope is that of the entry")
 	}
 	finding.Claimed = err.Error()

@@ -7,6 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
+)
+
+// A lock that is taken is tried again for half a second: the process before may be
+// ending, or a command that it has just started may not have let go of its files yet.
+const (
+	lockTries = 10
+	lockPause = 50 * time.Millisecond
 )
 
 // lockFolder keeps other processes out until the file is closed, or the process ends.
@@ -15,7 +23,12 @@ func lockFolder(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for n := 0; errors.Is(err, syscall.EWOULDBLOCK) && n < lockTries; n++ {
+		time.Sleep(lockPause)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.New("another process uses it; end that one, or give each registry a folder of its own")

@@ -114,7 +114,7 @@ func (c configCommand) trust(h *home.Home, registry string) (home.Trust, error) 
 	default:
 		key, err := protocol.ParsePublicKey(c.OperatorKey)
 		if err != nil {
-			return t, usage("--operator-key %q is not a public key such as ecdsa-p256:<base64>: %w", c.OperatorKey, err)
+			return t, usage("--operator-key is not a public key such as ecdsa-p256:<base64>: %w", err)
 		}
 		t.OperatorKey = &key
 	}

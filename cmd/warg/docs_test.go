@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,15 +13,21 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The page has an example of each command, and every example is a command line that this
-// program reads.
+// The pages have an example of each command, and every example is a command line that
+// this program reads.
 func TestExamplesOfDocs(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/client.md")
-	must(t, err)
-	lines := strings.ReplaceAll(string(text), " \\\n ", "")
+	var lines string
+	for _, page := range []string{"client.md", "agent.md"} {
+		text, err := os.ReadFile(filepath.Join("../../docs", page))
+		if page != "client.md" && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		must(t, err)
+		lines += strings.ReplaceAll(string(text), " \\\n ", "")
+	}
 	shown := map[string]bool{}
-	for _, match := range regexp.MustCompile(`(?m)^warg (.*)$`).FindAllStringSubmatch(lines, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^(?:warg|go run \./cmd/warg) (.*)$`).FindAllStringSubmatch(lines, -1) {
 		line, _, _ := strings.Cut(match[1], " | ")
 		parser, err := kong.New(new(commands), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}))
 		must(t, err)

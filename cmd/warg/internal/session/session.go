@@ -33,7 +33,7 @@ import (
 type Flags struct {
 	Registry    string        `placeholder:"URL" help:"URL of the registry; the configured one if it is not given."`
 	Config      string        `type:"path" placeholder:"FILE" help:"Configuration file; without it warg-config.json in this folder or one above it, or else the user's."`
-	OperatorKey string        `env:"WARG_OPERATOR_KEY" placeholder:"KEY" help:"Public key that the registry's operator log must begin with, ecdsa-p256:<base64>. Without one, here or configured, the key that is met first is believed from then on."`
+	OperatorKey string        `placeholder:"KEY" help:"Public key that the registry's operator log must begin with, ecdsa-p256:<base64>. Without one, here or configured, the key that is met first is believed from then on."`
 	Policy      string        `type:"path" placeholder:"FILE" help:"Policy (C2SP tlog-policy): witnesses that must have cosigned the registry's log."`
 	MaxAge      time.Duration `placeholder:"DURATION" help:"Refuse a checkpoint that was signed longer ago, such as 24h."`
 	Token       string        `env:"WARG_TOKEN" placeholder:"TOKEN" help:"Bearer token of a private registry. Rather use the variable, which others do not see, or 'warg login'."`
@@ -135,7 +135,7 @@ func (f Flags) trust(s *Session) (err error) {
 	if f.OperatorKey != "" {
 		key, err := protocol.ParsePublicKey(f.OperatorKey)
 		if err != nil {
-			return UsageError{fmt.Errorf("--operator-key %q is not a public key such as ecdsa-p256:<base64>: %w", f.OperatorKey, err)}
+			return UsageError{fmt.Errorf("--operator-key is not a public key such as ecdsa-p256:<base64>: %w", err)}
 		}
 		s.Trust.OperatorKey = &key
 	}

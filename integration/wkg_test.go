@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,8 +25,8 @@ type wkg struct {
 	env     []string
 }
 
-// newWkg returns wkg of a version, configured as docs/oci.md says: the registry is at an
-// authority HOST:PORT, and more lines are put into the configuration.
+// newWkg returns wkg of a version whose registry is at an authority HOST:PORT. More lines
+// are put into its configuration.
 func newWkg(t *testing.T, version, authority string, lines ...string) *wkg {
 	t.Helper()
 	w := &wkg{t: t, version: version, home: t.TempDir()}
@@ -34,10 +35,21 @@ func newWkg(t *testing.T, version, authority string, lines ...string) *wkg {
 	return w
 }
 
-// newWkgOCI returns wkg 0.16, which reads a server of the tests without TLS.
+// newWkgOCI returns wkg 0.16, which reads a server of the tests without TLS, configured as
+// docs/oci.md says.
 func newWkgOCI(t *testing.T, s *server) *wkg {
 	t.Helper()
-	return newWkg(t, "0.16.1", s.authority(), fmt.Sprintf("[registry.%q.oci]", s.authority()), `protocol = "http"`)
+	text, err := os.ReadFile("../docs/oci.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("docs/oci.md has %d configurations of wkg, want 2", len(blocks))
+	}
+	w := &wkg{t: t, version: "0.16.1", home: t.TempDir()}
+	w.write("config.toml", strings.ReplaceAll(blocks[1][1], "127.0.0.1:8090", s.authority()))
+	return w
 }
 
 func (s *server) authority() string { return strings.TrimPrefix(s.url, "http://") }

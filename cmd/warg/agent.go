@@ -12,12 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/agent"
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/home"
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/keys"
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/session"
+	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -28,7 +30,7 @@ type agentCommand struct {
 	ReadOnly  bool       `help:"Publish nothing, and look for no signing key."`
 	Listen    string     `default:"127.0.0.1:8091" placeholder:"HOST:PORT" help:"Address on loopback to listen on (default: ${default})."`
 	TokenFile string     `type:"path" placeholder:"FILE" help:"Ask for the token in this file, which is made with a new one if it is missing. Without it, whoever can reach the address publishes in your name: all users and programs of this machine."`
-	Dir       string     `type:"path" placeholder:"FOLDER" help:"Folder for uploads and content; beside what is remembered of the registry if it is not given."`
+	Dir       string     `type:"path" placeholder:"FOLDER" help:"Folder for uploads and content; with what is remembered of the registry if it is not given."`
 	KeepMiB   int64      `name:"keep-mib" default:"2048" placeholder:"MIB" help:"How much content stays in the folder, in MiB (default: ${default})."`
 }
 
@@ -89,10 +91,11 @@ func (c agentCommand) serve(env *environment, out *output, s *session.Session, l
 			ready.Namespaces = append(ready.Namespaces, namespace.Name)
 		}
 	}
+	evidence := evidenceOf{session: s, log: log}
 	a, err := agent.New(agent.Options{
 		Registry: s.Client, Signer: signer, Token: token, Logger: log,
-		Dir: c.dir(s), MaxKept: c.KeepMiB << 20,
-		OnError: func(err error) { logEvidence(log, s.Explain(err)) },
+		Dir: c.dir(s), Identity: fmt.Sprintf("%s with operator key %s", s.Registry, operator.Key.ID()), MaxKept: c.KeepMiB << 20,
+		OnError: evidence.keep,
 	})
 	if err != nil {
 		return err
@@ -122,16 +125,38 @@ func (c agentCommand) dir(s *session.Session) string {
 	if c.Dir != "" {
 		return c.Dir
 	}
-	return filepath.Join(s.Home.RegistryDir(s.Registry), "agent")
+	return filepath.Join(s.VerifiedDir(), "agent") // so that `warg reset` forgets it, too
 }
 
-// logEvidence says where the evidence of a lie is kept.
-func logEvidence(log *slog.Logger, err error) {
+// evidencePause is how often evidence is kept at most: wkg may ask again and again.
+const evidencePause = time.Minute
+
+// evidenceOf keeps evidence of a registry's lies.
+type evidenceOf struct {
+	session *session.Session
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	last time.Time // guarded by mu; when evidence was kept
+}
+
+// keep keeps the evidence that an error is about, if it is about any, and says where.
+func (e *evidenceOf) keep(err error) {
+	var lie *client.VerificationError
+	if !errors.As(err, &lie) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if time.Since(e.last) < evidencePause {
+		return
+	}
+	e.last = time.Now()
 	var kept *session.EvidenceError
-	if errors.As(err, &kept) && kept.File != "" {
-		log.Error("what the registry answered is kept: show it to the registry's operator, and to others who use it", "file", kept.File)
-	} else if kept != nil {
-		log.Error("the evidence could not be kept", "error", kept)
+	if err := e.session.Explain(err); errors.As(err, &kept) && kept.File != "" {
+		e.log.Error("what the registry answered is kept: show it to the registry's operator, and to others who use it", "file", kept.File)
+	} else {
+		e.log.Error("the evidence could not be kept", "error", err)
 	}
 }
 

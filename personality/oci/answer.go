@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cuelabs.dev/go/oci/ociregistry"
+	"cuelabs.dev/go/oci/ociregistry/ociref"
 
 	"github.com/warg-trillian/warg-trillian/warg/ociimage"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -87,10 +88,10 @@ type Blob struct {
 
 // Blob returns what has a digest in a repository. Errors are those of [Registry.Answer].
 func (g *Registry) Blob(ctx context.Context, repo, text string) (Blob, error) {
-	if !ociregistry.IsValidRepoName(repo) {
+	if !ociref.IsValidRepository(repo) {
 		return Blob{}, refuse(ociregistry.ErrNameInvalid, "%q is not the name of a repository", repo)
 	}
-	if !ociregistry.IsValidDigest(text) {
+	if !ociref.IsValidDigest(text) {
 		return Blob{}, refuse(ociregistry.ErrDigestInvalid, "%q is not a digest", text)
 	}
 	p, err := g.repository(ctx, repo)

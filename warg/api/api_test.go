@@ -115,7 +115,7 @@ func FuzzRead(f *testing.F) {
 			return []readBody{
 				&api.FetchLogsRequest{}, &api.FetchLogsResponse{}, &api.FetchPackageNamesRequest{}, &api.PackageRecord{},
 				&api.FetchPackageNamesResponse{}, &api.ContentSourcesResponse{}, &api.LedgerSourcesResponse{},
-				&api.PublishRecordRequest{}, &api.InclusionRequest{}, &api.InclusionResponse{}, &api.WellKnownConfig{},
+				&api.PublishRecordRequest{}, &api.InclusionRequest{}, &api.InclusionResponse{}, &api.WellKnownConfig{}, &api.RegistryMetadata{},
 				&api.FetchError{}, &api.PackageError{}, &api.ContentError{}, &api.ProofError{}, &api.MessageError{},
 			}
 		}

@@ -31,7 +31,7 @@ type WargMetadata struct {
 func (m RegistryMetadata) AppendJSON(b []byte) []byte {
 	between := byte('{')
 	member := func(name string) {
-		b = append(append(serde.AppendText(append(b, between), name), ':'))
+		b = append(serde.AppendText(append(b, between), name), ':')
 		between = ','
 	}
 	if m.PreferredProtocol != "" {

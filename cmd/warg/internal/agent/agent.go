@@ -11,9 +11,11 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -38,6 +40,9 @@ type Options struct {
 	Signer protocol.Signer
 	// Dir is the folder for uploads and content; it is made if it is missing (0700).
 	Dir string
+	// Identity names the registry and its history, such as by URL and operator key. What
+	// was proved of one must not be handed on as that of another: a folder is for one.
+	Identity string
 	// Token is what requests must have; "": nothing. See [Agent.Handler].
 	Token string
 	// MaxContent is the largest content that may be pushed, in bytes; 0: DefaultMaxContent.
@@ -103,9 +108,26 @@ func New(o Options) (*Agent, error) {
 			return nil, fmt.Errorf("folder of the agent: %w", err)
 		}
 	}
-	var err error
+	err := claim(filepath.Join(o.Dir, "registry"), o.Identity)
+	if err != nil {
+		return nil, err
+	}
 	if a.built, err = lru.New[built, ociimage.Image](maxBuilt); err != nil {
 		return nil, err
 	}
 	return a, a.uploads.removeOld()
+}
+
+// claim demands that a file has a text, and makes it if it is missing.
+func claim(path, text string) error {
+	found, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return replaceFile(path, []byte(text+"\n"))
+	case err != nil:
+		return err
+	case string(found) != text+"\n":
+		return fmt.Errorf("the folder %s is for the registry %q, not for %q: delete it, or use another one", filepath.Dir(path), strings.TrimSpace(string(found)), text)
+	}
+	return nil
 }

@@ -105,3 +105,17 @@ func TestConfiguration(t *testing.T) {
 		}
 	}
 }
+
+// What was proved of one registry is not handed on as that of another.
+func TestAFolderIsForOneRegistry(t *testing.T) {
+	t.Parallel()
+	a := start(t, "", func(o *Options) { o.Identity = "one" })
+	if _, err := New(a.options); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+	other := a.options
+	other.Identity = "another"
+	if _, err := New(other); err == nil || !strings.Contains(err.Error(), `for the registry "one"`) {
+		t.Errorf("another registry: %v", err)
+	}
+}

@@ -181,6 +181,9 @@ func (w *upload) finish(digest protocol.Hash) (path string, err error) {
 	if got := protocol.Hash(hash.Sum(nil)); err == nil && got != digest {
 		err = refusal(ociregistry.ErrDigestInvalid, "what was uploaded has the digest %s, not %s", got, digest)
 	}
+	if err == nil {
+		err = w.file.Sync() // what has a digest for a name is it, also after a power cut
+	}
 	w.closed = true
 	if err = errors.Join(err, w.of.leave(w)); err != nil {
 		return "", errors.Join(err, os.Remove(path))

@@ -163,6 +163,6 @@ func (f *follower) sayRound(report *audit.Report, failed error) {
 // complain tells of what is wrong here, not at the registry.
 func (f *follower) complain(err error) {
 	if err != nil {
-		fmt.Fprintf(f.stderr, "warg-auditor: %v\n", err)
+		complain(f.stderr, err)
 	}
 }

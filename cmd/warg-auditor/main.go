@@ -76,9 +76,12 @@ func (e *environment) report(err error) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	}
-	fmt.Fprintf(e.stderr, "warg-auditor: %v\n", err)
+	complain(e.stderr, err)
 	return exitFailed
 }
+
+// complain tells of what went wrong.
+func complain(stderr io.Writer, err error) { fmt.Fprintf(stderr, "warg-auditor: %s\n", plainError(err)) }
 
 // isTerminal tells whether somebody may be looking.
 func isTerminal(f *os.File) bool {

@@ -17,7 +17,7 @@ import (
 func TestPlain(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                         "",
-		"länger, 世界 'quoted' \\":    "länger, 世界 'quoted' \\",
+		"länger, 世界 'quoted' \\":   "länger, 世界 'quoted' \\",
 		"\x1b[31mkey\nFOUND x\r\t": `\x1b[31mkey\nFOUND x\r\t`,
 		"a\u009b31mb\x7f":          `a\u009b31mb\x7f`,
 		"a\u202eb\u2028c\u200bd":   `a\u202eb\u2028c\u200bd`,

@@ -171,7 +171,7 @@ func TestFollow(t *testing.T) {
 	args = append(args, "--exit-on-finding")
 	lie.Store("/tlog/records/checkpoint")
 	said, _, status = do(t, args...)
-	if status != 1 || strings.Count(said, `"foundBefore":"2`) != 1 || strings.Count(said, "content-altered") != 1 || strings.Count(said, `"type":"finding"`) < 2 {
+	if status != 1 || strings.Count(said, `"foundBefore":"2`) != 1 || strings.Count(said, `"name":"content-altered"`) != 1 || strings.Count(said, `"type":"finding"`) < 2 {
 		t.Errorf("status %d: %s", status, said)
 	}
 	expect(t, 2, "another process uses it", holding(t, state, args)...)

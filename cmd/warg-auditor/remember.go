@@ -89,8 +89,13 @@ func (t *teller) remember(ctx context.Context, key string, f toldFinding) error 
 // A lie is not undone by telling the truth later.
 func (t *teller) endRound(ctx context.Context, r *audit.Report, o audit.Options) {
 	defer func() { t.seen = nil }()
+	for _, f := range r.Findings {
+		if f.Name == audit.TileWithheld || !canHeal(f.Name) {
+			return // it may have kept the round from looking further
+		}
+	}
 	for key, f := range t.open {
-		if t.seen[key] || r.Suppressed[f.Name] > 0 || !lookedAt(f.Name, r, o) {
+		if t.seen[key] || r.Suppressed[f.Name] > 0 || !canHeal(f.Name) || !lookedAt(f.Name, r, o) {
 			continue
 		}
 		if t.store != nil {
@@ -107,8 +112,18 @@ func (t *teller) endRound(ctx context.Context, r *audit.Report, o audit.Options)
 	}
 }
 
+// canHeal tells of a finding that it can become well: the engine tells it in each round
+// until it is.
+func canHeal(name audit.Name) bool {
+	switch name {
+	case audit.ContentWithheld, audit.CheckpointStale, audit.TileWithheld, audit.NoteStale, audit.CosignatureQuorum, audit.APILogDiffers:
+		return true
+	}
+	return false
+}
+
 // lookedAt tells of a finding that can become well whether a complete round has looked at
-// it again: engines tell these in each round until they are.
+// it again.
 func lookedAt(name audit.Name, r *audit.Report, o audit.Options) bool {
 	passedOver := map[string]bool{}
 	for _, u := range r.Unchecked {
@@ -116,15 +131,13 @@ func lookedAt(name audit.Name, r *audit.Report, o audit.Options) bool {
 	}
 	switch name {
 	case audit.ContentWithheld:
-		return o.Content
+		return o.Content && !passedOver["content"]
 	case audit.CheckpointStale:
 		return r.Checkpoint != nil
-	case audit.TileWithheld, audit.NoteStale:
-		return r.Mode == "tlog"
 	case audit.CosignatureQuorum:
 		return r.Mode == "tlog" && len(o.Policy) > 0
 	case audit.APILogDiffers:
 		return !passedOver["v1 API"] && !passedOver["answers of the API"]
 	}
-	return false
+	return r.Mode == "tlog" // tiles and notes
 }

@@ -113,6 +113,7 @@ func TestWellAgain(t *testing.T) {
 		"API":                {audit.APILogDiffers, tlog, none, true},
 		"no API any more":    {audit.APILogDiffers, &audit.Report{Mode: "tlog", Unchecked: []audit.Unchecked{{What: "v1 API"}}}, all, false},
 		"many of them":       {audit.TileWithheld, &audit.Report{Mode: "tlog", Suppressed: map[audit.Name]int{audit.TileWithheld: 1}}, all, false},
+		"an unread log":      {audit.TileWithheld, &audit.Report{Mode: "tlog", Findings: []audit.Finding{{Name: audit.NoteSignature}}}, all, false},
 		"a fork":             {audit.LogForked, tlog, all, false},
 		"altered content":    {audit.ContentAltered, tlog, all, false},
 	} {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,11 +71,14 @@ func (c auditCommand) Run(env *environment) error {
 	}
 	defer store.Close()
 	out, shown := c.outputFlags.open(env), c.progress(env)
-	teller := &teller{out: out, evidenceDir: c.EvidenceDir, before: shown.clear}
+	teller := &teller{out: out, evidenceDir: c.EvidenceDir, before: shown.clear, store: store}
 	options.Progress = func(p audit.Progress) { shown.show(p.Doing, p.Done, p.Of) }
-	options.Found = func(f audit.Finding) { teller.tell(env.context, f) }
+	options.Found = func(f audit.Finding) { teller.tell(context.WithoutCancel(env.context), f) }
 	auditor, err := audit.New(source, store, options)
 	if err != nil {
+		return err
+	}
+	if err := teller.recall(env.context); err != nil {
 		return err
 	}
 	report, failed := auditor.Round(env.context)
@@ -86,11 +91,22 @@ func (c auditCommand) Run(env *environment) error {
 		report = merged(report, compared)
 	}
 	shown.clear()
-	teller.tellAll(env.context, report)
+	teller.tellAll(context.WithoutCancel(env.context), report)
+	if failed == nil {
+		teller.endRound(env.context, report, options)
+	}
 	if report != nil {
 		out.say("report", reportOf(c.Registry, report, teller.count(), failed), reportLines(c.Registry, report, teller.count(), failed)...)
 	}
-	return outcome(out, teller, failed)
+	if err := outcome(out, teller, failed); !errors.Is(err, errFindings) {
+		return err
+	}
+	for _, err := range []error{failed, teller.failed(), out.failed()} {
+		if err != nil {
+			complain(env.stderr, err)
+		}
+	}
+	return errFindings
 }
 
 // outcome is the error of a command that has audited: findings go before failures.

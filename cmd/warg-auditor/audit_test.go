@@ -78,7 +78,13 @@ func TestAuditFinds(t *testing.T) {
 	said := expect(t, 1, "FOUND tile-differs in records", args...)
 	_, file, _ := strings.Cut(said, "  evidence: ")
 	file, _, _ = strings.Cut(file, "\n")
-	expect(t, 0, "The evidence holds.\nFOUND tile-differs in records", "check", file)
+	// The tree head is signed, and the answer is not.
+	checked := expect(t, 0, "The evidence holds, if whoever recorded it is believed: ", "check", file)
+	if !strings.Contains(checked, "\nFOUND tile-differs in records") || !strings.Contains(checked, "  compared with what is signed by: "+r.vkeys[0]) || strings.Contains(checked, "Nothing") {
+		t.Error(checked)
+	}
+	expect(t, 1, "does not prove tile-differs by signatures alone: the registry did not sign it", "check", file, "--signed")
+	expect(t, 1, `"holds":false`, "check", file, "--signed", "--json")
 	said = expect(t, 0, `"holds":true`, "check", file, "--json")
 	if !strings.Contains(said, `"name":"tile-differs"`) || !strings.Contains(said, r.vkeys[0]) {
 		t.Error(said)
@@ -92,6 +98,24 @@ func TestAuditFinds(t *testing.T) {
 	}
 	expect(t, 2, "no such file", "check", file+"x")
 	expect(t, 1, `"findings":`, append(args, "--json")...)
+}
+
+// Without any key nothing in the evidence is signed, and `check` says that alone.
+func TestCheckUnsigned(t *testing.T) {
+	t.Parallel()
+	r := tlogtest.New(t)
+	r.Publish()
+	files := r.Files()
+	delete(files, "tlog/records/tile/entries/000.p/1")
+	web := httptest.NewServer(tlogtest.Serve(files))
+	defer web.Close()
+	said := expect(t, 1, "FOUND tile-withheld", "audit", web.URL, "--evidence-dir", t.TempDir())
+	_, file, _ := strings.Cut(said, "  evidence: ")
+	file, _, _ = strings.Cut(file, "\n")
+	if said := expect(t, 0, "Nothing in it is signed.", "check", file); strings.Contains(said, "signed by") {
+		t.Error(said)
+	}
+	expect(t, 1, "Nothing in it is signed.", "check", file, "--signed")
 }
 
 // Two vantage points that show different logs are a fork, and both heads are evidence.
@@ -116,7 +140,10 @@ func TestAuditSplitView(t *testing.T) {
 	said := expect(t, 1, "FOUND log-forked in records", append([]string{"audit", urls[0], "--also", urls[1]}, pinned...)...)
 	_, file, _ := strings.Cut(said, "  evidence: ")
 	file, _, _ = strings.Cut(file, "\n")
-	expect(t, 0, "log-forked", "check", file)
+	checked := expect(t, 0, "The evidence holds, and the registry signed it.\nFOUND log-forked", "check", file, "--signed")
+	if !strings.Contains(checked, "  signed by: "+r.Keys[tlog.Records].VKeys()[0]) {
+		t.Error(checked)
+	}
 	expect(t, 2, "--also", "audit", urls[0], "--also", "ftp://x")
 }
 
@@ -167,11 +194,11 @@ func TestFollow(t *testing.T) {
 	if files, err := os.ReadDir(filepath.Join(state, "evidence")); len(files) != 1 {
 		t.Errorf("%v, %v", files, err)
 	}
-	// Its next life does not tell it again, and ends at the first new finding.
+	// Its next life says it as found before, and ends after its first round.
 	args = append(args, "--exit-on-finding")
 	lie.Store("/tlog/records/checkpoint")
 	said, _, status = do(t, args...)
-	if status != 1 || strings.Contains(said, "content-altered") || strings.Count(said, `"type":"finding"`) == 0 {
+	if status != 1 || strings.Count(said, `"foundBefore":"2`) != 1 || strings.Count(said, `"name":"content-altered"`) != 1 || strings.Count(said, `"type":"finding"`) < 2 {
 		t.Errorf("status %d: %s", status, said)
 	}
 	expect(t, 2, "another process uses it", holding(t, state, args)...)

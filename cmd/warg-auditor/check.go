@@ -8,14 +8,15 @@ import (
 
 type checkCommand struct {
 	Evidence string `arg:"" type:"path" placeholder:"FILE" help:"File with the evidence of a finding."`
+	Signed   bool   `help:"Demand that the registry signed what is refuted, so that whoever recorded the evidence need not be believed."`
 	outputFlags
 }
 
 // Help is shown by `check --help`.
 func (checkCommand) Help() string {
-	return "Computes the contradiction anew from the evidence alone, and tells what it proves and whose keys signed it. " +
-		"Compare the keys with those that you have from the operator.\n\n" +
-		"Exit status: 0 if the evidence proves the finding, 1 if it does not, 2 if the file can not be read."
+	return "Computes the contradiction anew from the evidence alone, and tells what it proves, whose keys signed it, and what of it rests on whoever " +
+		"recorded it: that can be made up. Compare the keys with those that you have from the operator.\n\n" +
+		"Exit status: 0 if the contradiction is there, and with --signed only if the registry signed it, 1 if not, 2 if the file can not be read."
 }
 
 // Run checks the evidence.
@@ -30,12 +31,31 @@ func (c checkCommand) Run(env *environment) error {
 		out.say("evidence", refused{Reason: err.Error()}, fmt.Sprintf("%s proves nothing: %v", c.Evidence, err))
 		return errFindings
 	}
-	lines := append([]string{"The evidence holds."}, findingLines(f)...)
-	if !f.Signed {
-		lines = append(lines, "  Nothing in the evidence is signed by the registry: that it said so rests on whoever recorded it.")
+	if c.Signed && !f.Signed {
+		reason := "the registry did not sign it: " + rests(f)
+		out.say("evidence", refused{Reason: reason}, fmt.Sprintf("%s does not prove %s by signatures alone: %s", c.Evidence, f.Name, reason))
+		return errFindings
 	}
-	out.say("evidence", proved{Holds: true, Finding: f}, lines...)
+	out.say("evidence", proved{Holds: true, Finding: f}, checkedLines(f)...)
 	return out.failed()
+}
+
+// checkedLines tell of evidence that holds, first of all what that is worth.
+func checkedLines(f audit.Finding) []string {
+	first := "The evidence holds, and the registry signed it."
+	if !f.Signed {
+		first = "The evidence holds, if whoever recorded it is believed: " + rests(f)
+	}
+	return append([]string{first}, findingLines(f)...)
+}
+
+// rests says what of evidence that is not signed rests on whoever recorded it.
+func rests(f audit.Finding) string {
+	text := "that the registry gave this answer rests on him."
+	if len(f.Keys) == 0 {
+		return text + " Nothing in it is signed."
+	}
+	return text + " Signed is only what the answer is compared with."
 }
 
 // proved is what evidence shows, as JSON.
@@ -53,8 +73,12 @@ type refused struct {
 // findingLines tell a finding to people.
 func findingLines(f audit.Finding) []string {
 	lines := []string{"FOUND " + f.String(), "  claimed:  " + f.Claimed, "  computed: " + f.Computed}
+	what := "  signed by: "
+	if !f.Signed {
+		what = "  compared with what is signed by: " // the claim is not
+	}
 	for _, key := range f.Keys {
-		lines = append(lines, "  signed by: "+key)
+		lines = append(lines, what+key)
 	}
 	return lines
 }

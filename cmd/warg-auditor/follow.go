@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ type followCommand struct {
 	Interval      time.Duration `default:"10s" placeholder:"TIME" help:"Pause between two rounds (default: ${default}). After a failure it is doubled, up to 5m."`
 	MetricsListen string        `placeholder:"ADDRESS" help:"Address, such as 127.0.0.1:9100, on which metrics for Prometheus are served."`
 	EvidenceDir   string        `type:"path" placeholder:"DIR" help:"Folder for the evidence of findings (default: evidence in the state folder)."`
-	ExitOnFinding bool          `help:"End with status 1 after the first round with a new finding."`
+	ExitOnFinding bool          `help:"End with status 1 after the first round with a finding, or, if an earlier process found something that is not well again, after the first round."`
 	alertFlags
 	auditFlags
 	sourceFlags
@@ -31,7 +32,8 @@ type followCommand struct {
 func (followCommand) Help() string {
 	return "Audits again and again, from where the round before ended, and compares several views of the registry. A finding is told once: as a " +
 		"line, to the alert command, and in the metrics.\n\n" +
-		"It ends with SIGINT or SIGTERM. Exit status: 0 if nothing was found until then, 1 if something was."
+		"It ends with SIGINT or SIGTERM. Exit status: 0 if nothing was found until then, also by earlier processes with this state, 1 if something was, " +
+		"2 if the registry could not be audited once."
 }
 
 // Run follows until the context ends.
@@ -74,6 +76,11 @@ func (c followCommand) Run(env *environment) error {
 		}
 		defer stop()
 	}
+	if err := f.teller.recall(env.context); err != nil {
+		return err
+	}
+	f.options = options
+	f.metrics.open.Set(float64(f.teller.count()))
 	return f.run(env.context)
 }
 
@@ -81,6 +88,7 @@ func (c followCommand) Run(env *environment) error {
 type follower struct {
 	registry      string
 	auditor       *audit.Auditor
+	options       audit.Options // of it
 	others        []audit.Source
 	exitOnFinding bool
 	teller        *teller
@@ -89,27 +97,37 @@ type follower struct {
 	stderr        io.Writer
 	clear         func() // removes the line that shows progress
 
-	pace pace
-	said string // why the last round failed, or what it could not check
+	pace     pace
+	said     string // why the last round failed, or what it could not check
+	complete bool   // a round came to its end
+	failed   error  // why the last one did not
 }
 
 // run audits until the context ends.
 func (f *follower) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		before := f.teller.new
 		failed := f.round(ctx)
 		if err := f.out.failed(); err != nil {
 			return err
 		}
-		if f.exitOnFinding && f.teller.new > before {
+		if f.exitOnFinding && f.found() {
 			return errFindings
 		}
 		f.pace.rest(ctx, failed)
 	}
-	if f.teller.count() > 0 {
+	if f.found() {
 		return errFindings
 	}
+	if !f.complete {
+		return fmt.Errorf("no round came to its end: %w", cmp.Or(f.failed, errEnded))
+	}
 	return nil
+}
+
+// found tells whether this process has found something, or an earlier one what is not
+// well again.
+func (f *follower) found() bool {
+	return f.teller.new+f.teller.count()+f.teller.suppressed() > 0
 }
 
 // round makes one round, with all vantage points, and tells what it came to. It has
@@ -133,8 +151,12 @@ func (f *follower) round(ctx context.Context) (failed bool) {
 	if ctx.Err() != nil {
 		return false // it was ended: what it says of the registry is nothing
 	}
+	f.complete, f.failed = f.complete || !failed, err
 	f.teller.tellAll(context.WithoutCancel(ctx), report)
-	f.metrics.round(report, err, time.Since(begun), time.Now())
+	if err == nil {
+		f.teller.endRound(context.WithoutCancel(ctx), report, f.options)
+	}
+	f.metrics.round(report, f.teller.count(), err, time.Since(begun), time.Now())
 	f.sayRound(report, err)
 	f.complain(f.teller.failed())
 	return failed
@@ -149,7 +171,7 @@ func (f *follower) sayRound(report *audit.Report, failed error) {
 	if news == f.said && report.NewRecords == 0 {
 		return
 	}
-	lines := reportLines(f.registry, report, len(report.Findings), failed)
+	lines := reportLines(f.registry, report, f.teller.count(), failed)
 	if news == f.said { // what is not checked was said before
 		lines = lines[len(lines)-1:]
 	}
@@ -157,12 +179,12 @@ func (f *follower) sayRound(report *audit.Report, failed error) {
 		lines = slices.Insert(lines, 0, fmt.Sprintf("could not audit: %v", failed))
 	}
 	f.said = news
-	f.out.say("report", reportOf(f.registry, report, len(report.Findings), failed), lines...)
+	f.out.say("report", reportOf(f.registry, report, f.teller.count(), failed), lines...)
 }
 
 // complain tells of what is wrong here, not at the registry.
 func (f *follower) complain(err error) {
 	if err != nil {
-		fmt.Fprintf(f.stderr, "warg-auditor: %v\n", err)
+		complain(f.stderr, err)
 	}
 }

@@ -76,8 +76,19 @@ func (e *environment) report(err error) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	}
-	fmt.Fprintf(e.stderr, "warg-auditor: %v\n", err)
+	complain(e.stderr, err)
 	return exitFailed
+}
+
+// errEnded says why there is no answer: nobody wanted it any more.
+var errEnded = errors.New("it was asked to end before it was done")
+
+// complain tells of what went wrong.
+func complain(stderr io.Writer, err error) {
+	if errors.Is(err, context.Canceled) {
+		err = errEnded
+	}
+	fmt.Fprintf(stderr, "warg-auditor: %s\n", plainError(err))
 }
 
 // isTerminal tells whether somebody may be looking.

@@ -41,7 +41,7 @@ func newMetrics() *metrics {
 		registry:   prometheus.NewRegistry(),
 		rounds:     counter("rounds_total", "Rounds of the audit, by outcome: clean, findings, failed (the registry could not be audited).", "outcome"),
 		findings:   counter("findings_total", "Findings that were told, by name; each once.", "name"),
-		open:       gauge("round_findings", "Findings of the last round, those included that were told before."),
+		open:       gauge("round_findings", "Findings that are not well again, those of earlier rounds and processes included."),
 		complete:   gauge("last_complete_timestamp_seconds", "When the last round ended that audited everything."),
 		seconds:    gauge("round_seconds", "How long the last round took."),
 		records:    gauge("records", "Records that are audited."),
@@ -58,11 +58,11 @@ func newMetrics() *metrics {
 	return m
 }
 
-// round takes in what a round came to.
-func (m *metrics) round(r *audit.Report, failed error, took time.Duration, now time.Time) {
+// round takes in what a round came to, with how many findings there are by now.
+func (m *metrics) round(r *audit.Report, findings int, failed error, took time.Duration, now time.Time) {
 	m.seconds.Set(took.Seconds())
+	m.open.Set(float64(findings))
 	if r != nil {
-		m.open.Set(float64(len(r.Findings)))
 		m.records.Set(float64(r.Records))
 		m.logs.Set(float64(r.Checkpoints))
 		m.unchecked.Set(float64(len(r.Unchecked)))
@@ -75,6 +75,8 @@ func (m *metrics) round(r *audit.Report, failed error, took time.Duration, now t
 		m.rounds.WithLabelValues("findings").Inc()
 	case failed != nil:
 		m.rounds.WithLabelValues("failed").Inc()
+	case findings > 0:
+		m.rounds.WithLabelValues("findings").Inc()
 	default:
 		m.rounds.WithLabelValues("clean").Inc()
 	}

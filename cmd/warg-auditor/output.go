@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 )
@@ -25,13 +24,16 @@ type output struct {
 
 func (f outputFlags) open(env *environment) *output { return &output{json: f.JSON, w: env.stdout} }
 
-// say writes a JSON object with its type and, for people, lines.
+// say writes a JSON object with its type or, for people, lines, each of which stays one
+// whatever the registry has put into it.
 func (o *output) say(kind string, object any, lines ...string) {
 	var text []byte
 	if o.json {
 		text = jsonLine(kind, object)
-	} else if len(lines) > 0 {
-		text = []byte(strings.Join(lines, "\n") + "\n")
+	} else {
+		for _, line := range lines {
+			text = append(text, plain(line)+"\n"...)
+		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -57,7 +59,7 @@ func jsonLine(kind string, object any) []byte {
 	if len(text) > 2 {
 		line = append(line, ',')
 	}
-	return append(append(line, text[1:]...), '\n')
+	return append(append(line, plainJSON(text[1:])...), '\n')
 }
 
 // progress shows how far a command has come on a terminal, in one line that is written

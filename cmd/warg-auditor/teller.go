@@ -13,23 +13,21 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// toldSpace is the space of the state with the findings that were told.
-const toldSpace = "told"
-
 // teller tells each finding once: it writes the evidence, tells people or programs,
-// and gives an alert. It is for one goroutine at a time.
+// and gives an alert. What was found stays found until it is well again (see
+// [teller.endRound]), also in later processes. It is for one goroutine at a time.
 type teller struct {
 	out         *output
 	evidenceDir string
-	before      func()             // is called before something is told; nil: nothing is
-	alert       func([]byte) error // gets a JSON line; nil: nobody is alerted
-	store       audit.Store        // remembers over processes what was told; nil: nothing does
-	onNew       func(audit.Name)   // is called after something new is told; nil: it is not
-	told        map[string]bool
-	new         int // findings that this process told
-	found       int // findings, those that an earlier process told included
-	left        int // findings that were left out, for there were too many
-	evidence    int // bytes of evidence that were written
+	before      func()                 // is called before something is told; nil: nothing is
+	alert       func([]byte) error     // gets a JSON line; nil: nobody is alerted
+	store       audit.Store            // remembers findings over processes; nil: nothing does
+	onNew       func(audit.Name)       // is called after something new is told; nil: it is not
+	open        map[string]toldFinding // by key: what was found, also before, and is not well again
+	seen        map[string]bool        // keys of what was found in this round
+	new         int                    // findings that this process told
+	left        int                    // findings that were left out, for there were too many
+	evidence    int                    // bytes of evidence that were written
 	err         error
 }
 
@@ -38,12 +36,6 @@ const (
 	maxTold     = 1000    // findings
 	maxEvidence = 1 << 30 // bytes
 )
-
-// toldFinding is a finding with where its evidence is, as JSON.
-type toldFinding struct {
-	audit.Finding
-	EvidenceFile string `json:"evidence,omitempty"`
-}
 
 // key is the same for the same lie, whenever it is found.
 func key(f audit.Finding) string {
@@ -61,47 +53,37 @@ func key(f audit.Finding) string {
 // tell tells a finding unless it was told before.
 func (t *teller) tell(ctx context.Context, f audit.Finding) {
 	key := key(f)
-	if t.told[key] {
-		return
+	if t.seen == nil {
+		t.seen = map[string]bool{}
 	}
-	if len(t.told) == maxTold {
-		t.left++
-		return
-	}
-	if t.told == nil {
-		t.told = map[string]bool{}
-	}
-	t.told[key] = true
-	t.found++
-	if t.store != nil {
-		if known, err := t.store.Get(ctx, toldSpace, []byte(key)); err != nil || known != nil {
-			t.fail(err)
-			if known != nil {
-				return
-			}
+	if _, told := t.open[key]; told || len(t.open) >= maxTold || t.new >= maxTold {
+		if !told && !t.seen[key] {
+			t.left++
 		}
+		t.seen[key] = true
+		return
 	}
+	t.seen[key] = true
 	t.new++
 	file, err := t.writeEvidence(f, key)
 	t.fail(err)
-	if t.before != nil {
-		t.before()
-	}
-	object := toldFinding{f, file}
-	lines := findingLines(f)
-	if file != "" {
-		lines = append(lines, "  evidence: "+file)
-	}
-	t.out.say("finding", object, lines...)
+	told := toldFinding{Finding: f, EvidenceFile: file}
+	t.say(told)
 	if t.alert != nil {
-		t.fail(t.alert(jsonLine("finding", object)))
+		t.fail(t.alert(jsonLine("finding", told)))
 	}
 	if t.onNew != nil {
 		t.onNew(f.Name)
 	}
-	if t.store != nil {
-		t.fail(t.store.Commit(ctx, []audit.Put{{Space: toldSpace, Key: []byte(key), Value: []byte(f.Name)}}))
+	t.fail(t.remember(ctx, key, told))
+}
+
+// say says a finding to people or programs.
+func (t *teller) say(f toldFinding) {
+	if t.before != nil {
+		t.before()
 	}
+	t.out.say("finding", f, f.lines()...)
 }
 
 // tellAll tells the findings of a report, and counts those that it leaves out.
@@ -135,8 +117,9 @@ func (t *teller) writeEvidence(f audit.Finding, key string) (string, error) {
 
 func (t *teller) fail(err error) { t.err = errors.Join(t.err, err) }
 
-// count is how many findings there are, and suppressed how many more.
-func (t *teller) count() int      { return t.found }
+// count is how many findings there are that are not well again, those of earlier
+// processes included, and suppressed how many more.
+func (t *teller) count() int      { return len(t.open) }
 func (t *teller) suppressed() int { return t.left }
 
 // failed is what went wrong while telling, since it was asked last.

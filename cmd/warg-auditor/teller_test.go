@@ -18,7 +18,8 @@ func finding(index uint64, claimed string) audit.Finding {
 	return audit.Finding{Name: audit.LogForked, Log: "records", Index: &index, Claimed: claimed, Computed: "c", Explanation: "e", Evidence: []byte(`{"evidence":1}`)}
 }
 
-// A finding is told once, also by a later process; another one is told.
+// A finding is told once. A later process says it again as found before, alerts nobody,
+// and tells another one.
 func TestTellerTellsOnce(t *testing.T) {
 	dir, evidence := t.TempDir(), filepath.Join(t.TempDir(), "evidence")
 	var told, alerts bytes.Buffer
@@ -31,6 +32,11 @@ func TestTellerTellsOnce(t *testing.T) {
 			out: outputFlags{JSON: true}.open(&environment{stdout: &told}), evidenceDir: evidence, store: store,
 			alert: func(line []byte) error { alerts.Write(line); return nil },
 		}
+		must(t, teller.recall(t.Context()))
+		if before := told.String(); strings.Count(before, `"foundBefore":"2`) != 2-want || strings.Count(before, "\n") != 2-want {
+			t.Errorf("found before is said %s", before)
+		}
+		told.Reset()
 		for range 2 {
 			teller.tell(t.Context(), finding(1, "x"))
 			teller.tellAll(t.Context(), &audit.Report{Findings: []audit.Finding{finding(2, "x"), finding(1, "x")}})
@@ -146,8 +152,9 @@ func TestProgress(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	m := newMetrics()
-	m.round(nil, errors.New("away"), time.Second, time.Unix(100, 0))
-	m.round(&audit.Report{Records: 7, Checkpoints: 3, Findings: make([]audit.Finding, 2)}, nil, time.Second, time.Unix(200, 0))
+	m.round(nil, 0, errors.New("away"), time.Second, time.Unix(100, 0))
+	m.round(&audit.Report{Records: 7, Checkpoints: 3, Findings: make([]audit.Finding, 2)}, 2, nil, time.Second, time.Unix(200, 0))
+	m.round(&audit.Report{Records: 7, Checkpoints: 3}, 2, nil, time.Second, time.Unix(200, 0)) // found before
 	m.findings.WithLabelValues("log-forked").Inc()
 	m.failures.WithLabelValues("http://a").Inc()
 	var said bytes.Buffer
@@ -160,7 +167,7 @@ func TestMetrics(t *testing.T) {
 	text, err := readAll(t, source, "metrics")
 	must(t, err)
 	for _, want := range []string{
-		`warg_auditor_rounds_total{outcome="failed"} 1`, `warg_auditor_rounds_total{outcome="findings"} 1`, `warg_auditor_rounds_total{outcome="clean"} 0`,
+		`warg_auditor_rounds_total{outcome="failed"} 1`, `warg_auditor_rounds_total{outcome="findings"} 2`, `warg_auditor_rounds_total{outcome="clean"} 0`,
 		"warg_auditor_records 7", "warg_auditor_checkpoints 3", "warg_auditor_round_findings 2", "warg_auditor_last_complete_timestamp_seconds 200",
 		`warg_auditor_findings_total{name="log-forked"} 1`, `warg_auditor_vantage_point_failures_total{url="http://a"} 1`, "go_goroutines", "process_resident_memory_bytes",
 	} {

@@ -175,4 +175,4 @@ func (w *watcher) giveAlert(line []byte) {
 }
 
 // complain tells of what is wrong here, or of a registry that can not be asked.
-func (w *watcher) complain(err error) { fmt.Fprintf(w.stderr, "warg-auditor: %v\n", err) }
+func (w *watcher) complain(err error) { complain(w.stderr, err) }

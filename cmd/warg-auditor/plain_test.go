@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/warg-trillian/warg-trillian/warg/client"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
+)
+
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                         "",
+		"länger, 世界 'quoted' \\":   "länger, 世界 'quoted' \\",
+		"\x1b[31mkey\nFOUND x\r\t": `\x1b[31mkey\nFOUND x\r\t`,
+		"a\u009b31mb\x7f":          `a\u009b31mb\x7f`,
+		"a\u202eb\u2028c\u200bd":   `a\u202eb\u2028c\u200bd`,
+		"a\x9bb\xff\ufffd":         `a\x9bb\xff` + "\ufffd",
+		"\U000e0041":               `\U000e0041`,
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+		object := map[string]string{"text": text}
+		line := jsonLine("x", object)
+		for _, r := range strings.TrimSuffix(string(line), "\n") {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%q in JSON is %q", text, line)
+			}
+		}
+		var back map[string]string
+		if err := json.Unmarshal(line, &back); err != nil || back["text"] != strings.ToValidUTF8(text, "\ufffd") {
+			t.Errorf("%q comes back from JSON as %q, %v", text, back["text"], err)
+		}
+	}
+	if got := plainError(errors.Join(errors.New("a"), errors.New("b\x1b"))); got != `a; b\x1b` {
+		t.Error(got)
+	}
+}
+
+// What a registry says comes to no terminal as it is: in findings, checked evidence, what
+// a watcher tells, reports, and errors.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	r := tlogtest.New(t)
+	r.Publish()
+	r.Init("example:a")
+	files := r.Files()
+	web := httptest.NewServer(tlogtest.Serve(files))
+	defer web.Close()
+	state, evidence := filepath.Join(t.TempDir(), "state"), t.TempDir()
+	watch := []string{"watch", web.URL, "example:a", "--once", "--state", state}
+	expect(t, 0, "", watch...)
+	envelope := r.Next("example:a", nil, client.Release("1.0.0", protocol.HashOf()))
+	envelope.KeyID = "\x1b[31mkey\nFOUND x\u009b\u202e"
+	r.Append("example:a", envelope)
+	r.Publish()
+	for path, data := range r.Files() {
+		files[path] = data
+	}
+	audit := []string{"audit", web.URL, "--evidence-dir", evidence}
+	if said := plainSaid(t, 1, watch...); !strings.Contains(said, `\x1b[31mkey\nFOUND x`) {
+		t.Errorf("the key is not told: %s", said)
+	}
+	said := plainSaid(t, 1, audit...)
+	_, file, _ := strings.Cut(said, "  evidence: ")
+	file, _, _ = strings.Cut(file, "\n")
+	plainSaid(t, 0, "check", file)
+	plainSaid(t, 0, "check", file, "--json")
+	plainSaid(t, 1, append(audit, "--json")...)
+	files["tlog/records/checkpoint"] = []byte("\x1b[2J\nFOUND x")
+	plainSaid(t, 1, watch...)
+	plainSaid(t, 1, "export", web.URL, t.TempDir())
+	files["tlog/records/vkeys"] = []byte("\x1b[2J\nFOUND x")
+	plainSaid(t, 2, "export", web.URL, t.TempDir())
+}
+
+// plainSaid runs the program, and demands that nothing but line breaks of its own is not
+// printable.
+func plainSaid(t *testing.T, status int, args ...string) string {
+	t.Helper()
+	stdout, stderr, got := do(t, args...)
+	if got != status {
+		t.Errorf("%q: status %d, want %d: %s%s", args, got, status, stdout, stderr)
+	}
+	for line := range strings.Lines(stdout + stderr) {
+		if strings.HasPrefix(line, "FOUND x") || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q says %q", args, line)
+		}
+	}
+	return stdout
+}

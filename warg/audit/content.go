@@ -232,5 +232,5 @@ func (r *round) reportContent(ctx context.Context, f *contentFacts, logID protoc
 	if f.Record, err = prove(ctx, r.log, at, named); err != nil {
 		return err
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }

@@ -124,7 +124,7 @@ func (r *round) malformedEntry(ctx context.Context, index uint64, entry []byte) 
 	if err != nil {
 		return err
 	}
-	return r.found(&recordFacts{Head: c, Entry: entry, Index: index, Path: path})
+	return r.found(ctx, &recordFacts{Head: c, Entry: entry, Index: index, Path: path})
 }
 
 // takeOperator validates an operator record.
@@ -163,7 +163,7 @@ func (r *round) checkOperatorKey(ctx context.Context) error {
 	if _, err := f.judge(); err != nil {
 		return nil // it begins with that key
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }
 
 // takePackage validates a package record, and that its namespace is defined.
@@ -288,7 +288,7 @@ func (r *round) reportUndefined(ctx context.Context, at *stop) error {
 		if err != nil {
 			return err
 		}
-		if err := r.found(f); err != nil {
+		if err := r.found(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -307,7 +307,7 @@ func (r *round) invalidRecord(ctx context.Context, index uint64, p *prepared) er
 		return err
 	}
 	f := &recordFacts{Head: c, Records: records}
-	err = r.found(f)
+	err = r.found(ctx, f)
 	if errors.Is(err, ErrNoAnswer) && len(records) > 0 {
 		return fmt.Errorf("the record at index %d of %q breaks a rule: %w", index, p.named.Name, err)
 	}

@@ -113,6 +113,20 @@ func TestForgedOperatorBeginning(t *testing.T) {
 	if err == nil && found.Signed {
 		t.Errorf("against an honest registry: %s", found)
 	}
+	w.operate(w.operator, protocol.OperatorEntry{Type: protocol.EntryRevokeFlat, KeyID: w.operator.Public().ID(), Permissions: []protocol.OperatorPermission{protocol.PermissionDefineNamespace}})
+	w.checkpoint()
+	l := openRecords(t, w, tlog.Records)
+	records := provenOf(t, w, l, "")
+	for i := range records {
+		e, err := protocol.UnmarshalEnvelopeProto(records[i].Envelope)
+		must(t, err)
+		e.KeyID, e.Signature = second.Public().ID(), second.Sign(protocol.OperatorRecordSignature, e.Content)
+		records[i].Envelope = e.MarshalProto()
+	}
+	found, err = forge(t, &recordFacts{Head: l.claim, Records: records})
+	if err != nil || found.Signed {
+		t.Errorf("a permission that is taken: signed %v, %v: %s", found.Signed, err, found)
+	}
 }
 
 // Statements of two registries contradict nothing.

@@ -33,6 +33,9 @@ type HTTPOptions struct {
 	Pause func(ctx context.Context, d time.Duration) error
 }
 
+// errNoLink says that a registry gave a link that can not be followed.
+var errNoLink = errors.New("the registry gave a link that can not be followed")
+
 // HTTPSource is a registry, or a file server with its files, at a URL.
 type HTTPSource struct {
 	base    *url.URL // ends with a slash
@@ -68,11 +71,11 @@ func (s *HTTPSource) String() string { return s.base.String() }
 func (s *HTTPSource) Open(ctx context.Context, r Request) (int, io.ReadCloser, error) {
 	relative, err := url.Parse(r.Path)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: the registry gave a link that can not be read", ErrNoAnswer)
+		return 0, nil, fmt.Errorf("%w: %w: it can not be read", ErrNoAnswer, errNoLink)
 	}
 	target := s.base.ResolveReference(relative)
 	if target.Scheme != "http" && target.Scheme != "https" {
-		return 0, nil, fmt.Errorf("%w: the registry gave a link with the scheme %q", ErrNoAnswer, target.Scheme)
+		return 0, nil, fmt.Errorf("%w: %w: it has the scheme %q", ErrNoAnswer, errNoLink, target.Scheme)
 	}
 	timeout := s.options.Timeout
 	if relative.IsAbs() || strings.HasPrefix(r.Path, "content/") {

@@ -234,10 +234,15 @@ func (r *round) keepReleases(log *protocol.PackageLog, index uint64, logID proto
 			return err
 		}
 		digest, err := e.Content.Hash()
-		if e.Type != protocol.EntryRelease || err != nil {
+		if e.Type != protocol.EntryRelease {
+			continue
+		}
+		if err != nil {
+			r.unchecked("content", "record %d releases version %s with a digest that is not known here: %.100q", index, e.Version, string(e.Content))
 			continue
 		}
 		r.state.put(spaceContent, contentKey(digest, logID, e.Version), numberKey(index))
+		r.state.put(spaceContents, contentKey(digest, logID, e.Version), numberKey(index))
 	}
 	return nil
 }

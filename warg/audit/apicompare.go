@@ -67,7 +67,7 @@ func (r *round) askConsistency(ctx context.Context, c claim, head treeClaim) err
 	if f.Path, err = consistencyPath(ctx, r.log, from.Size, head.Size); err != nil {
 		return err
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }
 
 // changedLog is a log whose answers are to be compared.
@@ -158,7 +158,7 @@ func (r *round) compareSome(ctx context.Context, c claim, head treeClaim, logs [
 			r.state.put(spaceDirty, l.id[:], nil)
 			continue
 		}
-		if _, err := r.step(r.diagnose(ctx, c, head, l)); err != nil {
+		if _, err := r.step(ctx, r.diagnose(ctx, c, head, l)); err != nil {
 			return err
 		}
 	}
@@ -234,7 +234,7 @@ func (r *round) compareNames(ctx context.Context, c claim, logs []*changedLog) e
 			if err != nil {
 				return err
 			}
-			if err := r.found(&namesFacts{Head: c, Record: record, Exchange: e}); err != nil {
+			if err := r.found(ctx, &namesFacts{Head: c, Record: record, Exchange: e}); err != nil {
 				return err
 			}
 		}
@@ -275,5 +275,5 @@ func (r *round) askInclusion(ctx context.Context, c claim, head treeClaim, logs 
 	if f.Map, err = r.mapProof(ctx, ids...); err != nil {
 		return err
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }

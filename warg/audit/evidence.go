@@ -140,9 +140,11 @@ func Check(evidence []byte) (Finding, error) {
 // judged judges facts of which one name is expected.
 func judged(f facts, name Name) (Finding, error) {
 	if many, ok := f.(interface{ judgeAs(Name) (Finding, error) }); ok {
-		return many.judgeAs(name)
+		finding, err := many.judgeAs(name)
+		return finding.settled(), err
 	}
 	finding, err := f.judge()
+	finding = finding.settled()
 	if err == nil && finding.Name != name {
 		return finding, fmt.Errorf("what follows is %s", finding.Name)
 	}

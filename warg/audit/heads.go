@@ -44,7 +44,7 @@ func (r *round) readHeads(ctx context.Context) error {
 		return r.openLedger(ctx, latest)
 	}
 	r.report.Mode = "tlog"
-	if stop, err := r.step(err); stop || err != nil {
+	if stop, err := r.step(ctx, err); stop || err != nil {
 		return err
 	}
 	return r.openLogs(ctx, notes, latest)
@@ -164,6 +164,9 @@ func readNote(ctx context.Context, s Source, log tlog.Log) ([]byte, error) {
 
 // openNote verifies a note and opens its log.
 func (r *round) openNote(ctx context.Context, s Source, log tlog.Log, note []byte) (*tiledLog, error) {
+	if err := r.sameRegistry(s, log, note); err != nil {
+		return nil, err
+	}
 	by, err := checkNote(log, note, r.vkeys[log])
 	if err != nil {
 		return nil, &lie{&noteFacts{Log: log, Note: note, VKeys: r.vkeys[log]}}
@@ -183,7 +186,7 @@ func (r *round) openLogs(ctx context.Context, notes notesNow, latest *protocol.S
 	if err := r.judgeCosignatures(notes); err != nil {
 		return err
 	}
-	stop, err := r.step(r.continues(ctx, checkpoints, r.checkpoints))
+	stop, err := r.step(ctx, r.continues(ctx, checkpoints, r.checkpoints))
 	if err != nil {
 		return err
 	}
@@ -191,7 +194,7 @@ func (r *round) openLogs(ctx context.Context, notes notesNow, latest *protocol.S
 		r.logged = checkpoints
 		r.sawNote(tlog.Checkpoints, notes.text[tlog.Checkpoints])
 	}
-	stop, err = r.step(r.continues(ctx, records, r.records))
+	stop, err = r.step(ctx, r.continues(ctx, records, r.records))
 	if err != nil || stop {
 		return err
 	}

@@ -22,9 +22,11 @@ type Options struct {
 	// checked.
 	Policy []byte
 
-	// Content asks for the bytes of every release that is not yanked, once.
+	// Content asks for the bytes of every release, yanked ones included: those need not be
+	// there, but must be right if they are.
 	Content bool
-	// MaxContent is the largest content that is read, in bytes; 0: 1 GiB.
+	// MaxContent is the largest content that is read, in bytes; 0: 1 GiB. Longer ones are
+	// unchecked.
 	MaxContent int64
 
 	// ClockTolerance is how far ahead of Now times may be; 0: 2 minutes.

@@ -185,10 +185,13 @@ func (f *consistencyFacts) judge() (Finding, error) {
 	if wrong == nil {
 		return Finding{}, notContradicting("the proof holds")
 	}
-	keys, _ := merged(from, to)
+	r, err := related(from, to)
+	if err != nil {
+		return Finding{}, err
+	}
 	return Finding{
 		Name: wrong.name, Log: "api", Index: &to.Size, Claimed: wrong.claimed, Computed: "a proof that holds",
-		Explanation: fmt.Sprintf("the API was asked for a consistency proof from %d to %d, and gave another", from.Size, to.Size), Keys: keys,
+		Explanation: fmt.Sprintf("the API was asked for a consistency proof from %d to %d, and gave another", from.Size, to.Size), Keys: r.keys,
 	}, nil
 }
 

@@ -80,7 +80,7 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	if r.log != nil {
-		stop, err := r.step(r.replay(ctx))
+		stop, err := r.step(ctx, r.replay(ctx))
 		if err != nil {
 			return err
 		}
@@ -109,16 +109,19 @@ func (r *round) run(ctx context.Context) error {
 
 // step turns a lie into a finding: stop says that what was being done did not get to its
 // end.
-func (r *round) step(err error) (stop bool, _ error) {
+func (r *round) step(ctx context.Context, err error) (stop bool, _ error) {
 	var l *lie
 	if errors.As(err, &l) {
-		return true, r.found(l.facts)
+		return true, r.found(ctx, l.facts)
 	}
 	return err != nil, err
 }
 
 // found judges facts and reports the finding that follows.
-func (r *round) found(f facts) error {
+func (r *round) found(ctx context.Context, f facts) error {
+	if s, ok := f.(stating); ok {
+		r.tie(ctx, s)
+	}
 	finding, err := f.judge()
 	if err != nil {
 		return fmt.Errorf("%w: what the registry serves does not fit, and this does not prove it: %w", ErrNoAnswer, err)
@@ -127,6 +130,7 @@ func (r *round) found(f facts) error {
 }
 
 func (r *round) add(f facts, finding Finding) error {
+	finding = finding.settled()
 	if r.counts[finding.Name]++; r.counts[finding.Name] > r.options.MaxFindings {
 		if r.report.Suppressed == nil {
 			r.report.Suppressed = map[Name]int{}

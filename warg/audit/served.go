@@ -108,7 +108,7 @@ func (r *round) reportServed(ctx context.Context, s servedItem) error {
 	}
 	f := &unservedFacts{Logged: l, Exchange: s.answer, Leaf: provenLeaf{Index: s.length - 1, Leaf: s.leaf}}
 	if s.answer.denies() {
-		return r.found(f)
+		return r.found(ctx, f)
 	}
 	if f.Leaf.Path, err = nodePath(ctx, r.log, 0, s.length-1, s.length); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (r *round) reportServed(ctx context.Context, s servedItem) error {
 	if f.Map, err = m.bundle(ctx, unpackLeaf(s.leaf).LogID); err != nil {
 		return err
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }
 
 // judgeDenied reports the checkpoints that the API denies, unless it has forgotten all

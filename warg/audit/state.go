@@ -45,6 +45,8 @@ type sightings struct {
 	Open []sighting `json:"open,omitempty"`
 	// LowestServed is the length of the shortest checkpoint that the API proved.
 	LowestServed *uint64 `json:"lowestServed,omitempty"`
+	// ContentAfter is the last content that was asked for, if those behind it were not.
+	ContentAfter []byte `json:"contentAfter,omitempty"`
 	// Compared is the checkpoint at which the API was compared last.
 	Compared *goodStop `json:"compared,omitempty"`
 }

@@ -68,18 +68,26 @@ func (g *Registry) image(ctx context.Context, p *releases, i int) (ociimage.Imag
 	return image, nil
 }
 
+// manyImages is from how many images on those that are made for one request are made for
+// one request at a time: each takes some reading of its content.
+const manyImages = 100
+
 // find returns the place of the release whose image has a digest, that of its manifest
 // or that of its config; -1 if there is none. Images are made, the newest first, as far as
 // their digests are not known yet: once for each release, while the package is kept.
 func (g *Registry) find(ctx context.Context, p *releases, of func(imageDigests) bool) (int, error) {
-	unknown := []int{}
-	for i := len(p.all) - 1; i >= 0; i-- {
-		switch digests, known := p.images.get(i); {
-		case !known:
-			unknown = append(unknown, i)
-		case of(digests):
-			return i, nil
+	i, unknown := p.images.find(len(p.all), of)
+	if len(unknown) > manyImages {
+		select {
+		case g.many <- struct{}{}:
+			defer func() { <-g.many }()
+		case <-ctx.Done():
+			return -1, ctx.Err()
 		}
+		i, unknown = p.images.find(len(p.all), of) // others have made some meanwhile
+	}
+	if i >= 0 {
+		return i, nil
 	}
 	for _, i := range unknown {
 		if err := ctx.Err(); err != nil {
@@ -116,13 +124,20 @@ type digests struct {
 	at []imageDigests // guarded by mu; by the place of the release; zero: not known
 }
 
-func (d *digests) get(i int) (imageDigests, bool) {
+// find returns the place of an image among the first so many, and -1 if it is not known,
+// with the places of those that are not known, the last one first.
+func (d *digests) find(count int, is func(imageDigests) bool) (place int, unknown []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if i >= len(d.at) {
-		return imageDigests{}, false
+	for i := count - 1; i >= 0; i-- {
+		switch {
+		case i >= len(d.at) || d.at[i] == imageDigests{}:
+			unknown = append(unknown, i)
+		case is(d.at[i]):
+			return i, nil
+		}
 	}
-	return d.at[i], d.at[i] != imageDigests{}
+	return -1, unknown
 }
 
 func (d *digests) set(i int, of imageDigests) {

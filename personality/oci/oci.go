@@ -37,6 +37,7 @@ type Registry struct {
 	packages *cache.Map[protocol.Hash, *releases]
 	contents *cache.Map[protocol.Hash, described]
 	proofs   *proofs
+	many     chan struct{}          // one for the request that makes many images
 	operator atomic.Pointer[string] // fetch token of the newest operator record that was seen
 }
 
@@ -50,6 +51,7 @@ func New(r Reader, o Options) *Registry {
 		packages: cache.NewMap[protocol.Hash](o.Cache, 2, (*releases).size), // one may have an eighth: of 48 MiB, 17,000 releases
 		contents: cache.NewMap[protocol.Hash](o.Cache, 4, described.bytes),
 		proofs:   newProofs(o.Now),
+		many:     make(chan struct{}, 1),
 	}
 	g.server = ociserver.New(&backend{Funcs: &ociregistry.Funcs{NewError: unsupported}, registry: g}, &ociserver.Options{
 		WriteError: func(w http.ResponseWriter, _ *http.Request, err error) { w.(*recorder).err = err },

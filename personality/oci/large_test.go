@@ -3,6 +3,7 @@ package oci_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -18,10 +19,11 @@ import (
 // large is the reading part of a registry with one package of many releases, in memory.
 type large struct {
 	oci.Reader
-	log reader.FetchLogsResponse
+	log     reader.FetchLogsResponse
+	opening chan struct{} // nil, or what each opening of a content waits for
 }
 
-func newLarge(b *testing.B, count int) *large {
+func newLarge(b testing.TB, count int) *large {
 	key, err := protocol.GeneratePrivateKey()
 	if err != nil {
 		b.Fatal(err)
@@ -48,6 +50,9 @@ func (l *large) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.
 }
 
 func (l *large) OpenContent(context.Context, protocol.Hash) (io.ReadSeekCloser, time.Time, error) {
+	if l.opening != nil {
+		<-l.opening
+	}
 	return nopCloser{bytes.NewReader([]byte("\x00asm\x0d\x00\x01\x00"))}, time.Time{}, nil
 }
 
@@ -77,5 +82,43 @@ func BenchmarkLargePackage(b *testing.B) {
 				g.Answer(request)
 			}
 		})
+	}
+}
+
+// Those who ask for digests of a large package at the same time wait for one another, and
+// no longer than they like; what one has found out the others need not.
+func TestManyImagesAtATime(t *testing.T) {
+	l := newLarge(t, 1000)
+	l.opening = make(chan struct{})
+	g := oci.New(l, oci.Options{Cache: cache.New(64 << 20)})
+	request := httptest.NewRequest("GET", "/v2/example/large/manifests/"+protocol.HashOf(nil).String(), nil)
+	ask := func(ctx context.Context) <-chan error {
+		answered := make(chan error, 1)
+		go func() {
+			_, err := g.Answer(request.WithContext(ctx))
+			answered <- err
+		}()
+		return answered
+	}
+	first := ask(context.Background())
+	l.opening <- struct{}{} // it is at work
+	impatient, cancel := context.WithCancel(context.Background())
+	second, third := ask(impatient), ask(context.Background())
+	cancel()
+	if err := <-second; !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever does not wait gets %v", err)
+	}
+	for opened := 1; opened < 1000; opened++ {
+		l.opening <- struct{}{}
+	}
+	for _, answered := range []<-chan error{first, third} {
+		if p, ok := oci.ProblemOf(<-answered); !ok || p.Code != "MANIFEST_UNKNOWN" {
+			t.Errorf("problem %v", p)
+		}
+	}
+	select {
+	case l.opening <- struct{}{}:
+		t.Error("a content was read again")
+	default:
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -13,7 +14,8 @@ import (
 // Bounds of what is kept of the exchanges with a registry.
 const (
 	maxExchanges = 64
-	maxKept      = 4 << 20 // bytes of one body
+	maxKept      = 4 << 20  // bytes of one body
+	maxKeptInAll = 16 << 20 // bytes of all of them, but for the latest exchange
 )
 
 // exchange is a request and its answer, as far as they are kept.
@@ -52,14 +54,23 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	e.Status = response.StatusCode
 	r.mu.Lock()
 	r.all = append(r.all, e)
-	if len(r.all) > maxExchanges {
-		r.all = r.all[1:]
-	}
+	r.forget()
 	r.mu.Unlock()
 	if kind := response.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/json") || strings.HasPrefix(kind, "text/plain") {
 		response.Body = &keptBody{ReadCloser: response.Body, recorder: r, exchange: e}
 	}
 	return response, nil
+}
+
+// forget forgets the oldest exchanges that there is no room for. Under mu.
+func (r *recorder) forget() {
+	size := 0
+	for n := len(r.all) - 1; n >= 0; n-- {
+		if size += len(r.all[n].Request) + len(r.all[n].Response); n < len(r.all)-1 && size > maxKeptInAll || len(r.all)-n > maxExchanges {
+			r.all = slices.Delete(r.all, 0, n+1)
+			return
+		}
+	}
 }
 
 // last are copies of the last exchanges.
@@ -91,6 +102,7 @@ func (b *keptBody) Read(p []byte) (int, error) {
 		if b.exchange.CutOff = room < n; utf8.Valid(b.kept.Bytes()) {
 			b.exchange.Response = b.kept.String()
 		}
+		b.recorder.forget()
 		b.recorder.mu.Unlock()
 	}
 	return n, err

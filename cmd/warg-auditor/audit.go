@@ -103,7 +103,7 @@ func (c auditCommand) Run(env *environment) error {
 	}
 	for _, err := range []error{failed, teller.failed(), out.failed()} {
 		if err != nil {
-			complain(env.stderr, err)
+			env.report(err)
 		}
 	}
 	return errFindings

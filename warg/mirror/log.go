@@ -127,7 +127,10 @@ func (l *logExport) copyFiles(ctx context.Context, lacking []tlog.File) error {
 		l.tell(l.before.Size)
 	}
 	err = l.copyBundles(ctx, t, group, lacking)
-	return errors.Join(group.Wait(), err)
+	if failed := group.Wait(); failed != nil {
+		return failed // which has ended what is in err
+	}
+	return err
 }
 
 // copyBundles copies the tiles of level 0 and the bundles, in parallel: those that are new,

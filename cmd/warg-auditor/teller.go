@@ -43,7 +43,14 @@ func key(f audit.Finding) string {
 	if f.Index != nil {
 		index = strconv.FormatUint(*f.Index, 10)
 	}
-	text, err := json.Marshal([]string{string(f.Name), f.Log, index, string(f.Rule), f.Claimed, f.Computed})
+	claimed, computed := f.Claimed, f.Computed
+	switch f.Name {
+	case audit.CheckpointStale, audit.CheckpointFuture, audit.CheckpointNotLogged, audit.NoteStale:
+		computed = "" // it has the time at which it was found, or what was signed until then
+	case audit.CosignatureFuture:
+		claimed, computed = "", ""
+	}
+	text, err := json.Marshal([]string{string(f.Name), f.Log, index, string(f.Rule), claimed, computed})
 	if err != nil {
 		panic(err) // strings have a form in JSON
 	}

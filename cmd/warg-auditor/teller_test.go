@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -55,6 +56,43 @@ func TestTellerTellsOnce(t *testing.T) {
 		if err != nil || string(text) != `{"evidence":1}` || object.Type != "finding" || object.Name != "log-forked" || object.Claimed != "x" {
 			t.Errorf("%+v: %s, %v", object, text, err)
 		}
+	}
+}
+
+// What lasts is told once, though what is computed of it has the time, or grows.
+func TestTellerTellsOnceOverTime(t *testing.T) {
+	for name, want := range map[audit.Name]int{
+		audit.CheckpointStale: 1, audit.CheckpointFuture: 1, audit.CheckpointNotLogged: 1, audit.NoteStale: 1, audit.CosignatureFuture: 1, audit.LogForked: 2,
+	} {
+		teller := &teller{out: outputFlags{}.open(&environment{stdout: new(bytes.Buffer)})}
+		for _, computed := range []string{"it was 100", "it was 110"} {
+			f := finding(1, "x")
+			f.Name, f.Computed = name, computed
+			teller.tell(t.Context(), f)
+		}
+		if teller.new != want {
+			t.Errorf("%s is told %d times, want %d", name, teller.new, want)
+		}
+	}
+}
+
+// A follower tells once that nothing comes any more.
+func TestFollowStale(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	r.release("example:hello", "1.0.0", "first")
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	out, stderr := &lines{}, &lines{}
+	done := make(chan int)
+	go func() {
+		done <- run([]string{"follow", r.url, "--state", t.TempDir(), "--interval", "100ms", "--max-checkpoint-age", "1s"}, &environment{ctx, out, stderr, false})
+	}()
+	out.wait(ctx, "FOUND checkpoint-stale")
+	time.Sleep(2500 * time.Millisecond)
+	stop()
+	if status := <-done; status != exitFindings || strings.Count(out.String(), "FOUND checkpoint-stale") != 1 {
+		t.Errorf("status %d: %s%s", status, out.String(), stderr.String())
 	}
 }
 

@@ -44,8 +44,8 @@ func TestTellerTellsOnce(t *testing.T) {
 		}
 		must(t, teller.failed())
 		must(t, store.Close())
-		if teller.count() != 2 || teller.new != want || strings.Count(told.String(), "\n") != want || alerts.String() != told.String() {
-			t.Errorf("%d findings, told %d, want %d:\n%s%s", teller.count(), teller.new, want, told.String(), alerts.String())
+		if teller.count() != 2 || teller.new[audit.LogForked] != want || strings.Count(told.String(), "\n") != want || alerts.String() != told.String() {
+			t.Errorf("%d findings, told %d, want %d:\n%s%s", teller.count(), teller.new[audit.LogForked], want, told.String(), alerts.String())
 		}
 		if want == 0 {
 			continue
@@ -70,8 +70,8 @@ func TestTellerTellsOnceOverTime(t *testing.T) {
 			f.Name, f.Computed = name, computed
 			teller.tell(t.Context(), f)
 		}
-		if teller.new != want {
-			t.Errorf("%s is told %d times, want %d", name, teller.new, want)
+		if teller.new[name] != want {
+			t.Errorf("%s is told %d times, want %d", name, teller.new[name], want)
 		}
 	}
 }
@@ -103,14 +103,33 @@ func TestTellerIsBounded(t *testing.T) {
 	large := finding(0, "large")
 	large.Evidence = make([]byte, maxEvidence+1)
 	teller.tell(t.Context(), large)
-	for n := range uint64(2 * maxTold) {
+	for n := range uint64(2 * maxOpen) {
 		f := finding(n, "x")
 		f.Evidence = nil
 		teller.tell(t.Context(), f)
 	}
 	must(t, teller.failed())
-	if teller.count() != maxTold || teller.suppressed() != maxTold+1 || strings.Count(told.String(), "FOUND") != maxTold || strings.Contains(told.String(), "evidence:") {
+	if teller.count() != maxOpen || teller.suppressed() != maxOpen+1 || strings.Count(told.String(), "FOUND") != maxOpen || strings.Contains(told.String(), "evidence:") {
 		t.Errorf("%d told, %d left out", teller.count(), teller.suppressed())
+	}
+	// Others are told all the same.
+	f := finding(0, "another")
+	f.Name = audit.MapRootDiffers
+	teller.tell(t.Context(), f)
+	if teller.count() != maxOpen+1 {
+		t.Error("many findings of a name hide one of another")
+	}
+	// What is withheld and given, again and again, comes to an end.
+	told.Reset()
+	for n := range uint64(maxTold + 10) {
+		f := finding(n, "x")
+		f.Name, f.Evidence = audit.TileWithheld, nil
+		teller.tell(t.Context(), f)
+		teller.endRound(t.Context(), &audit.Report{Mode: "tlog", Findings: []audit.Finding{f}}, audit.Options{})
+		teller.endRound(t.Context(), &audit.Report{Mode: "tlog"}, audit.Options{})
+	}
+	if got := strings.Count(told.String(), "FOUND"); got != maxTold || teller.count() != maxOpen+1 {
+		t.Errorf("%d told, %d open", got, teller.count())
 	}
 }
 

@@ -14,8 +14,8 @@ type auditFlags struct {
 	noteFlags
 	Content          bool          `help:"Fetch the content of every release, and check its bytes."`
 	MaxContent       int64         `default:"1073741824" placeholder:"BYTES" help:"Largest content that is fetched, in bytes (default: ${default})."`
-	MaxCheckpointAge time.Duration `placeholder:"TIME" help:"How long ago the latest checkpoint may have been signed, such as 1h; any time if it is not given."`
-	MaxNoteAge       time.Duration `default:"24h" placeholder:"TIME" help:"For how long a note may be behind the checkpoints (default: ${default})."`
+	MaxCheckpointAge time.Duration `placeholder:"TIME" help:"How long ago the latest checkpoint may have been signed, such as 1h (default: 24h of a registry with static files, any time of another)."`
+	MaxNoteAge       time.Duration `default:"24h" placeholder:"TIME" help:"For how long a note may be behind the checkpoints, and how long ago the quorum of the policy may have cosigned it (default: ${default})."`
 	MaxUnlogged      time.Duration `default:"1h" placeholder:"TIME" help:"For how long a checkpoint may be missing from the checkpoints log (default: ${default})."`
 	ClockTolerance   time.Duration `default:"2m" placeholder:"TIME" help:"How far ahead of this machine's clock times may be (default: ${default})."`
 }

@@ -141,7 +141,7 @@ func TestSlowContent(t *testing.T) {
 	for _, what := range []string{"no head", "no body", "a byte now and then"} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t)
-			w.some(6) // 18 contents
+			w.some(6)   // 18 contents
 			last := "x" // is asked for behind the others
 			for digest := protocol.HashOf([]byte(last)); digest[0] < 0xff || digest[1] < 0xf0; digest = protocol.HashOf([]byte(last)) {
 				last += "x"

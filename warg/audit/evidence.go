@@ -52,6 +52,7 @@ var newFacts = map[string]func() facts{
 	"note":        func() facts { return new(noteFacts) },
 	"cosignature": func() facts { return new(cosignatureFacts) },
 	"stale":       func() facts { return new(staleFacts) },
+	"oldnote":     func() facts { return new(oldNoteFacts) },
 }
 
 // kindOf is the name of the kind of facts.

@@ -1,6 +1,9 @@
 package audit
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestHonest(t *testing.T) {
 	w := newWorld(t)
@@ -34,6 +37,26 @@ func TestHonestWithoutTiles(t *testing.T) {
 			if report.Records != uint64(len(w.records)) || report.Mode != "v1" || len(report.Unchecked) == 0 {
 				t.Errorf("%+v", report)
 			}
+		}
+	}
+}
+
+// A registry without static files need not sign its checkpoint again.
+func TestHonestOldCheckpoint(t *testing.T) {
+	w := newWorld(t)
+	w.some(2)
+	o := w.options()
+	o.VKeys, o.Policy = nil, nil
+	for _, test := range []struct {
+		noTiles bool
+		limit   time.Duration
+	}{{true, 0}, {false, -1}} {
+		w.noTiles, o.MaxCheckpointAge = test.noTiles, test.limit
+		w.now = w.now.Add(40 * 24 * time.Hour)
+		report, err := w.auditWith(new(MemoryStore), o)
+		must(t, err)
+		if !report.Clean() {
+			t.Errorf("%+v: %v", test, report.Findings)
 		}
 	}
 }

@@ -31,13 +31,16 @@ type Options struct {
 
 	// ClockTolerance is how far ahead of Now times may be; 0: 2 minutes.
 	ClockTolerance time.Duration
-	// MaxNoteAge is for how long a note may be behind a signed checkpoint; 0: 24 hours.
+	// MaxNoteAge is for how long a note may be behind a signed checkpoint, and how long ago
+	// a quorum of Policy may have cosigned it; 0: 24 hours. Registries of this project have
+	// their notes cosigned again every hour.
 	MaxNoteAge time.Duration
 	// MaxUnlogged is for how long a signed checkpoint may be missing at the end of the
 	// checkpoints log; 0: 1 hour.
 	MaxUnlogged time.Duration
-	// MaxCheckpointAge is how old the time of the latest checkpoint may be; 0: any age.
-	// Registries of this project sign their latest checkpoint again every few minutes.
+	// MaxCheckpointAge is how old the time of the latest checkpoint may be; 0: 24 hours of
+	// a registry with static files, which signs its latest checkpoint again every few
+	// minutes, and any age of another; negative: any age.
 	MaxCheckpointAge time.Duration
 	// NoteWait is how long a round waits in all for notes to reach the latest
 	// checkpoint; 0: 2 seconds; negative: it does not wait. What they do not reach is

@@ -45,7 +45,8 @@ type round struct {
 	signed      []sighting // checkpoints to judge; the one served in this round is the last
 	before      []byte     // the newest checkpoint before this round
 	denied      []servedItem
-	uncommitted int // records
+	old         []tlog.Log // logs whose notes were cosigned too long ago
+	uncommitted int        // records
 	counts      map[Name]int
 }
 

@@ -97,7 +97,7 @@ func (r *round) compareLogs(ctx context.Context, c claim, head treeClaim) error 
 			if l.state, err = r.packageState(ctx, l.id); err != nil {
 				return err
 			}
-			l.now = l.state.Compared
+			l.now = l.state.begin()
 			logs = append(logs, l)
 		}
 		if err := r.compareSome(ctx, c, head, logs); err != nil {
@@ -151,7 +151,7 @@ func (r *round) compareSome(ctx context.Context, c claim, head treeClaim, logs [
 	}
 	for _, l := range logs {
 		if fine && l.now.Count == l.state.Count && l.now.Chain == l.state.Chain {
-			l.state.Compared = l.now
+			l.state.Compared, l.state.Again = l.now, false
 			if err := r.state.putJSON(spacePackage, l.id[:], l.state); err != nil {
 				return err
 			}

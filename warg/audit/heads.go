@@ -58,9 +58,12 @@ func (r *round) readCheckpoint(ctx context.Context) (*protocol.SignedCheckpoint,
 	}
 	if !e.has() {
 		r.unchecked("v1 API", "the source answers %s with the status %d", e, e.Status)
+		if r.seen.API || r.seen.Latest != nil { // the rest is audited before it is told
+			r.failures = append(r.failures, fmt.Errorf("%s: %s: %w: status %d, and there was a v1 API before; if it is gone for good, begin another state", r.source, e, ErrNoAnswer, e.Status))
+		}
 		return nil, nil
 	}
-	r.api = true
+	r.api, r.seen.API = true, true
 	var signed protocol.SignedCheckpoint
 	if err := signed.UnmarshalJSON(e.Answer); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w: it is no checkpoint: %w", r.source, e, ErrNoAnswer, err)

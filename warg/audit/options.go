@@ -29,6 +29,13 @@ type Options struct {
 	// unchecked.
 	MaxContent int64
 
+	// CheckAgain is the time in which everything is looked at again that was right before:
+	// the answers of the API for each log, the bytes of each content, the static files.
+	// Each round looks at the part of it that is due; 0: 24 hours; negative: never.
+	CheckAgain time.Duration
+	// Again has everything looked at again in each round.
+	Again bool
+
 	// ClockTolerance is how far ahead of Now times may be; 0: 2 minutes.
 	ClockTolerance time.Duration
 	// MaxNoteAge is for how long a note may be behind a signed checkpoint, and how long ago
@@ -73,6 +80,7 @@ type Progress struct {
 
 func (o Options) withDefaults() Options {
 	o.MaxContent = cmp.Or(o.MaxContent, 1<<30)
+	o.CheckAgain = cmp.Or(o.CheckAgain, 24*time.Hour)
 	o.ClockTolerance = cmp.Or(o.ClockTolerance, 2*time.Minute)
 	o.MaxNoteAge = cmp.Or(o.MaxNoteAge, 24*time.Hour)
 	o.MaxUnlogged = cmp.Or(o.MaxUnlogged, time.Hour)

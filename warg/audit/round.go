@@ -46,6 +46,7 @@ type round struct {
 	before      []byte     // the newest checkpoint before this round
 	denied      []servedItem
 	old         []tlog.Log // logs whose notes were cosigned too long ago
+	failures    []error    // why this round can not be complete
 	uncommitted int        // records
 	counts      map[Name]int
 }
@@ -92,6 +93,9 @@ func (r *round) run(ctx context.Context) error {
 			return err
 		}
 		if !stop {
+			if err := r.lookAgain(ctx); err != nil {
+				return err
+			}
 			if err := r.compareAPI(ctx); err != nil {
 				return err
 			}
@@ -102,10 +106,10 @@ func (r *round) run(ctx context.Context) error {
 	}
 	if r.log != nil && r.options.Content {
 		if err := r.checkContents(ctx); err != nil {
-			return err
+			r.failures = append(r.failures, err)
 		}
 	}
-	return r.save(ctx)
+	return errors.Join(append(r.failures, r.save(ctx))...)
 }
 
 // step turns a lie into a finding: stop says that what was being done did not get to its

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,9 +106,12 @@ func TestWorkOfARound(t *testing.T) {
 		w.release("example:p"+letters(i), "1.0.0")
 	}
 	w.checkpoint()
-	asked := map[string]int{}
+	var mu sync.Mutex
+	asked := map[string]int{} // under mu
 	w.tamper = func(path string, _ []byte, status int, answer []byte) (int, []byte) {
 		if strings.HasPrefix(path, "content/") {
+			mu.Lock()
+			defer mu.Unlock()
 			asked[path]++
 		}
 		return status, answer

@@ -201,47 +201,6 @@ func (r *round) fetchLogs(ctx context.Context, length uint64, logs []*changedLog
 	return e, answer, nil
 }
 
-// compareNames compares the names of packages.
-func (r *round) compareNames(ctx context.Context, c claim, logs []*changedLog) error {
-	var request api.FetchPackageNamesRequest
-	for _, l := range logs {
-		if l.state.Name != "" {
-			request.Packages = append(request.Packages, l.id.Any())
-		}
-	}
-	if len(request.Packages) == 0 {
-		return nil
-	}
-	e, err := ask(ctx, r.source, Request{Method: "POST", Path: api.FetchPackageNamesPath, Body: request.AppendJSON(nil)}, maxJSON)
-	if err != nil {
-		return err
-	}
-	var answer api.FetchPackageNamesResponse
-	if !e.has() || answer.UnmarshalJSON(e.Answer) != nil {
-		r.unchecked("names of packages", "%s answers with the status %d", e, e.Status)
-		return nil
-	}
-	for _, l := range logs {
-		for _, p := range answer.Packages {
-			if p.Hash != l.id.Any() || p.Value == nil || p.Value.String() == l.state.Name || r.enough(APINameDiffers) {
-				continue
-			}
-			named, err := r.log.envelope(ctx, l.state.Last)
-			if err != nil {
-				return err
-			}
-			record, err := r.proveAt(ctx, l.state.Last, named.Envelope, l.state.Name)
-			if err != nil {
-				return err
-			}
-			if err := r.found(ctx, &namesFacts{Head: c, Record: record, Exchange: e}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // proveAt proves a record to be in the log at the length of the last stop.
 func (r *round) proveAt(ctx context.Context, at uint64, envelope []byte, name string) (provenRecord, error) {
 	path, err := nodePath(ctx, r.log, 0, at, r.pos.Good.Length)

@@ -3,6 +3,8 @@ package audit
 import (
 	"testing"
 	"time"
+
+	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
 func TestHonest(t *testing.T) {
@@ -58,5 +60,20 @@ func TestHonestOldCheckpoint(t *testing.T) {
 		if !report.Clean() {
 			t.Errorf("%+v: %v", test, report.Findings)
 		}
+	}
+}
+
+// An API may give names some at a time.
+func TestHonestNamesInParts(t *testing.T) {
+	w := newWorld(t)
+	w.some(3)
+	w.tamper = tampered(api.FetchPackageNamesPath, func(status int, answer []byte) (int, []byte) {
+		var r api.FetchPackageNamesResponse
+		must(t, r.UnmarshalJSON(answer))
+		r.Packages = r.Packages[:1]
+		return status, r.AppendJSON(nil)
+	})
+	if report := w.clean(new(MemoryStore)); len(report.Unchecked) > 0 {
+		t.Errorf("unchecked: %v", report.Unchecked)
 	}
 }

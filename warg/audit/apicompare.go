@@ -60,14 +60,26 @@ func (r *round) askConsistency(ctx context.Context, c claim, head treeClaim) err
 	}
 	request := api.ConsistencyRequest{From: from.Size, To: head.Size}
 	e, err := ask(ctx, r.source, Request{Method: "POST", Path: api.ProveConsistencyPath, Body: request.AppendJSON(nil)}, maxJSON)
-	if err != nil || checkConsistency(e, from.checkpoint(), head.checkpoint()) == nil {
+	if err != nil {
 		return err
+	}
+	r.sayUnsupported(e)
+	wrong := checkConsistency(e, from.checkpoint(), head.checkpoint())
+	if wrong == nil || r.enough(wrong.name) {
+		return nil
 	}
 	f := &consistencyFacts{From: before, To: c, Exchange: e}
 	if f.Path, err = consistencyPath(ctx, r.log, from.Size, head.Size); err != nil {
 		return err
 	}
 	return r.found(ctx, f)
+}
+
+// sayUnsupported says that something can not be checked that the API does not offer.
+func (r *round) sayUnsupported(e exchange) {
+	if e.unsupported() {
+		r.unchecked("proofs", "%s answers with the status %d", e, e.Status)
+	}
 }
 
 // changedLog is a log whose answers are to be compared.
@@ -218,8 +230,13 @@ func (r *round) askInclusion(ctx context.Context, c claim, head treeClaim, logs 
 		}
 	}
 	e, err := ask(ctx, r.source, Request{Method: "POST", Path: api.ProveInclusionPath, Body: request.AppendJSON(nil)}, maxJSON)
-	if err != nil || checkInclusion(e, head.checkpoint(), request.Leafs, leaves) == nil {
+	if err != nil {
 		return err
+	}
+	r.sayUnsupported(e)
+	wrong := checkInclusion(e, head.checkpoint(), request.Leafs, leaves)
+	if wrong == nil || r.enough(wrong.name) {
+		return nil
 	}
 	f := &inclusionFacts{Head: c, Exchange: e}
 	var ids []protocol.Hash

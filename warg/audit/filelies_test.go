@@ -27,6 +27,15 @@ var fileLies = []lieTest{
 	{what: "cut off", name: TileDiffers, lie: func(w *world, _ *Options) {
 		w.tamper = tampered(recordsFile(w, tlog.Tile), func(status int, answer []byte) (int, []byte) { return status, answer[:40] })
 	}},
+	{what: "too long", name: TileDiffers, lie: func(w *world, _ *Options) {
+		w.tamper = tampered(recordsFile(w, tlog.Tile), func(status int, answer []byte) (int, []byte) { return status, append(answer, make([]byte, maxTile)...) })
+	}},
+	{what: "a bundle of entries that is too long", name: TileDiffers, lie: func(w *world, _ *Options) {
+		w.some(1)
+		w.tamper = tampered(recordsFile(w, tlog.Entries), func(status int, answer []byte) (int, []byte) {
+			return status, append(answer, make([]byte, maxEntries)...)
+		})
+	}},
 	{what: "a tile", name: TileWithheld, lie: func(w *world, _ *Options) {
 		file, full := recordsFile(w, tlog.Tile), tlog.Records.Path()+"/tile/0/000"
 		w.tamper = func(path string, _ []byte, status int, answer []byte) (int, []byte) {

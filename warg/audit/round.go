@@ -136,7 +136,7 @@ func (r *round) found(ctx context.Context, f facts) error {
 
 func (r *round) add(f facts, finding Finding) error {
 	finding = finding.settled()
-	if r.counts[finding.Name]++; r.counts[finding.Name] > r.options.MaxFindings {
+	if r.counts[finding.Name]++; r.counts[finding.Name] > r.most(finding.Name) {
 		if r.report.Suppressed == nil {
 			r.report.Suppressed = map[Name]int{}
 		}
@@ -152,10 +152,20 @@ func (r *round) add(f facts, finding Finding) error {
 	return nil
 }
 
+// most is how many findings of a name are kept. A registry that proves nothing right does
+// so at each checkpoint, for one cause.
+func (r *round) most(name Name) int {
+	switch name {
+	case BundleIncomplete, ProofDiffers, CheckpointNeverServed:
+		return 1
+	}
+	return r.options.MaxFindings
+}
+
 // enough tells that there are so many findings of a name that no more are kept, so that
 // none need be proved.
 func (r *round) enough(name Name) bool {
-	if r.counts[name] < r.options.MaxFindings {
+	if r.counts[name] < r.most(name) {
 		return false
 	}
 	if r.report.Suppressed == nil {

@@ -124,9 +124,13 @@ func TestWitnesses(t *testing.T) {
 		t.Errorf("readiness does not tell of the witness that is down: %s", ready)
 	}
 
-	// More is asked for than there is: what was cosigned by two is served no more.
+	// More is asked for than there is: what was cosigned by two is served no more, and
+	// that is told.
 	policy = w.policy(t, 3)
 	w.reload(t)
+	if _, ready := w.ask(t, http.MethodGet, "/readyz", nil); !strings.Contains(string(ready), "none is served") {
+		t.Errorf("readiness does not say that no checkpoint is served: %s", ready)
+	}
 	w.publishMany(t, "c", 2, 10)
 	if status, note := w.ask(t, http.MethodGet, "/tlog/records/checkpoint", nil); status != http.StatusServiceUnavailable {
 		t.Errorf("short of its quorum: status %d: %s", status, note)

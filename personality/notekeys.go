@@ -44,6 +44,7 @@ type noteKeys struct {
 	origin string              // as the database keeps it; "" if it keeps none
 	kept   map[tlog.Log]string // public keys, as the database keeps them
 	made   []string            // files
+	lost   bool                // the log has records, and the database has none
 }
 
 // openNoteKeys reads the note keys, or makes those of a registry that has none yet.
@@ -58,6 +59,10 @@ func (s *Server) openNoteKeys(ctx context.Context, p *parts.Options) error {
 	if s.rebuilding && given.Origin == "" && k.origin == "" {
 		return nil // rebuilding signs no notes
 	}
+	var err error
+	if k.lost, err = lostRecords(ctx, *p); err != nil {
+		return err
+	}
 	if k.origin != "" && given.Origin != "" && given.Origin != k.origin {
 		return fmt.Errorf("the origin of this registry is %q, and --origin (or WARG_ORIGIN) says %q: witnesses and auditors know its logs by the former, so it stays; leave the setting out", k.origin, given.Origin)
 	}
@@ -71,7 +76,6 @@ func (s *Server) openNoteKeys(ctx context.Context, p *parts.Options) error {
 	if err := tlog.CheckOrigin(origin); err != nil {
 		return fmt.Errorf("--origin: %w", err)
 	}
-	var err error
 	if p.Publisher.RecordsNoteKey, err = k.open(tlog.Records, origin, given.RecordsKeyFile); err != nil {
 		return err
 	}
@@ -139,8 +143,10 @@ func (k *noteKeys) open(log tlog.Log, origin, given string) (*tlog.NoteKey, erro
 	case err == nil:
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", flag, err)
-	case k.kept[log] != "" || k.s.rebuilding:
+	case k.kept[log] != "":
 		return nil, fmt.Errorf("%s is missing: it holds the note key of the %s log, whose public key is %s; put it back, copy it from where another process of this registry has it, or name its file with %s", path, log, k.kept[log], flag)
+	case k.lost || k.s.rebuilding:
+		return nil, fmt.Errorf("%s is missing, and the registry's database, which says whether there was a note key, is lost: put the copy of the %s log's note key back, or name its file with %s. If the registry never had one, or if its logs are to have new keys, which witnesses and auditors do not know: `warg-personality note-key new --origin NAME --log %s -o %s`", path, log, flag, log, path)
 	default:
 		if err := k.create(path, log.Origin(origin)); err != nil {
 			return nil, fmt.Errorf("make the note key of the %s log: %w", log, err)
@@ -150,7 +156,13 @@ func (k *noteKeys) open(log tlog.Log, origin, given string) (*tlog.NoteKey, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		k.s.options.Logger.Warn("the note key file is open to others; use chmod 600", "file", path, "mode", info.Mode().Perm().String())
+	}
 	key, err := tlog.ParseNoteKey(string(text))
+	if err != nil && k.kept[log] != "" {
+		return nil, fmt.Errorf("%s: %s does not hold a note key, or a damaged one; put the copy of the key back whose public key is %s: %w", flag, path, k.kept[log], err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s does not hold a note key; `warg-personality note-key new` makes one: %w", flag, path, err)
 	}

@@ -29,6 +29,18 @@ func (s *Server) makeOperatorKey(ctx context.Context, p parts.Options) error {
 	return err
 }
 
+// lostRecords reports whether the log has records, and the database has none.
+func lostRecords(ctx context.Context, p parts.Options) (bool, error) {
+	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		_, err := tx.Log(protocol.OperatorLogID())
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	return hasRecords(ctx, p)
+}
+
 // hasRecords reports whether the operator log has begun, in the database or,
 // should that be lost, in Trillian.
 func hasRecords(ctx context.Context, p parts.Options) (bool, error) {

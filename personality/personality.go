@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -205,10 +206,14 @@ func (s *Server) Ready(ctx context.Context) error { return s.registry.Ready(ctx)
 // Remarks are what is wrong with what is no part of serving and publishing, such as a
 // witness that does not cosign: a line each.
 func (s *Server) Remarks() []string {
-	if s.witnesses == nil {
-		return nil
+	lines := s.registry.Publisher.Remarks()
+	if s.witnesses != nil {
+		lines = append(lines, s.witnesses.remarks()...)
 	}
-	return s.witnesses.remarks()
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
+	}
+	return lines
 }
 
 // Run publishes what is accepted, and has it cosigned, until ctx ends.

@@ -3,9 +3,10 @@ package personality
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
@@ -37,6 +38,9 @@ type witnesses struct {
 	file string
 
 	failOpen bool
+	leads    func() bool
+	vkeys    []string // public note keys of both logs
+	logger   *slog.Logger
 }
 
 // Limits on the connections to witnesses.
@@ -58,25 +62,31 @@ func (s *Server) openWitnesses(ctx context.Context, p *parts.Options, observer w
 	if err != nil {
 		return err
 	}
-	w := &witnesses{db: p.Store, file: o.PolicyFile}
+	if o.Interval < minWitnessInterval {
+		return fmt.Errorf("--witness-interval: %v is too short: at least %v", o.Interval, minWitnessInterval)
+	}
+	w := &witnesses{db: p.Store, file: o.PolicyFile, failOpen: o.FailOpen, logger: s.options.Logger, leads: func() bool { return s.registry.Leads() }}
+	for _, log := range tlog.Logs {
+		w.vkeys = append(w.vkeys, s.vkeys[log]...)
+	}
 	w.Pusher, err = witness.New(witness.Options{
 		Logs: map[tlog.Log]witness.Source{
 			tlog.Records:     witnessedLog{p.Records, p.Store, tlog.Records},
 			tlog.Checkpoints: witnessedLog{p.Checkpoints, p.Store, tlog.Checkpoints},
 		},
 		Storage: witnessStorage{p.Store}, Policy: policy, Interval: o.Interval,
-		Leading: func() bool { return s.registry.Leads() },
+		Leading: w.leads,
 		Client: &http.Client{Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: witnessMaxHeaders,
 			DialContext: (&net.Dialer{Timeout: witnessDialTimeout}).DialContext, TLSHandshakeTimeout: witnessDialTimeout,
-			MaxIdleConnsPerHost: len(tlog.Logs), IdleConnTimeout: idleWitness,
+			DisableKeepAlives: true, // what came on an idle connection would be logged, whatever it is
 		}},
 		Now: s.options.Now, Logger: s.options.Logger, Observer: observer,
 	})
 	if err != nil {
 		return fmt.Errorf("--witness-policy-file: %s: %w", o.PolicyFile, err)
 	}
-	w.failOpen = o.FailOpen
+	w.warnOfOtherLogs()
 	s.witnesses = w
 	p.OnlyCosigned = w.onlyCosigned
 	return w.dropShort(ctx)
@@ -88,8 +98,8 @@ func (w *witnesses) onlyCosigned() bool { return !w.failOpen && w.Policy().Quoru
 const (
 	// noQuorum is the quorum of a policy that asks for none.
 	noQuorum = "none"
-	// idleWitness is how long a connection to a witness is kept for the next checkpoint.
-	idleWitness = time.Minute
+	// minWitnessInterval keeps a registry from being a nuisance.
+	minWitnessInterval = 100 * time.Millisecond
 )
 
 func loadPolicy(path string) (*wargwitness.Policy, error) {
@@ -113,7 +123,20 @@ func (w *witnesses) reload(ctx context.Context) error {
 	if err := w.SetPolicy(policy); err != nil {
 		return fmt.Errorf("--witness-policy-file: %s: %w", w.file, err)
 	}
+	w.warnOfOtherLogs()
 	return w.dropShort(ctx)
+}
+
+// warnOfOtherLogs says that a policy speaks of other logs than these: whoever is given
+// it will not believe them.
+func (w *witnesses) warnOfOtherLogs() {
+	logs := w.Policy().Logs()
+	ours := slices.ContainsFunc(logs, func(l wargwitness.LogKey) bool {
+		return slices.ContainsFunc(w.vkeys, func(key string) bool { return key == l.VKey })
+	})
+	if len(logs) > 0 && !ours {
+		w.logger.Warn("the witness policy names logs, and none of this registry", "file", w.file)
+	}
 }
 
 // dropShort forgets stored cosigned notes that are short of the quorum of the present
@@ -179,7 +202,10 @@ func (w *witnesses) remarks() (lines []string) {
 		if l.Problem != nil {
 			lines = append(lines, fmt.Sprintf("cosigning of the %s log: %v", l.Log, l.Problem))
 		}
-		if l.CosignedSize < l.Size {
+		switch {
+		case l.CosignedSize == 0 && w.onlyCosigned() && w.leads():
+			lines = append(lines, fmt.Sprintf("no checkpoint of the %s log has been cosigned by the quorum, so none is served", l.Log))
+		case l.CosignedSize < l.Size:
 			lines = append(lines, fmt.Sprintf("checkpoint %d of the %s log is short of its quorum; the newest that has it is %d", l.Size, l.Log, l.CosignedSize))
 		}
 		for _, by := range l.Witnesses {
@@ -190,9 +216,6 @@ func (w *witnesses) remarks() (lines []string) {
 				lines = append(lines, fmt.Sprintf("witness %s does not cosign the %s log (%s): %v", by.Name, l.Log, by.Outcome, by.Problem))
 			}
 		}
-	}
-	for i := range lines {
-		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
 	}
 	return lines
 }

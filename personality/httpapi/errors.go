@@ -29,6 +29,9 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1")
 	}
+	if has[*registry.LogFileNotFoundError](err) || has[*registry.NoNoteError](err) || has[*registry.ReleaseNotFoundError](err) {
+		w.Header().Set("Cache-Control", "no-store") // it may be there in a moment
+	}
 	body := asAPIError(err)
 	if body == nil {
 		body = translate(err)

@@ -16,6 +16,7 @@ type reply struct {
 	contentType string
 	encode      func([]byte) []byte // appends the body
 	size        int                 // about how many bytes that is, if it may be many
+	body        []byte              // the body, where it is there already: encode is not called
 	// private keeps caches from storing the answer: it has links, or URLs made of
 	// the request's Host header.
 	private bool
@@ -80,12 +81,12 @@ func (h *handler) exchange(gate *limits.Gate, do work, read func(http.ResponseWr
 		if reply.caching != "" {
 			w.Header().Set("Cache-Control", reply.caching)
 		}
-		return send(w, answer, reply.status, reply.contentType, *buffer)
+		return send(w, answer, reply.status, reply.contentType, reply.body)
 	}
 }
 
-// inTurn does the work of a request, in its turn and time, and leaves the encoded
-// answer in buffer.
+// inTurn does the work of a request, in its turn and time, and returns the reply with its
+// body, which may be in buffer.
 func (h *handler) inTurn(r *http.Request, gate *limits.Gate, do work, body []byte, answer *limits.Holding, buffer *[]byte) (reply, error) {
 	ctx := r.Context()
 	if h.Limits.RequestTime > 0 {
@@ -103,13 +104,16 @@ func (h *handler) inTurn(r *http.Request, gate *limits.Gate, do work, body []byt
 	if err != nil {
 		return reply{}, err
 	}
-	if made.size > cap(*buffer) { // not by doubling, which takes three times as much
-		*buffer = make([]byte, 0, made.size)
+	if made.body == nil {
+		if made.size > cap(*buffer) { // not by doubling, which takes three times as much
+			*buffer = make([]byte, 0, made.size)
+		}
+		*buffer = made.encode((*buffer)[:0])
+		made.body = *buffer
 	}
-	*buffer = made.encode((*buffer)[:0])
 	// Still in turn: no more answers than turns are in memory without being counted,
 	// and a few that wait for room.
-	bytes := int64(cap(*buffer))
+	bytes := int64(cap(made.body))
 	if answer.TryGrow(bytes) {
 		return made, nil
 	}

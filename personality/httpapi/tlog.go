@@ -25,7 +25,7 @@ const (
 )
 
 // envelopePage is about how many bytes of envelopes are in memory at a time.
-const envelopePage = 1 << 20
+const envelopePage = 256 << 10
 
 func pathLog(r *http.Request) (tlog.Log, error) {
 	log := tlog.Log(r.PathValue("log"))
@@ -63,10 +63,10 @@ func (h *handler) logKeys(r *http.Request, _ []byte) (reply, error) {
 }
 
 func (h *handler) staticReply(contentType, caching string, body []byte) reply {
-	return reply{
-		status: http.StatusOK, contentType: contentType, caching: h.cacheScope() + ", " + caching, size: len(body),
-		encode: func(b []byte) []byte { return append(b, body...) },
+	if body == nil {
+		body = []byte{}
 	}
+	return reply{status: http.StatusOK, contentType: contentType, caching: h.cacheScope() + ", " + caching, body: body}
 }
 
 // logFile serves a tile or a bundle.
@@ -77,7 +77,7 @@ func (h *handler) logFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	path := "tile/" + r.PathValue("file")
 	file, err := tlog.ParsePath(path)
-	if err != nil || file.Kind == tlog.Envelopes && log != tlog.Records {
+	if err != nil || r.URL.RawPath != "" /* another spelling, which a cache would keep beside it */ || file.Kind == tlog.Envelopes && log != tlog.Records {
 		return &registry.LogFileNotFoundError{Log: string(log), Path: path}
 	}
 	if file.Kind == tlog.Envelopes {
@@ -111,13 +111,13 @@ func (h *handler) envelopes(w http.ResponseWriter, r *http.Request, file tlog.Fi
 			return err
 		case sent == 0 && count == file.Width:
 			w.Header().Set("Cache-Control", reply.caching)
-			return send(w, answer, reply.status, reply.contentType, *buffer)
+			return send(w, answer, reply.status, reply.contentType, reply.body)
 		case sent == 0:
 			w.Header().Set("Cache-Control", reply.caching)
 			w.Header().Set("Content-Type", reply.contentType)
 			w.WriteHeader(reply.status)
 		}
-		if !sendBody(w, answer, *buffer) {
+		if !sendBody(w, answer, reply.body) {
 			return nil // the client is gone
 		}
 		answer.Release()

@@ -46,10 +46,11 @@ func TestLogFiles(t *testing.T) {
 	f.asked = nil
 	for _, path := range []string{
 		"/tlog/other/checkpoint", "/tlog/other/tile/0/000", "/tlog/records/tile/0/0", "/tlog/records/tile/8/000", "/tlog/records/tile/0/000.p/256",
-		"/tlog/records/tile/data/000", "/tlog/checkpoints/tile/envelopes/000", "/tlog/records/tile/", "/tlog/records", "/tlog/", "/tlog/records/tile/0/000.p/0",
+		"/tlog/records/tile/0%2f000.p/1", "/tlog/records/tile/%30/000", "/tlog/records/tile/data/000", "/tlog/checkpoints/tile/envelopes/000", "/tlog/records/tile/", "/tlog/records", "/tlog/", "/tlog/records/tile/0/000.p/0",
 	} {
 		equal(t, path, s.do("GET", path, "").Code, 404)
 	}
+	equal(t, "what is not there yet is not remembered", s.do("GET", "/tlog/records/tile/0/0", "").Header().Get("Cache-Control"), "no-store")
 	equal(t, "asked for what no log has", f.asked == nil, true)
 	equal(t, "POST", s.do("POST", "/tlog/records/checkpoint", "").Code, 405)
 }

@@ -36,10 +36,11 @@ func (m *Metrics) Noted(log string, size uint64) {
 	m.notes.size.WithLabelValues(log).Set(float64(size))
 }
 
-// Cosigned says which checkpoint of a log is the newest that a quorum has cosigned.
+// Cosigned says which checkpoint of a log is the newest that a quorum has cosigned; size 0
+// that there is none.
 func (m *Metrics) Cosigned(log string, size uint64, when time.Time) {
 	m.notes.cosignedSize.WithLabelValues(log).Set(float64(size))
-	m.notes.cosignedTime.WithLabelValues(log).Set(float64(when.Unix()))
+	m.notes.cosignedTime.WithLabelValues(log).Set(float64(max(when.Unix(), 0)))
 }
 
 // Submitted counts a checkpoint that was sent to a witness.

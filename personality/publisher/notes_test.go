@@ -228,6 +228,41 @@ func TestDamagedLeaves(t *testing.T) {
 	}
 }
 
+// A damaged tile is not served: caches would keep it for ever.
+func TestDamagedTiles(t *testing.T) {
+	for _, statement := range []string{
+		`UPDATE log_tiles SET hashes = zeroblob(8192) WHERE log = 0 AND level = 0 AND tile = 0`,
+		`UPDATE log_tiles SET hashes = zeroblob(64) WHERE log = 0 AND level = 1`,
+		`DELETE FROM log_tiles WHERE log = 0 AND level = 1`,
+	} {
+		s := grown(t, 600)
+		s.Stop()
+		execute(s, statement)
+		for n := range 2 {
+			data, err := s.LogFile(context.Background(), tlog.Records, tlog.File{Kind: tlog.Tile, Index: uint64(n), Width: tlog.TileWidth})
+			if bad := n == 0 || !strings.Contains(statement, "tile = 0"); bad != (err != nil && strings.Contains(err.Error(), "damaged")) {
+				t.Errorf("%s: tile %d: %d bytes, %v", statement, n, len(data), err)
+			}
+		}
+	}
+}
+
+// What keeps the notes from being made is told, and publishing goes on.
+func TestNotesThatFail(t *testing.T) {
+	s := grown(t, 10)
+	s.Stop()
+	execute(s, `DELETE FROM tiled WHERE log = 0`)
+	s.Renew()
+	s.Start()
+	s.Load("example:more", 1)
+	s.Eventually("it is told", func() bool {
+		return strings.Contains(strings.Join(s.Publisher.Remarks(), "\n"), "notes of the records log fails")
+	})
+	execute(s, `INSERT INTO tiled (log, size, subtrees) VALUES (0, 0, x'')`)
+	s.Eventually("all is well", func() bool { return len(s.Publisher.Remarks()) == 0 })
+	noted(s)
+}
+
 func execute(s *registrytest.Setup, statements ...string) {
 	s.T.Helper()
 	raw, err := sql.Open("sqlite", filepath.Join(s.Dir, "registry.db"))

@@ -2,6 +2,8 @@ package publisher
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
@@ -32,6 +34,8 @@ type stage struct {
 	// have to be done unless a checkpoint is published. Only the process that
 	// leads takes steps.
 	step func(ctx context.Context) (wait time.Duration, err error)
+
+	failure atomic.Pointer[error] // of the last step; nil if it did not fail
 }
 
 // stagesAfterPublication are the stages after publication.
@@ -53,8 +57,23 @@ func (s *stage) run(ctx context.Context, p *Publisher) {
 		if !p.leading.Load() {
 			return campaignEach, nil
 		}
-		return s.step(ctx)
+		wait, err := s.step(ctx)
+		s.failure.Store(nil)
+		if err != nil && ctx.Err() == nil {
+			s.failure.Store(&err)
+		}
+		return wait, err
 	})
+}
+
+// Remarks are why stages after publication fail, a line each; none if none does.
+func (p *Publisher) Remarks() (lines []string) {
+	for _, s := range p.stages {
+		if failure := s.failure.Load(); failure != nil {
+			lines = append(lines, fmt.Sprintf("%s fails: %v", s.name, *failure))
+		}
+	}
+	return lines
 }
 
 // announce tells all who wait for a checkpoint that this process has made one.

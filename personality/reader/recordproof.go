@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// manyRecords is from how many records of a package on a proof of a release is bulky.
-	manyRecords = 100
 	// maxProofRecords bounds the records that are put into one proof, in bytes.
 	maxProofRecords = 8 << 20
 	// pageOfProof is how many records are read at a time.
@@ -40,7 +38,17 @@ func (r *Reader) RecordProof(ctx context.Context, name protocol.PackageName, ver
 	if err != nil {
 		return nil, fmt.Errorf("the note of the records log in the database: %w", err)
 	}
-	found, err := r.recordsTo(ctx, name, version, head.Size)
+	at, err := r.findRelease(ctx, name, version, head.Size)
+	if err == nil && at.bytes > bulkyAnswer { // until its text is made: that takes some times as much
+		var leave func()
+		if leave, err = r.bulky.enter(ctx); err == nil {
+			defer leave()
+		}
+	}
+	var found releaseRecords
+	if err == nil {
+		found, err = r.recordsTo(ctx, at, head.Size)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		err = &registry.ReleaseNotFoundError{Name: name, Version: version, LogLength: head.Size}
 	}
@@ -65,14 +73,17 @@ func (r *Reader) RecordProof(ctx context.Context, name protocol.PackageName, ver
 	return proof.Encode(), nil
 }
 
-// recordsTo returns the records of a package up to a release that is published below a
-// length of the records log; [store.ErrNotFound] if there is none.
-func (r *Reader) recordsTo(ctx context.Context, name protocol.PackageName, version string, length uint64) (found releaseRecords, err error) {
-	type place struct {
-		log  int64
-		last uint64 // position of the release
-	}
-	at, err := read(ctx, &r.database, func(tx *store.Tx) (at place, err error) {
+// releasePlace is where a release is.
+type releasePlace struct {
+	log   int64
+	last  uint64 // position of its record
+	bytes int    // of the records up to that
+}
+
+// findRelease finds a release that is published below a length of the records log;
+// [store.ErrNotFound] if there is none.
+func (r *Reader) findRelease(ctx context.Context, name protocol.PackageName, version string, length uint64) (releasePlace, error) {
+	return read(ctx, &r.database, func(tx *store.Tx) (at releasePlace, err error) {
 		log, err := tx.Log(name.LogID())
 		if err != nil {
 			return at, err
@@ -84,19 +95,22 @@ func (r *Reader) recordsTo(ctx context.Context, name protocol.PackageName, versi
 		if err != nil {
 			return at, err
 		}
-		return place{log.ID, releases[0].Released}, nil
-	})
-	if err != nil {
-		return found, err
-	}
-	if at.last >= manyRecords {
-		leave, err := r.bulky.enter(ctx)
-		if err != nil {
-			return found, err
+		at = releasePlace{log: log.ID, last: releases[0].Released}
+		count := 0
+		count, at.bytes, err = tx.PublishedSize(log.ID, at.last, length)
+		switch {
+		case err == nil && uint64(count) != at.last+1:
+			err = store.ErrNotFound
+		case err == nil && at.bytes > maxProofRecords:
+			err = &registry.TooLargeError{Reason: fmt.Sprintf("the records of %s up to %s have %d bytes, more than a proof may have (%d): take them from the log", name, version, at.bytes, maxProofRecords)}
 		}
-		defer leave()
-	}
-	for next, size := uint64(0), 0; next <= at.last; next = uint64(len(found.envelopes)) {
+		return at, err
+	})
+}
+
+// recordsTo returns the records of a package up to a release.
+func (r *Reader) recordsTo(ctx context.Context, at releasePlace, length uint64) (found releaseRecords, err error) {
+	for next := uint64(0); next <= at.last; next = uint64(len(found.envelopes)) {
 		page, err := read(ctx, &r.database, func(tx *store.Tx) ([]store.Record, error) {
 			page, _, err := tx.PublishedPage(at.log, next, length, int(min(at.last-next+1, pageOfProof)), maxBytesPerAnswer)
 			return page, err
@@ -109,10 +123,6 @@ func (r *Reader) recordsTo(ctx context.Context, name protocol.PackageName, versi
 		}
 		for _, record := range page {
 			found.envelopes, found.index = append(found.envelopes, record.Envelope), *record.RegistryIndex
-			size += len(record.Envelope)
-		}
-		if size > maxProofRecords {
-			return found, &registry.TooLargeError{Reason: fmt.Sprintf("the records of %s up to %s are more than a proof holds; take them from the log", name, version)}
 		}
 	}
 	return found, nil

@@ -1,8 +1,10 @@
 package reader
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -38,7 +40,7 @@ func (r *Reader) LogNote(ctx context.Context, log tlog.Log) ([]byte, error) {
 func (r *Reader) LogFile(ctx context.Context, log tlog.Log, f tlog.File) ([]byte, error) {
 	notFound := &registry.LogFileNotFoundError{Log: string(log), Path: f.Path()}
 	if f.Kind == tlog.Tile {
-		hashes, err := readOne(ctx, &r.database, func(tx *store.Tx) ([]byte, error) { return tx.LogTile(log, f.Level, f.Index) })
+		hashes, err := read(ctx, &r.database, func(tx *store.Tx) ([]byte, error) { return logTile(tx, log, f) })
 		if err != nil || len(hashes) >= f.Width*protocol.HashSize {
 			return hashes[:min(len(hashes), f.Width*protocol.HashSize)], err
 		}
@@ -59,6 +61,24 @@ func (r *Reader) LogFile(ctx context.Context, log tlog.Log, f tlog.File) ([]byte
 	for _, entry := range entries {
 		hash := tlog.LeafHash(entry)
 		hashes = append(hashes, hash[:]...)
+	}
+	return hashes, nil
+}
+
+// logTile reads a tile, and checks a full one against the tile above it: what is damaged
+// must not be kept by caches for ever.
+func logTile(tx *store.Tx, log tlog.Log, f tlog.File) ([]byte, error) {
+	hashes, err := tx.LogTile(log, f.Level, f.Index)
+	if err != nil || len(hashes) < tlog.TileWidth*protocol.HashSize {
+		return hashes, err
+	}
+	above, err := tx.LogTile(log, f.Level+1, f.Index/tlog.TileWidth)
+	if err != nil {
+		return nil, err
+	}
+	at := int(f.Index%tlog.TileWidth) * protocol.HashSize
+	if root := tlog.TileRoot(hashes); len(above) < at+protocol.HashSize || !bytes.Equal(above[at:at+protocol.HashSize], root[:]) {
+		return nil, fmt.Errorf("%s of the %s log is damaged in the registry's database, or the tile above it: run rebuild on an empty database", f.Path(), log)
 	}
 	return hashes, nil
 }

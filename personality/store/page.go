@@ -50,6 +50,14 @@ func (tx *Tx) publishedRecords(log int64, from, logLength uint64, limit int) ([]
 	return tx.records(`WHERE r.log = ? AND r.position >= ? AND r.registry_index < ? ORDER BY r.position`+tx.dialect.limit, log, from, logLength, limit)
 }
 
+// PublishedSize returns how many records of a log, up to a position, are published below
+// a length of the records log, and how many bytes their envelopes have.
+func (tx *Tx) PublishedSize(log int64, last, logLength uint64) (count, bytes int, err error) {
+	err = tx.row(`SELECT COUNT(*), COALESCE(SUM(LENGTH(envelope)), 0) FROM records WHERE log = ? AND position <= ? AND registry_index < ?`,
+		[]any{log, last, logLength}, &count, &bytes)
+	return count, bytes, err
+}
+
 // fit counts the next records of a log, up to limit, until their envelopes have
 // maxBytes or more; full reports whether they do while there are more records.
 func (tx *Tx) fit(log int64, from, logLength uint64, limit, maxBytes int) (n int, full bool, err error) {

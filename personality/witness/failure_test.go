@@ -113,7 +113,10 @@ func TestWrongCosignatures(t *testing.T) {
 		}, "the time zero"},
 		{"a time far ahead", func(t *testing.T, _ *setup, key *witnesstest.Key, signed string) string {
 			return key.Cosign(t, []byte(signed), uint64(time.Now().Add(2*time.Hour).Unix()))
-		}, "ahead of the clock"},
+		}, "and the clock here says"},
+		{"a time long ago", func(t *testing.T, _ *setup, key *witnesstest.Key, signed string) string {
+			return key.Cosign(t, []byte(signed), 1)
+		}, "and the clock here says"},
 		{"a time a little ahead", func(t *testing.T, _ *setup, key *witnesstest.Key, signed string) string {
 			return key.Cosign(t, []byte(signed), uint64(time.Now().Add(time.Minute).Unix()))
 		}, ""},
@@ -121,7 +124,7 @@ func TestWrongCosignatures(t *testing.T) {
 			return stranger.Cosign(t, []byte(signed), 1)
 		}, "no signature by its key"},
 		{"a stranger's beside", func(t *testing.T, _ *setup, key *witnesstest.Key, signed string) string {
-			return stranger.Cosign(t, []byte(signed), 1) + key.Cosign(t, []byte(signed), 1)
+			return stranger.Cosign(t, []byte(signed), 1) + key.Cosign(t, []byte(signed), uint64(time.Now().Unix()))
 		}, ""},
 		{"another log's", func(t *testing.T, s *setup, key *witnesstest.Key, _ string) string {
 			s.checkpoints.grow(5)

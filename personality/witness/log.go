@@ -19,6 +19,8 @@ import (
 const (
 	// followerPoll is how often a process that does not lead looks whether it does.
 	followerPoll = time.Second
+	// lookAgain is how often to look whether there is a checkpoint that may be sent.
+	lookAgain = time.Second
 	// storageTimeout bounds what is asked of the database and of the log.
 	storageTimeout = 10 * time.Second
 	// patience is how long cosignatures of a checkpoint are collected: a slow witness
@@ -48,7 +50,7 @@ type pushedLog struct {
 	changed wake.Broadcast // there is another candidate
 	nudged  chan struct{}  // something may be ready to store
 
-	nextLook time.Time // used by run only
+	nextLook time.Time // used by run only; when the next checkpoint may be sent
 
 	mu         sync.Mutex               // taken before the pusher's, where both are
 	loaded     bool                     // guarded by mu; what is stored was read
@@ -92,12 +94,13 @@ func (l *pushedLog) step(ctx context.Context) (time.Duration, error) {
 	}
 	var failed error
 	if now := l.p.options.Now(); !now.Before(l.nextLook) {
-		if failed = l.look(ctx); failed == nil {
+		var fresh bool
+		if fresh, failed = l.look(ctx); fresh {
 			l.nextLook = now.Add(l.p.options.Interval)
 		}
 	}
 	failed = errors.Join(failed, l.store(ctx))
-	return l.nextLook.Sub(l.p.options.Now()), failed
+	return max(min(l.p.options.Interval, lookAgain), l.nextLook.Sub(l.p.options.Now())), failed
 }
 
 // reset forgets all: another process may store more.
@@ -130,6 +133,7 @@ func (l *pushedLog) load(ctx context.Context) error {
 	if l.sizes == nil {
 		l.sizes = map[protocol.Hash]uint64{}
 	}
+	l.p.options.Observer.Cosigned(string(l.name), 0, time.Time{})
 	if size > 0 {
 		c, err := newCandidate(policy, note, size)
 		if err != nil {
@@ -154,32 +158,33 @@ func newCandidate(policy *witness.Policy, note []byte, size uint64) (*candidate,
 	return &candidate{origin: cosigned.Head.Origin, size: size, body: string(cosigned.Head.Body()), note: note, cosigned: cosigned}, nil
 }
 
-// look asks the log for its newest checkpoint.
-func (l *pushedLog) look(ctx context.Context) error {
+// look asks the log for its newest checkpoint. fresh says that it is another one, which
+// is sent to the witnesses.
+func (l *pushedLog) look(ctx context.Context) (fresh bool, err error) {
 	note, size, err := l.source.SignedNote(ctx)
 	if err != nil {
-		return fmt.Errorf("read the newest signed checkpoint: %w", err)
+		return false, fmt.Errorf("read the newest signed checkpoint: %w", err)
 	}
 	if size == 0 {
-		return nil
+		return false, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	policy := l.p.Policy()
 	c, err := newCandidate(policy, note, size)
 	if err != nil {
-		return fmt.Errorf("the newest signed checkpoint: %w", err)
+		return false, fmt.Errorf("the newest signed checkpoint: %w", err)
 	}
 	c.signed = note
 	if n := len(l.candidates); n > 0 {
 		last := l.candidates[n-1]
 		switch {
 		case size < last.size:
-			return fmt.Errorf("the newest signed checkpoint has size %d, and one of size %d was sent to witnesses: the database may be an old backup", size, last.size)
+			return false, fmt.Errorf("the newest signed checkpoint has size %d, and one of size %d was sent to witnesses: the database may be an old backup", size, last.size)
 		case size == last.size && c.body != last.body:
-			return fmt.Errorf("the log has signed two roots at size %d; the second one is not sent to witnesses", size)
+			return false, fmt.Errorf("the log has signed two roots at size %d; the second one is not sent to witnesses", size)
 		case size == last.size && last.signed != nil:
-			return nil
+			return false, nil
 		case size == last.size:
 			c.note, c.cosigned = last.note, last.cosigned // it was stored, by an earlier run
 			l.candidates = l.candidates[:n-1]
@@ -190,7 +195,7 @@ func (l *pushedLog) look(ctx context.Context) error {
 	kept := 2 + int(patience/l.p.options.Interval)
 	l.candidates = l.candidates[max(0, len(l.candidates)-kept):]
 	l.changed.Happened()
-	return nil
+	return true, nil
 }
 
 // newest is the checkpoint to send to witnesses; nil if there is none.
@@ -238,15 +243,34 @@ func (l *pushedLog) judge(policy *witness.Policy, c *candidate) (err error) {
 	return nil
 }
 
-// judgeAgain judges all candidates by another policy.
+// judgeAgain judges all candidates by another policy. A stored one that is short of it
+// counts as stored no more.
 func (l *pushedLog) judgeAgain(policy *witness.Policy) {
+	defer wake.Nudge(l.nudged)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	n := slices.IndexFunc(l.candidates, func(c *candidate) bool { return c.size == l.stored })
+	switch {
+	case n < 0:
+		l.loaded = false // it is not remembered: what is stored is read again
+	case !policy.Satisfied(judged(policy, l.candidates[n])):
+		l.stored, l.storedTime = 0, time.Time{}
+		l.p.options.Observer.Cosigned(string(l.name), 0, time.Time{})
+	}
 	for _, c := range l.candidates {
 		if err := l.judge(policy, c); err != nil {
 			l.problem = err
 		}
 	}
+}
+
+// judged are the cosignatures of a candidate by a policy.
+func judged(policy *witness.Policy, c *candidate) []witness.Cosignature {
+	cosigned, err := policy.Cosignatures(c.note)
+	if err != nil {
+		return nil
+	}
+	return cosigned.Cosignatures
 }
 
 // store stores the newest candidate that has reached quorum, and drops those before

@@ -37,7 +37,7 @@ type Observer interface {
 	// took, with a second request if the first was for the wrong size.
 	Submitted(log, witness, outcome string, took time.Duration)
 	// Cosigned says which checkpoint is the newest that a quorum has cosigned and
-	// that is stored, and when the quorum did: see [witness.Policy.QuorumTime] in
+	// that is stored, and when the quorum did; size 0 that there is none. See [witness.Policy.QuorumTime] in
 	// warg/witness. Where the policy asks for no quorum it is when it was stored.
 	Cosigned(log string, size uint64, when time.Time)
 	// Alarm says whether a witness has another root of the log: first that it has

@@ -199,6 +199,7 @@ func (p *Pusher) replaceTargets(policy *witness.Policy) {
 		for _, t := range targetsOf(p, l, policy) {
 			if n := slices.IndexFunc(p.targets, t.same); n >= 0 {
 				t = p.targets[n]
+				t.hurry.Store(true)
 			}
 			wanted = append(wanted, t)
 		}

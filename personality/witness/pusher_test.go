@@ -61,9 +61,9 @@ func TestCosigned(t *testing.T) {
 			s.checkpoints.grow(1 + size)
 			wait(time.Second)
 		}
-		expect(t, "before the interval is over", a.requests())
-		wait(2 * time.Second)
-		expect(t, "a", a.requests(), "checkpoints 0>8", "records 5>13")
+		expect(t, "before the interval of the records log is over", a.requests(), "checkpoints 0>1")
+		wait(3 * time.Second)
+		expect(t, "a", a.requests(), "checkpoints 1>8", "records 5>13")
 		if got := s.stored(tlog.Checkpoints, all); got != "8: a b" {
 			t.Error(got)
 		}
@@ -144,9 +144,9 @@ func TestRefresh(t *testing.T) {
 		_, stop = s.run(p)
 		defer stop()
 		wait(pusher.DefaultRefresh / 2)
-		expect(t, "soon after a restart", a.requests())
+		expect(t, "once after a restart: does the witness know this log?", a.requests(), "records 5>5")
 		wait(pusher.DefaultRefresh)
-		expect(t, "an hour after the cosignature, restart or not", a.requests(), "records 5>5")
+		expect(t, "an hour after that", a.requests(), "records 5>5")
 	})
 }
 

@@ -63,7 +63,7 @@ func TestKilled(t *testing.T) {
 				_, stop = s.run(p)
 				defer stop()
 				wait(time.Minute)
-				expect(t, "after another restart", a.requests())
+				expect(t, "after another restart", a.requests(), "records 5>5")
 			})
 		})
 	}

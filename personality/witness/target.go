@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
@@ -25,8 +26,8 @@ const (
 	// aheadPatience is after what time a witness that is ahead is no longer taken for
 	// one that another process was faster to ask.
 	aheadPatience = 5 * time.Minute
-	// maxAhead is how far the time of a cosignature may be ahead of the clock here.
-	maxAhead = time.Hour
+	// maxSkew is how far the time of a new cosignature may be from the clock here.
+	maxSkew = time.Hour
 )
 
 // target is a URL that a log's checkpoints are sent to, with the witnesses of the policy
@@ -48,6 +49,8 @@ type target struct {
 	failures  int        // in a row
 	answered  *candidate // the last checkpoint that was cosigned
 	again     time.Time  // when it is to be asked for that one again
+
+	hurry atomic.Bool // somebody has read the policy again: ask at once
 
 	mu     sync.Mutex
 	states map[protocol.Hash]WitnessStatus // guarded by mu; of each witness
@@ -126,7 +129,13 @@ func (t *target) due(c *candidate) time.Duration {
 	if c == nil {
 		return alarmRetry // until there is one
 	}
+	if t.hurry.Swap(false) {
+		t.notBefore, t.failures = time.Time{}, 0
+	}
 	wait := t.notBefore.Sub(now)
+	if t.answered == nil { // in this run: that the witness knows this log is to be seen once
+		return wait
+	}
 	if t.answered == c {
 		return max(wait, t.again.Sub(now))
 	}
@@ -215,9 +224,9 @@ func (t *target) cosignatureOf(w witness.Witness, cosigned witness.Cosigned, now
 		if by.Key != w.Key {
 			continue
 		}
-		// Readers may refuse what is dated ahead, and with it the whole note.
-		if ahead := by.Time.Sub(now); ahead > maxAhead {
-			return by, fmt.Errorf("its cosignature is dated %v ahead of the clock here", ahead)
+		// Readers may refuse what is dated ahead, or take the note for an old one.
+		if skew := by.Time.Sub(now); skew.Abs() > maxSkew {
+			return by, fmt.Errorf("its cosignature is dated %s, and the clock here says %s", by.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 		}
 		return by, nil
 	}

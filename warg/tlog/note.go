@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/transparency-dev/formats/log"
@@ -68,6 +69,9 @@ func Open(signed []byte, origin string, v note.Verifier) (TreeHead, error) {
 	return head, nil
 }
 
+// originForm is a host, perhaps a port, and perhaps path segments that are more than dots.
+var originForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
+
 // CheckOrigin refuses what cannot be a registry's origin: it is the beginning of two
 // key names (signed-note: not empty, no space, no plus sign) and should be a host name
 // with a path perhaps, without a scheme (tlog-tiles).
@@ -82,10 +86,8 @@ func CheckOrigin(origin string) error {
 	case strings.HasPrefix(origin, "/"), strings.HasSuffix(origin, "/"):
 		return fmt.Errorf("the origin %q begins or ends with a slash", origin)
 	}
-	for _, r := range origin {
-		if r <= ' ' || r > '~' || r == '+' {
-			return fmt.Errorf("the origin %q has the character %q; give visible ASCII without a plus sign, such as registry.example.com", origin, r)
-		}
+	if !originForm.MatchString(origin) {
+		return fmt.Errorf("%q is not the origin of a registry: give the host at which it is served, with a port and a path perhaps, such as registry.example.com or example.com/warg", origin)
 	}
 	return nil
 }

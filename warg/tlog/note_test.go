@@ -116,7 +116,7 @@ func TestOrigins(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, bad := range []string{"", "https://a", "a b", "a+b", "a\n", "/a", "a/", "é", strings.Repeat("a", 201)} {
+	for _, bad := range []string{"", "https://a", "a b", "a+b", "a\n", "/a", "a/", "é", strings.Repeat("a", 201), "-", "a.", "a/../b", "a//b", "a?b", "a/.", "a:b", "a/b/", "a#b", "a%20b"} {
 		if CheckOrigin(bad) == nil {
 			t.Errorf("%q is taken for an origin", bad)
 		}

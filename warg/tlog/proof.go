@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/transparency-dev/formats/proof"
 	merkle "github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -33,11 +32,17 @@ type Proof struct {
 
 // Encode returns the proof as text.
 func (p Proof) Encode() []byte {
-	hashes := make([][protocol.HashSize]byte, len(p.Path))
-	for i, h := range p.Path {
-		hashes[i] = h
+	const line = 45 // of a hash in base64
+	b := make([]byte, 0, len(proofHeader)+base64.StdEncoding.EncodedLen(len(p.Extra))+len(p.Path)*line+len(p.Note)+64)
+	b = append(b, proofHeader+"\n"...)
+	if p.Extra != nil {
+		b = append(base64.StdEncoding.AppendEncode(append(b, "extra "...), p.Extra), '\n')
 	}
-	return proof.TLogProof{Index: p.Index, Hashes: hashes, Checkpoint: p.Note, ExtraData: p.Extra}.Marshal()
+	b = fmt.Appendf(b, "index %d\n", p.Index)
+	for i := range p.Path {
+		b = append(base64.StdEncoding.AppendEncode(b, p.Path[i][:]), '\n')
+	}
+	return append(append(b, '\n'), p.Note...)
 }
 
 // ParseProof is the inverse of [Proof.Encode], and refuses what Encode does not write.

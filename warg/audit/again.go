@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -20,8 +21,14 @@ type turn struct {
 
 const fullTurn = 1 << 32
 
-// part is numbers from one up to another.
-type part struct{ from, to uint64 }
+// part is the numbers from one up to another.
+type part struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// maxReread bounds the parts that are read again in each round.
+const maxReread = 16
 
 // due is what is to be looked at again now, and where that leads.
 func (t turn) due(now time.Time, within time.Duration, all bool) (parts []part, next turn) {
@@ -62,27 +69,38 @@ func (r *round) lookAgain(ctx context.Context) error {
 	if err := r.save(ctx); err != nil {
 		return err
 	}
-	for _, p := range parts {
-		if _, err := r.step(ctx, r.readAgain(ctx, p)); err != nil {
-			return err
+	// What was wrong is read in each round until it is well.
+	wrong, all := []part(nil), append(r.seen.Reread, parts...)
+	for i, p := range all {
+		stop, err := r.step(ctx, r.readAgain(ctx, p))
+		if err != nil {
+			r.seen.Reread = append(wrong, all[i:]...)
+			return errors.Join(err, r.save(context.WithoutCancel(ctx)))
+		}
+		if stop {
+			wrong = append(wrong, p)
 		}
 	}
-	return nil
+	if len(wrong) > maxReread {
+		wrong = []part{{0, fullTurn}}
+	}
+	r.seen.Reread = wrong
+	return r.save(ctx)
 }
 
 // markAgain calls mark with the items of a space whose keys begin with numbers of a part.
 func (r *round) markAgain(ctx context.Context, space string, p part, mark func(context.Context, Item) error) error {
-	if p.from >= p.to {
+	if p.From >= p.To {
 		return nil
 	}
-	after := binary.BigEndian.AppendUint32(nil, uint32(p.from)) // before all keys that begin so, for it is shorter
+	after := binary.BigEndian.AppendUint32(nil, uint32(p.From)) // before all keys that begin so, for it is shorter
 	for {
 		items, err := r.state.store.List(ctx, space, after, 1000)
 		if err != nil {
 			return fmt.Errorf("list %s in the store: %w", space, err)
 		}
 		for _, item := range items {
-			if len(item.Key) < 4 || uint64(binary.BigEndian.Uint32(item.Key)) >= p.to {
+			if len(item.Key) < 4 || uint64(binary.BigEndian.Uint32(item.Key)) >= p.To {
 				return nil
 			}
 			if err := mark(ctx, item); err != nil {
@@ -155,5 +173,5 @@ func bundlesOf(p part, size uint64) (from, to uint64) {
 		entry := high<<32 | low>>32
 		return min((entry+tlog.TileWidth-1)/tlog.TileWidth*tlog.TileWidth, size)
 	}
-	return at(p.from), at(p.to)
+	return at(p.From), at(p.To)
 }

@@ -79,7 +79,12 @@ func TestLaterLies(t *testing.T) {
 				}
 			}
 			if !seen {
-				t.Error("not found in a day")
+				t.Fatal("not found in a day")
+			}
+			report, err := w.audit(store)
+			must(t, err)
+			if !found(report, test.name) {
+				t.Error("it lasts, and is not found in the next round")
 			}
 		})
 		t.Run(test.what+", asked for", func(t *testing.T) {

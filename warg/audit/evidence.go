@@ -12,7 +12,7 @@ import (
 )
 
 // evidenceFormat names the form of an evidence document.
-const evidenceFormat = "warg-audit-evidence/1"
+const evidenceFormat = "warg-audit-evidence/2"
 
 // MaxEvidence is the length in bytes of the longest evidence.
 const MaxEvidence = 64 << 20

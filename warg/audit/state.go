@@ -47,6 +47,9 @@ type sightings struct {
 	API bool `json:"api,omitempty"`
 	// Turn is how far everything was looked at again.
 	Turn turn `json:"turn"`
+	// Reread are parts of the logs whose static files were wrong when they were looked at
+	// again.
+	Reread []part `json:"reread,omitempty"`
 	// LowestServed is the length of the shortest checkpoint that the API proved.
 	LowestServed *uint64 `json:"lowestServed,omitempty"`
 	// ContentAfter is the last content that was asked for, if those behind it were not.

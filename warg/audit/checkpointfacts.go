@@ -26,12 +26,20 @@ func (f *signatureFacts) judge() (Finding, error) {
 		return Finding{}, err
 	}
 	var log protocol.OperatorLog
-	for _, envelope := range f.Operator {
-		if err := extendOperator(&log, envelope); err != nil {
+	rests := "" // of who may sign, on what the map does not commit to
+	for i, envelope := range f.Operator {
+		stranger, err := extendOperator(&log, envelope)
+		if err != nil {
 			return Finding{}, err
+		}
+		if i == 0 && stranger {
+			rests = alterable
 		}
 	}
 	proved := f.Proof != nil
+	if !proved && rests == "" {
+		rests = "that the operator log had no more records"
+	}
 	if proved {
 		head, _, _ := log.Head()
 		bundle, err := proof.DecodeMapBundle(f.Proof)
@@ -44,6 +52,7 @@ func (f *signatureFacts) judge() (Finding, error) {
 	}
 	finding := Finding{
 		Name: CheckpointSignature, Log: string(tlog.Records), Index: &signed.Contents.LogLength, Claimed: "signed by " + string(signed.KeyID),
+		Rests: "that the registry served this checkpoint",
 	}
 	key, known := log.PublicKey(signed.KeyID)
 	switch {
@@ -52,7 +61,8 @@ func (f *signatureFacts) judge() (Finding, error) {
 	case signed.Verify(key) != nil:
 		finding.Computed = "the signature is not one by this key"
 	case !log.HasPermission(signed.KeyID, protocol.PermissionCommit):
-		finding.Computed, finding.Signed, finding.Keys = "the key does not hold commit", proved, []string{key.String()}
+		finding.Computed, finding.Signed, finding.Keys = "the key does not hold commit", rests == "", []string{key.String()}
+		finding.Rests = rests
 	default:
 		return Finding{}, notContradicting("the key may sign checkpoints")
 	}
@@ -60,16 +70,18 @@ func (f *signatureFacts) judge() (Finding, error) {
 	return finding, nil
 }
 
-func extendOperator(log *protocol.OperatorLog, envelope []byte) error {
+// extendOperator takes a record into the operator log, and tells whether a stranger
+// signed it.
+func extendOperator(log *protocol.OperatorLog, envelope []byte) (stranger bool, err error) {
 	env, err := protocol.UnmarshalEnvelopeProto(envelope)
 	if err != nil {
-		return err
+		return false, err
 	}
-	record, err := protocol.ParseOperatorEnvelope(env)
-	if err != nil {
-		return err
+	v := operatorVerdict(log, env)
+	if v.rule != "" {
+		err = fmt.Errorf("an operator record is invalid: %s", v.reason)
 	}
-	return log.Validate(record)
+	return v.stranger, err
 }
 
 // timeFacts: the time of a checkpoint can not be right.
@@ -89,7 +101,7 @@ func (f *timeFacts) judge() (Finding, error) {
 	if head.MapRoot == nil || f.Checkpoint.Checkpoint == nil {
 		return Finding{}, errors.New("this is not a signed checkpoint")
 	}
-	finding := Finding{Name: f.What, Log: string(tlog.Records), Index: &head.Size, Claimed: fmt.Sprintf("time %d", head.Time), Keys: head.Keys}
+	finding := Finding{Name: f.What, Log: string(tlog.Records), Index: &head.Size, Claimed: fmt.Sprintf("time %d", head.Time), Rests: "when it was seen", Keys: head.Keys}
 	at := int64(min(head.Time, 1<<62))
 	switch f.What {
 	case CheckpointFuture:
@@ -117,8 +129,14 @@ func (f *timeFacts) judge() (Finding, error) {
 		}
 		finding.Computed = fmt.Sprintf("not before %d", before.Time)
 		finding.Explanation = fmt.Sprintf("the checkpoint has an earlier time than the one of length %d before it", before.Size)
-		keys, signed := merged(before, head)
-		finding.Keys, finding.Signed = keys, signed && before.Size < head.Size
+		r, err := related(before, head)
+		if err != nil {
+			return Finding{}, err
+		}
+		if before.Size == head.Size {
+			r.unsigned("which of the checkpoints was served first")
+		}
+		finding.Keys, finding.Signed, finding.Rests = r.keys, r.signed, r.rests
 	default:
 		return Finding{}, fmt.Errorf("%s is not about a time", f.What)
 	}
@@ -157,8 +175,18 @@ func (f *unloggedFacts) judge() (Finding, error) {
 		}
 		claims, entries = append(claims, in), append(entries, c)
 	}
-	keys, signed := merged(claims...)
-	finding := Finding{Name: CheckpointNotLogged, Log: string(tlog.Checkpoints), Index: &head.Size, Claimed: "the checkpoint was signed", Keys: keys, Signed: signed}
+	if f.Head != nil {
+		empty, err := f.Head.read()
+		if err != nil {
+			return Finding{}, err
+		}
+		claims = append(claims, empty)
+	}
+	r, err := related(claims...)
+	if err != nil {
+		return Finding{}, err
+	}
+	finding := Finding{Name: CheckpointNotLogged, Log: string(tlog.Checkpoints), Index: &head.Size, Claimed: "the checkpoint was signed"}
 	switch {
 	case len(entries) == 2 && f.Entries[1].Index == f.Entries[0].Index+1 && entries[0].LogLength < head.Size && head.Size < entries[1].LogLength:
 		finding.Computed = fmt.Sprintf("entries %d and %d have the lengths %d and %d", f.Entries[0].Index, f.Entries[1].Index, entries[0].LogLength, entries[1].LogLength)
@@ -167,12 +195,13 @@ func (f *unloggedFacts) judge() (Finding, error) {
 	case len(entries) == 1 && f.Entries[0].Index == 0 && entries[0].LogLength > head.Size:
 		finding.Computed = fmt.Sprintf("the first entry has the length %d", entries[0].LogLength)
 	default:
-		finding.Signed = false
+		r.unsigned("when the checkpoint and the log were seen")
 		if finding.Computed, err = f.missing(head, claims, entries); err != nil {
 			return Finding{}, err
 		}
 	}
 	finding.Explanation = fmt.Sprintf("the signed checkpoint of length %d is not in the checkpoints log: %s", head.Size, finding.Computed)
+	finding.Keys, finding.Signed, finding.Rests = r.keys, r.signed, r.rests
 	return finding, nil
 }
 
@@ -222,6 +251,7 @@ func (f *staleFacts) judge() (Finding, error) {
 	if f.Note.Note == nil || f.Checkpoint.Checkpoint == nil {
 		return Finding{}, errors.New("these are not a note and a signed checkpoint")
 	}
+	claims := []treeClaim{note, checkpoint}
 	covers := note.Size
 	if note.Log == tlog.Checkpoints {
 		covers = 0
@@ -233,7 +263,7 @@ func (f *staleFacts) judge() (Finding, error) {
 			if in.Size != note.Size || in.Root != note.Root || f.Last.Index+1 != note.Size {
 				return Finding{}, notContradicting("the entry is not the last one of the note")
 			}
-			covers = last.LogLength
+			covers, claims = last.LogLength, append(claims, in)
 		} else if note.Size > 0 {
 			return Finding{}, notContradicting("the last entry is missing")
 		}
@@ -244,11 +274,14 @@ func (f *staleFacts) judge() (Finding, error) {
 	if f.Limit <= 0 || f.Now-f.Since <= f.Limit {
 		return Finding{}, notContradicting("it is not behind for long")
 	}
-	keys, _ := merged(note, checkpoint)
+	r, err := related(claims...)
+	if err != nil {
+		return Finding{}, err
+	}
 	return Finding{
 		Name: NoteStale, Log: note.logName(), Index: &note.Size,
 		Claimed: fmt.Sprintf("the newest note covers %d records", covers), Computed: fmt.Sprintf("a checkpoint of %d records is signed", checkpoint.Size),
 		Explanation: fmt.Sprintf("the note of the %s log is %d s old and behind the signed checkpoints", note.Log, f.Now-f.Since),
-		Keys:        keys,
+		Rests:       "when the note and the checkpoint were seen", Keys: r.keys,
 	}, nil
 }

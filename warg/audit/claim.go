@@ -20,6 +20,9 @@ type claim struct {
 	// the operator log that signed it.
 	Checkpoint json.RawMessage `json:"checkpoint,omitempty"`
 	Key        string          `json:"key,omitempty"`
+	// Tie shows that Key is one of the operator of the log, where other statements are
+	// beside the checkpoint.
+	Tie *operatorTie `json:"tie,omitempty"`
 	// Logged is an entry of the checkpoints log.
 	Logged *logged `json:"logged,omitempty"`
 }
@@ -41,6 +44,14 @@ type treeClaim struct {
 	Time    uint64         // of a signed checkpoint: seconds since 1970
 	Signed  bool
 	Keys    []string
+
+	// Registry is what the origins of its logs begin with; "" of a signed checkpoint
+	// without a tie. NoteKeys signed the note of NoteLog that says so.
+	Registry string
+	NoteLog  tlog.Log
+	NoteKeys []string
+	Operator string // the key of a signed checkpoint
+	empty    bool   // the empty log, which nobody states
 }
 
 func (t treeClaim) checkpoint() protocol.Checkpoint {
@@ -58,7 +69,7 @@ func (c claim) read() (treeClaim, error) {
 		checkpoint, head, err := c.Logged.read()
 		return treeClaim{
 			Log: tlog.Records, Size: checkpoint.LogLength, Root: checkpoint.LogRoot, MapRoot: &checkpoint.MapRoot,
-			Signed: head.Signed, Keys: head.Keys,
+			Signed: head.Signed, Keys: head.Keys, Registry: head.Registry, NoteLog: head.NoteLog, NoteKeys: head.NoteKeys,
 		}, err
 	}
 	return treeClaim{}, errors.New("a claim must be a note, a checkpoint or an entry of the checkpoints log")
@@ -83,7 +94,16 @@ func (c claim) readNote() (t treeClaim, err error) {
 	}
 	t.Size, t.Root = head.Size, head.Root
 	t.Log, err = logOfOrigin(head.Origin)
+	t.Registry, t.NoteLog, t.NoteKeys = registryOf(head.Origin), t.Log, t.Keys
 	return t, err
+}
+
+// registryOf is the part of an origin that both logs of a registry have in common.
+func registryOf(origin string) string {
+	for _, log := range tlog.Logs {
+		origin = strings.TrimSuffix(origin, "/"+log.Path())
+	}
+	return origin
 }
 
 // noteBody is the text of a note without its signatures.
@@ -124,8 +144,14 @@ func (c claim) readCheckpoint() (t treeClaim, err error) {
 	if err := signed.Verify(key); err != nil {
 		return t, fmt.Errorf("the checkpoint is not signed by %s: %w", c.Key, err)
 	}
-	t.Signed, t.Keys = true, []string{key.String()}
-	return t, nil
+	t.Signed, t.Keys, t.Operator = true, []string{key.String()}, key.String()
+	if c.Tie == nil {
+		return t, nil
+	}
+	head, err := c.Tie.verify(key)
+	t.Registry, t.NoteLog, t.NoteKeys = head.Registry, head.NoteLog, head.NoteKeys
+	t.Signed, t.Keys = head.Signed, append(t.Keys, head.Keys...)
+	return t, err
 }
 
 func (c claim) signedCheckpoint() (signed protocol.SignedCheckpoint, err error) {
@@ -146,6 +172,9 @@ func (l logged) read() (c protocol.Checkpoint, head treeClaim, err error) {
 
 // inLog verifies that the entry is in the checkpoints log.
 func (l logged) inLog() (treeClaim, error) {
+	if l.Head.Note == nil {
+		return treeClaim{}, errors.New("an entry of the checkpoints log needs a note of it")
+	}
 	head, err := l.Head.read()
 	if err != nil {
 		return head, err

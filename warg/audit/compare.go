@@ -39,7 +39,10 @@ func (r *round) compare(ctx context.Context, also Source) error {
 		if err != nil {
 			return err
 		}
-		if _, err := r.step(r.compareNote(ctx, also, log, ours.Text, note)); err != nil {
+		if err := r.sameRegistry(also, log, note); err != nil {
+			return err
+		}
+		if _, err := r.step(ctx, r.compareNote(ctx, also, log, ours.Text, note)); err != nil {
 			return err
 		}
 	}
@@ -124,7 +127,7 @@ func (r *round) compareCheckpoint(ctx context.Context, text []byte, latest *prot
 	if r.seen.Latest != nil {
 		ours := r.checkpointClaim(r.seen.Latest)
 		if f := (&forkFacts{Shorter: c, Longer: ours}); sameLength(c, ours) {
-			return r.found(f)
+			return r.found(ctx, f)
 		}
 	}
 	ours, ok := r.seen.Notes[tlog.Records]
@@ -133,14 +136,14 @@ func (r *round) compareCheckpoint(ctx context.Context, text []byte, latest *prot
 	}
 	t, err := openTiledLog(ctx, r.source, r.noteClaim(tlog.Records, ours.Text))
 	if err != nil {
-		_, err = r.step(err)
+		_, err = r.step(ctx, err)
 		return err
 	}
 	said, err := c.read()
 	if err != nil {
 		return fmt.Errorf("the checkpoint of another place can not be read: %w", err)
 	}
-	_, err = r.step(forked(ctx, t, c, said))
+	_, err = r.step(ctx, forked(ctx, t, c, said))
 	return err
 }
 

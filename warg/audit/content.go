@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -17,7 +18,9 @@ import (
 // maxContentKept is how many bytes of altered content go into evidence.
 const maxContentKept = 4 << 20
 
-// contentKey is where a content that is to be asked for is kept.
+// contentKey is where a content is kept: in spaceContent if it is to be asked for, and in
+// spaceContents with all others. The value is the index of the record with the release;
+// in spaceContent behind it is [Options.MaxContent], if the content is longer than that.
 func contentKey(digest, logID protocol.Hash, version string) []byte {
 	return append(append(digest[:], logID[:]...), version...)
 }
@@ -27,60 +30,83 @@ func contentKey(digest, logID protocol.Hash, version string) []byte {
 const (
 	contentsTogether = 16
 	contentsAtOnce   = 4 // requests side by side
+	// contentsFailing is how many may fail, of those that are asked for together, before
+	// the others are left for a later round: each may take as long as a request may.
+	contentsFailing = contentsTogether / 2
 )
 
-// askedContent is a content that is asked for.
-type askedContent struct {
+// releasedContent is a release whose content is to be asked for.
+type releasedContent struct {
 	key     []byte // in the store
 	digest  protocol.Hash
 	logID   protocol.Hash
 	version string
 	at      uint64 // the record with the release
-	skip    bool   // it need not be there, or was found right already
-	facts   *contentFacts
-	fine    bool
-	err     error
+	value   []byte
+	yanked  bool
+	answer  *contentAnswer
+}
+
+// contentAnswer is what came of asking for a digest. Several releases may have it.
+type contentAnswer struct {
+	digest   protocol.Hash
+	tooLong  bool
+	facts    *contentFacts
+	fine     bool
+	err      error
+	reported bool
 }
 
 // checkContents asks for the contents of releases that were not asked for yet, or not
-// found right. An error says that some could not be asked for; the others were.
+// found right. An error says that some could not be asked for. The others were, or are in
+// the next round, which begins with them.
 func (r *round) checkContents(ctx context.Context) error {
 	var failures []error
-	var after []byte
-	var last protocol.Hash // content that was found right
+	var last *contentAnswer
+	begin := r.seen.ContentAfter
+	after, wrapped := begin, len(begin) == 0
 	for {
 		items, err := r.state.store.List(ctx, spaceContent, after, contentsTogether)
 		if err != nil {
 			return fmt.Errorf("list contents in the store: %w", err)
 		}
-		if len(items) == 0 {
+		if wrapped && len(begin) > 0 {
+			items = slices.DeleteFunc(items, func(i Item) bool { return bytes.Compare(i.Key, begin) > 0 })
+		}
+		switch {
+		case len(items) == 0 && wrapped:
+			r.seen.ContentAfter = nil
 			return errors.Join(failures...)
+		case len(items) == 0:
+			after, wrapped = nil, true
+			continue
 		}
 		after = items[len(items)-1].Key
-		contents, err := r.contentsOf(ctx, items, last)
+		contents, answers, err := r.contentsOf(ctx, items, last)
 		if err != nil {
 			return err
 		}
-		r.askContents(ctx, contents)
+		r.askContents(ctx, answers)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		for _, c := range contents {
-			if c.err != nil && len(failures) < 10 {
-				failures = append(failures, c.err)
+			last = c.answer
+			if err := r.judgeContent(ctx, c); err != nil {
+				return err
 			}
-			if c.fine {
-				last = c.digest
+		}
+		failing := 0
+		for _, a := range answers {
+			if a.err != nil {
+				failing++
+				failures = append(failures[:min(len(failures), 9)], a.err)
 			}
-			switch {
-			case c.err != nil:
-			case c.fine || c.skip:
-				r.state.put(spaceContent, c.key, nil)
-			default:
-				if err := r.reportContent(ctx, c.facts, c.logID, c.at); err != nil {
-					return err
-				}
-			}
+		}
+		if failing >= contentsFailing {
+			r.seen.ContentAfter = after
+			failures = append(failures, fmt.Errorf("%s: %w to so many requests for content that the others are left for later", r.source, ErrNoAnswer))
+			return errors.Join(append(failures, r.save(ctx))...)
 		}
 		if err := r.save(ctx); err != nil {
 			return err
@@ -90,53 +116,93 @@ func (r *round) checkContents(ctx context.Context) error {
 
 // contentsOf reads what is to be asked for. Several releases of one content follow each
 // other; it is asked for once.
-func (r *round) contentsOf(ctx context.Context, items []Item, last protocol.Hash) (all []*askedContent, err error) {
+func (r *round) contentsOf(ctx context.Context, items []Item, last *contentAnswer) (all []*releasedContent, answers []*contentAnswer, err error) {
 	for _, item := range items {
-		if len(item.Key) < 64 || len(item.Value) != 8 {
+		if len(item.Key) < 64 || len(item.Value) < 8 {
 			continue
 		}
-		c := &askedContent{
+		c := &releasedContent{
 			key: item.Key, digest: protocol.Hash(item.Key[:32]), logID: protocol.Hash(item.Key[32:64]),
-			version: string(item.Key[64:]), at: binary.BigEndian.Uint64(item.Value),
+			version: string(item.Key[64:]), at: binary.BigEndian.Uint64(item.Value), value: item.Value[:8],
 		}
 		var release protocol.Release
 		if _, err := r.state.getJSON(ctx, spaceRelease, releaseKey(c.logID, c.version), &release); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		c.skip = release.Yank != nil || c.digest == last
+		c.yanked = release.Yank != nil
+		if last == nil || last.digest != c.digest {
+			last = &contentAnswer{digest: c.digest}
+			last.tooLong = len(item.Value) == 16 && binary.BigEndian.Uint64(item.Value[8:]) >= uint64(r.options.MaxContent)
+			answers = append(answers, last)
+		}
+		c.answer = last
 		all = append(all, c)
 	}
-	return all, nil
+	return all, answers, nil
 }
 
 // askContents asks for some contents side by side.
-func (r *round) askContents(ctx context.Context, contents []*askedContent) {
+func (r *round) askContents(ctx context.Context, answers []*contentAnswer) {
 	slots := make(chan struct{}, contentsAtOnce)
-	for _, c := range contents {
-		if c.skip {
-			continue
+	for _, a := range answers {
+		if a.tooLong {
+			continue // it was when it was asked for last
 		}
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots }()
-			c.facts, c.fine, c.err = r.askContent(ctx, c.digest, c.version)
+			a.facts, a.fine, a.err = r.askContent(ctx, a.digest)
+			if errors.Is(a.err, errTooLong) {
+				a.tooLong, a.err = true, nil
+			}
 		}()
 	}
 	for range contentsAtOnce {
 		slots <- struct{}{}
 	}
-	for _, c := range contents {
-		if c.fine {
+	for _, a := range answers {
+		if a.fine {
 			r.report.Contents++
 		}
 	}
 	r.options.Progress(Progress{Doing: "content", Done: r.report.Contents})
 }
 
+// judgeContent judges the answer for the content of a release. One that is not right is
+// asked for again in the next round.
+func (r *round) judgeContent(ctx context.Context, c *releasedContent) error {
+	a := c.answer
+	switch {
+	case a.err != nil:
+		return nil
+	case a.fine:
+		r.state.put(spaceContent, c.key, nil)
+		return nil
+	case a.tooLong:
+		r.unchecked("content", "that of %s is longer than %d bytes", a.digest, r.options.MaxContent)
+		r.state.put(spaceContent, c.key, binary.BigEndian.AppendUint64(bytes.Clone(c.value), uint64(r.options.MaxContent)))
+		return nil
+	case a.reported:
+		return nil
+	}
+	f := *a.facts
+	f.Version = c.version
+	if c.yanked && f.withheld() {
+		r.unchecked("content", "that of %s is not given; the release of it as %s is yanked", a.digest, c.version)
+		return nil
+	}
+	a.reported = true
+	return r.reportContent(ctx, &f, c.logID, c.at)
+}
+
+// errTooLong says that a content is longer than [Options.MaxContent].
+var errTooLong = errors.New("it is too long")
+
 // askContent asks for one content. It changes nothing of the round.
-func (r *round) askContent(ctx context.Context, digest protocol.Hash, version string) (f *contentFacts, fine bool, err error) {
-	f = &contentFacts{Version: version}
+func (r *round) askContent(ctx context.Context, digest protocol.Hash) (f *contentFacts, fine bool, err error) {
+	f = new(contentFacts)
 	places := []string{contentFile(digest)}
+	var failed error // of places that did not answer; another may
 	if r.api {
 		if f.Sources, err = get(ctx, r.source, api.ContentSourcesPath(digest), maxJSON); err != nil {
 			return f, false, err
@@ -145,8 +211,9 @@ func (r *round) askContent(ctx context.Context, digest protocol.Hash, version st
 	}
 	for _, place := range places {
 		answer, got, err := r.readContent(ctx, place, digest)
-		if err != nil {
-			return f, false, err
+		if err != nil && !errors.Is(err, errNoLink) { // which has no status
+			failed = errors.Join(failed, err)
+			continue
 		}
 		if !r.api {
 			f.Sources = answer
@@ -157,10 +224,10 @@ func (r *round) askContent(ctx context.Context, digest protocol.Hash, version st
 		f.Answers = append(f.Answers, answer)
 		if answer.has() {
 			f.Digest = got.String()
-			break
+			return f, false, nil
 		}
 	}
-	return f, false, nil
+	return f, false, failed
 }
 
 // contentPlaces are where an answer says that a content is.
@@ -201,7 +268,7 @@ func (r *round) readContent(ctx context.Context, place string, want protocol.Has
 	case err != nil:
 		return e, got, fmt.Errorf("%s: content %s: %w: %w", r.source, want, ErrNoAnswer, err)
 	case n > r.options.MaxContent:
-		return e, got, fmt.Errorf("%s: content %s: %w: it is longer than %d bytes", r.source, want, ErrNoAnswer, r.options.MaxContent)
+		return e, got, fmt.Errorf("%s: content %s: %w: more than %d bytes", r.source, want, errTooLong, r.options.MaxContent)
 	}
 	got = protocol.Hash(hash.Sum(nil))
 	if got != want && kept.Len() <= maxContentKept {
@@ -232,5 +299,5 @@ func (r *round) reportContent(ctx context.Context, f *contentFacts, logID protoc
 	if f.Record, err = prove(ctx, r.log, at, named); err != nil {
 		return err
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }

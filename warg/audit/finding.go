@@ -64,12 +64,27 @@ type Finding struct {
 	// Signed tells that the evidence has the registry's signature under what is
 	// refuted; otherwise that it said so rests on whoever recorded the evidence.
 	Signed bool `json:"signed"`
+	// Rests is what is not signed and rests on whoever recorded the evidence, such as
+	// "that the registry gave this answer"; "" if Signed. The rest of the evidence may be
+	// signed all the same, by Keys.
+	Rests string `json:"rests,omitempty"`
 	// Keys are the public keys (of the operator, and note vkeys) that signed what is
 	// in the evidence. Whether they are the registry's the reader has to know.
 	Keys []string `json:"keys,omitempty"`
 	// Evidence is the document that [Check] takes; nil where it would be longer than
 	// [MaxEvidence].
 	Evidence []byte `json:"-"`
+}
+
+// settled fills in what rests on whoever recorded the evidence.
+func (f Finding) settled() Finding {
+	switch {
+	case f.Signed:
+		f.Rests = ""
+	case f.Rests == "":
+		f.Rests = "that the registry gave this answer"
+	}
+	return f
 }
 
 func (f Finding) String() string {
@@ -107,6 +122,12 @@ type Report struct {
 	// its signature holds.
 	Checkpoint *protocol.SignedCheckpoint `json:"checkpoint,omitempty"`
 }
+
+// Values of Report.Mode.
+const (
+	modeTiles = "tlog"
+	modeAPI   = "v1"
+)
 
 // Clean tells that nothing was found.
 func (r *Report) Clean() bool { return len(r.Findings) == 0 }

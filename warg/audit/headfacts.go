@@ -14,22 +14,6 @@ import (
 // logName is how findings name a log.
 func (t treeClaim) logName() string { return string(t.Log) }
 
-// merged are the keys of several claims.
-func merged(claims ...treeClaim) (keys []string, signed bool) {
-	signed = true
-	seen := map[string]bool{}
-	for _, c := range claims {
-		signed = signed && c.Signed
-		for _, key := range c.Keys {
-			if !seen[key] {
-				seen[key] = true
-				keys = append(keys, key)
-			}
-		}
-	}
-	return keys, signed
-}
-
 // forkFacts: two tree heads of one log contradict each other.
 type forkFacts struct {
 	Shorter claim `json:"shorter"`
@@ -69,11 +53,14 @@ func (f *forkFacts) judge() (Finding, error) {
 	if claimed == computed {
 		return Finding{}, notContradicting("one log begins with the other")
 	}
-	keys, signed := merged(shorter, longer)
+	r, err := related(shorter, longer)
+	if err != nil {
+		return Finding{}, err
+	}
 	return Finding{
 		Name: LogForked, Log: shorter.logName(), Index: &shorter.Size, Claimed: claimed.String(), Computed: computed.String(),
 		Explanation: fmt.Sprintf("a tree head of %d leaves has another root than the log of %d leaves had at that length", shorter.Size, longer.Size),
-		Signed:      signed, Keys: keys,
+		Signed:      r.signed, Rests: r.rests, Keys: r.keys,
 	}, nil
 }
 
@@ -95,13 +82,18 @@ func (f *rewindFacts) judge() (Finding, error) {
 	if before.Log != after.Log || after.Size >= before.Size {
 		return Finding{}, notContradicting("the log did not become shorter")
 	}
-	keys, signed := merged(before, after)
+	r, err := related(before, after)
+	if err != nil {
+		return Finding{}, err
+	}
+	if before.Time == 0 || after.Time < before.Time { // only the times of checkpoints say which was made first
+		r.unsigned("which of the tree heads was served first")
+	}
 	return Finding{
 		Name: LogRewound, Log: before.logName(), Index: &after.Size,
 		Claimed: fmt.Sprintf("%d leaves", after.Size), Computed: fmt.Sprintf("%d leaves", before.Size),
 		Explanation: fmt.Sprintf("a tree head of %d leaves was served after one of %d", after.Size, before.Size),
-		// Only the times of checkpoints say which was made first.
-		Signed: signed && before.Time > 0 && after.Time >= before.Time, Keys: keys,
+		Signed:      r.signed, Rests: r.rests, Keys: r.keys,
 	}, nil
 }
 
@@ -200,17 +192,20 @@ func (f *mapFacts) judge() (Finding, error) {
 	if root == *after.MapRoot {
 		return Finding{}, notContradicting("the map root is that of the leaves")
 	}
-	keys, signed := merged(before, after)
+	r, err := related(before, after)
+	if err != nil {
+		return Finding{}, err
+	}
 	return Finding{
 		Name: MapRootDiffers, Log: after.logName(), Index: &after.Size, Claimed: after.MapRoot.String(), Computed: root.String(),
 		Explanation: fmt.Sprintf("the map root of the checkpoint of %d leaves is not that of its records: its map has an older head of a package, or one that is not in the log", after.Size),
-		Signed:      signed, Keys: keys,
+		Signed:      r.signed, Rests: r.rests, Keys: r.keys,
 	}, nil
 }
 
 func emptyHead() treeClaim {
 	root := emptyMapRoot()
-	return treeClaim{Log: tlog.Records, Root: protocol.HashOf(), MapRoot: &root, Signed: true}
+	return treeClaim{Log: tlog.Records, Root: protocol.HashOf(), MapRoot: &root, Signed: true, empty: true}
 }
 
 // checkLeaves demands that the leaves are those between the two heads.
@@ -272,7 +267,7 @@ func (f *orderFacts) judge() (Finding, error) {
 		}
 		return Finding{
 			Name: CheckpointsOrder, Log: head.logName(), Index: &f.Entries[0].Index, Claimed: fmt.Sprintf("%.100q", f.Entries[0].Entry),
-			Computed: "the encoding of a checkpoint", Explanation: "an entry of the checkpoints log is no checkpoint", Signed: head.Signed, Keys: head.Keys,
+			Computed: "the encoding of a checkpoint", Explanation: "an entry of the checkpoints log is no checkpoint", Signed: head.Signed, Rests: unsignedHead, Keys: head.Keys,
 		}, nil
 	}
 	if len(f.Entries) != 2 || f.Entries[1].Index != f.Entries[0].Index+1 {
@@ -289,11 +284,14 @@ func (f *orderFacts) judge() (Finding, error) {
 	if second.LogLength > first.LogLength {
 		return Finding{}, notContradicting("the lengths grow")
 	}
-	keys, signed := merged(head1, head2)
+	r, err := related(head1, head2)
+	if err != nil {
+		return Finding{}, err
+	}
 	return Finding{
 		Name: CheckpointsOrder, Log: string(tlog.Checkpoints), Index: &f.Entries[1].Index,
 		Claimed: fmt.Sprintf("length %d", second.LogLength), Computed: fmt.Sprintf("a length above %d", first.LogLength),
 		Explanation: fmt.Sprintf("a checkpoint of length %d follows one of length %d in the checkpoints log", second.LogLength, first.LogLength),
-		Signed:      signed, Keys: keys,
+		Signed:      r.signed, Rests: r.rests, Keys: r.keys,
 	}, nil
 }

@@ -16,9 +16,16 @@ import (
 
 // HTTPOptions of [NewHTTPSource].
 type HTTPOptions struct {
-	// Client makes the requests; nil: one that waits 30 seconds for the head of an
-	// answer. Give it a limit of time: a registry may answer slowly for ever.
+	// Client makes the requests; nil: one that waits HeaderTimeout for the head of an
+	// answer.
 	Client *http.Client
+	// HeaderTimeout is for the head of an answer; 0: 30 seconds.
+	HeaderTimeout time.Duration
+	// LowestRate is at which the body of an answer must come at least, in bytes a second,
+	// as a mean over RateWindow: a registry may answer slowly for ever. 0: 1024, over 30
+	// seconds. A shorter rest may come more slowly, within RateWindow.
+	LowestRate int64
+	RateWindow time.Duration
 	// Token is a bearer token for a private registry. It is sent to the registry's own
 	// scheme, host and port and to no other.
 	Token string
@@ -27,11 +34,15 @@ type HTTPOptions struct {
 	// Timeout is for one request with all of its answer; 0: 2 minutes. Content has ten
 	// times as long.
 	Timeout time.Duration
-	// MaxWait is how long one request may wait in all to be made again; 0: 20 seconds.
+	// MaxWait is for how long one request is made again and again in all, what was waited
+	// for its answers included; 0: 20 seconds.
 	MaxWait time.Duration
 	// Pause waits; nil: a timer.
 	Pause func(ctx context.Context, d time.Duration) error
 }
+
+// errNoLink says that a registry gave a link that can not be followed.
+var errNoLink = errors.New("the registry gave a link that can not be followed")
 
 // HTTPSource is a registry, or a file server with its files, at a URL.
 type HTTPSource struct {
@@ -46,9 +57,12 @@ func NewHTTPSource(base string, o HTTPOptions) (*HTTPSource, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("the URL of a registry needs the scheme http or https and a host, and no user, query or fragment, such as https://registry.example.com")
 	}
+	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, 30*time.Second)
+	o.LowestRate = cmp.Or(o.LowestRate, 1024)
+	o.RateWindow = cmp.Or(o.RateWindow, 30*time.Second)
 	if o.Client == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.ResponseHeaderTimeout = 30 * time.Second
+		transport.ResponseHeaderTimeout = o.HeaderTimeout
 		transport.MaxIdleConnsPerHost = 8
 		o.Client = &http.Client{Transport: transport}
 	}
@@ -68,11 +82,11 @@ func (s *HTTPSource) String() string { return s.base.String() }
 func (s *HTTPSource) Open(ctx context.Context, r Request) (int, io.ReadCloser, error) {
 	relative, err := url.Parse(r.Path)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: the registry gave a link that can not be read", ErrNoAnswer)
+		return 0, nil, fmt.Errorf("%w: %w: it can not be read", ErrNoAnswer, errNoLink)
 	}
 	target := s.base.ResolveReference(relative)
 	if target.Scheme != "http" && target.Scheme != "https" {
-		return 0, nil, fmt.Errorf("%w: the registry gave a link with the scheme %q", ErrNoAnswer, target.Scheme)
+		return 0, nil, fmt.Errorf("%w: %w: it has the scheme %q", ErrNoAnswer, errNoLink, target.Scheme)
 	}
 	timeout := s.options.Timeout
 	if relative.IsAbs() || strings.HasPrefix(r.Path, "content/") {
@@ -81,14 +95,16 @@ func (s *HTTPSource) Open(ctx context.Context, r Request) (int, io.ReadCloser, e
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	var waited time.Duration
 	for attempt := 0; ; attempt++ {
+		begun := time.Now()
 		status, body, after, err := s.once(ctx, r, target)
 		if err == nil && after < 0 {
-			return status, &closing{body, cancel}, nil
+			least := int64(s.options.RateWindow.Seconds() * float64(s.options.LowestRate))
+			return status, pace(body, cancel, max(least, 1), s.options.RateWindow), nil
 		}
 		if after < 0 {
 			after = 100 * time.Millisecond << attempt
 		}
-		if waited += after; attempt >= 4 || waited > s.options.MaxWait || ctx.Err() != nil {
+		if waited += time.Since(begun) + after; attempt >= 4 || waited > s.options.MaxWait || ctx.Err() != nil {
 			err = errors.Join(err, ctx.Err())
 			cancel()
 			return 0, nil, err
@@ -143,15 +159,4 @@ func bare(u *url.URL) string {
 	c := *u
 	c.RawQuery, c.User, c.Fragment = "", nil, ""
 	return c.String()
-}
-
-// closing is a body whose context ends with it.
-type closing struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-func (c *closing) Close() error {
-	defer c.cancel()
-	return c.ReadCloser.Close()
 }

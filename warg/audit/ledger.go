@@ -36,6 +36,9 @@ func (r *round) openLedger(ctx context.Context, latest *protocol.SignedCheckpoin
 	if err != nil {
 		return err
 	}
+	if err := r.sameOperator(ctx, c, head); err != nil {
+		return err
+	}
 	if head.Size < r.pos.Records {
 		return nil // it is rewound, which its claim shows
 	}
@@ -51,7 +54,7 @@ func (r *round) openLedger(ctx context.Context, latest *protocol.SignedCheckpoin
 		return err
 	}
 	if rangeRoot(known) != head.Root {
-		_, err := r.step(r.wrongLedger(ctx, l))
+		_, err := r.step(ctx, r.wrongLedger(ctx, l))
 		return err
 	}
 	r.log, r.target = l, head.Size

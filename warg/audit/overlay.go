@@ -18,6 +18,7 @@ const (
 	spaceDirty    = "dirty"    // by log id: packages whose API answers are to be compared
 	spaceServed   = "served"   // by index in the checkpoints log: checkpoints for which the API is to be asked
 	spaceContent  = "content"  // by digest, log id and version: contents to ask for
+	spaceContents = "contents" // likewise: all contents
 )
 
 // cacheBytes bounds what an overlay keeps of what it read.

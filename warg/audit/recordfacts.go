@@ -49,6 +49,9 @@ type verdict struct {
 	rule     protocol.Rule // that is broken; "" if none
 	reason   string
 	stranger bool // an operator record by a key that the log did not have
+	// firstStranger tells that the first record of the operator log is one, so that it
+	// hangs on its key id who holds permissions.
+	firstStranger bool
 }
 
 func (v verdict) fine() bool { return v.rule == "" && !v.stranger }
@@ -114,7 +117,7 @@ func (f *recordFacts) judge() (Finding, error) {
 		return f.judgeEntry(head)
 	}
 	last := f.Records[len(f.Records)-1]
-	v, err := f.replay(head)
+	v, err := f.replay(head, new(protocol.OperatorLog))
 	if err != nil {
 		return Finding{}, err
 	}
@@ -124,8 +127,9 @@ func (f *recordFacts) judge() (Finding, error) {
 	finding := Finding{
 		Name: InvalidRecord, Log: last.Name, Index: &last.Index, Rule: v.rule, Claimed: "the record is valid, for it is in the log", Computed: v.reason,
 		Explanation: fmt.Sprintf("the record at index %d breaks a rule of its log: %s", last.Index, v.reason),
-		Signed:      head.Signed && !v.stranger && !restsOnEnvelope(v.rule), Keys: head.Keys,
+		Rests:       f.rests(head, v), Keys: head.Keys,
 	}
+	finding.Signed = finding.Rests == ""
 	if last.Name == "" {
 		finding.Log = operatorName
 	}
@@ -133,27 +137,38 @@ func (f *recordFacts) judge() (Finding, error) {
 		finding.Name = OperatorStranger
 		finding.Explanation = fmt.Sprintf("the operator record at index %d is signed by a stranger: %s", last.Index, v.reason)
 	}
+	if finding.Rests == alterable {
+		finding.Explanation += "; if other places have another key id or signature beside it, they were altered on the way, and not the record"
+	}
 	return finding, nil
 }
 
-// restsOnEnvelope tells that a rule is broken only if what the log does not commit to is
-// as the evidence has it: who signed, for a leaf commits to the content of a record and
-// not to the key id and signature beside it; and that no record of the log was left out.
-func restsOnEnvelope(rule protocol.Rule) bool {
-	switch rule {
-	case protocol.SignatureError, protocol.KeyIDNotRecognized, protocol.UnauthorizedAction:
-		return true
-	case protocol.RecordHashDoesNotMatch, protocol.PreviousHashOnFirstRecord:
-		return true
+// alterable is what rests on whoever recorded evidence in which it matters who signed a
+// record: a leaf commits to the content of a record alone.
+const alterable = "the key id and signature beside a record, to which its leaf does not commit: a file server or cache on the way may have altered them"
+
+// rests is what the log does not commit to, and the finding hangs on.
+func (f *recordFacts) rests(head treeClaim, v verdict) string {
+	switch {
+	case !head.Signed:
+		return unsignedHead
+	case v.stranger || v.firstStranger:
+		return alterable
 	}
-	return false
+	switch v.rule {
+	case protocol.SignatureError, protocol.KeyIDNotRecognized, protocol.UnauthorizedAction:
+		return alterable
+	case protocol.RecordHashDoesNotMatch, protocol.PreviousHashOnFirstRecord:
+		return "that no record of its log before this one was left out"
+	}
+	return ""
 }
 
 // replay validates the records; those before the last must be valid, but for one that
 // is by a stranger and valid otherwise.
-func (f *recordFacts) replay(head treeClaim) (v verdict, err error) {
-	var operator protocol.OperatorLog
+func (f *recordFacts) replay(head treeClaim, operator *protocol.OperatorLog) (v verdict, err error) {
 	var pkg protocol.PackageLog
+	firstStranger := false
 	for i, r := range f.Records {
 		_, envelope, err := r.verify(head)
 		if err != nil {
@@ -163,7 +178,9 @@ func (f *recordFacts) replay(head treeClaim) (v verdict, err error) {
 			return v, errors.New("the records are not those of one log in order")
 		}
 		if r.Name == "" {
-			v = operatorVerdict(&operator, envelope)
+			v = operatorVerdict(operator, envelope)
+			firstStranger = firstStranger || i == 0 && v.stranger
+			v.firstStranger = firstStranger
 		} else if record, bad := protocol.ParsePackageEnvelope(envelope); bad != nil {
 			v = broken(bad)
 		} else {
@@ -189,7 +206,7 @@ func (f *recordFacts) judgeEntry(head treeClaim) (Finding, error) {
 	return Finding{
 		Name: InvalidRecord, Log: head.logName(), Index: &f.Index, Rule: LeafMalformed, Claimed: fmt.Sprintf("%.100q", f.Entry),
 		Computed: "the ids of a log and a record", Explanation: fmt.Sprintf("the entry at index %d of the records log is no leaf of the protocol", f.Index),
-		Signed: head.Signed, Keys: head.Keys,
+		Signed: head.Signed, Rests: unsignedHead, Keys: head.Keys,
 	}, nil
 }
 
@@ -227,7 +244,7 @@ func (f *operatorKeyFacts) judge() (Finding, error) {
 	return Finding{
 		Name: OperatorKeyDiffers, Log: operatorName, Index: &f.Record.Index, Claimed: claimed, Computed: pinned.String(),
 		Explanation: "the operator log begins with another key than the expected one: this is another registry, or somebody stands between",
-		Signed:      head.Signed, Keys: head.Keys,
+		Signed:      head.Signed, Rests: unsignedHead, Keys: head.Keys,
 	}, nil
 }
 
@@ -276,11 +293,17 @@ func (f *namespaceFacts) judge() (Finding, error) {
 	case defined:
 		return Finding{}, notContradicting("the namespace is defined")
 	}
-	keys, signed := merged(claims...)
+	r, err := related(claims...)
+	if err != nil {
+		return Finding{}, err
+	}
+	if !imported && f.Checkpoint == nil {
+		r.unsigned("that the operator log had no more records")
+	}
 	return Finding{
 		Name: NamespaceUndefined, Log: f.Package.Name, Index: &f.Package.Index, Claimed: "the package is in the log", Computed: computed,
 		Explanation: fmt.Sprintf("the record at index %d is of package %s: %s", f.Package.Index, name, computed),
-		Signed:      signed && (imported || f.Checkpoint != nil), Keys: keys,
+		Signed:      r.signed, Rests: r.rests, Keys: r.keys,
 	}, nil
 }
 

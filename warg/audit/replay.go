@@ -124,7 +124,7 @@ func (r *round) malformedEntry(ctx context.Context, index uint64, entry []byte) 
 	if err != nil {
 		return err
 	}
-	return r.found(&recordFacts{Head: c, Entry: entry, Index: index, Path: path})
+	return r.found(ctx, &recordFacts{Head: c, Entry: entry, Index: index, Path: path})
 }
 
 // takeOperator validates an operator record.
@@ -163,7 +163,7 @@ func (r *round) checkOperatorKey(ctx context.Context) error {
 	if _, err := f.judge(); err != nil {
 		return nil // it begins with that key
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }
 
 // takePackage validates a package record, and that its namespace is defined.
@@ -234,10 +234,15 @@ func (r *round) keepReleases(log *protocol.PackageLog, index uint64, logID proto
 			return err
 		}
 		digest, err := e.Content.Hash()
-		if e.Type != protocol.EntryRelease || err != nil {
+		if e.Type != protocol.EntryRelease {
+			continue
+		}
+		if err != nil {
+			r.unchecked("content", "record %d releases version %s with a digest that is not known here: %.100q", index, e.Version, string(e.Content))
 			continue
 		}
 		r.state.put(spaceContent, contentKey(digest, logID, e.Version), numberKey(index))
+		r.state.put(spaceContents, contentKey(digest, logID, e.Version), numberKey(index))
 	}
 	return nil
 }
@@ -288,7 +293,7 @@ func (r *round) reportUndefined(ctx context.Context, at *stop) error {
 		if err != nil {
 			return err
 		}
-		if err := r.found(f); err != nil {
+		if err := r.found(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -307,7 +312,7 @@ func (r *round) invalidRecord(ctx context.Context, index uint64, p *prepared) er
 		return err
 	}
 	f := &recordFacts{Head: c, Records: records}
-	err = r.found(f)
+	err = r.found(ctx, f)
 	if errors.Is(err, ErrNoAnswer) && len(records) > 0 {
 		return fmt.Errorf("the record at index %d of %q breaks a rule: %w", index, p.named.Name, err)
 	}

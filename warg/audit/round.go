@@ -45,7 +45,9 @@ type round struct {
 	signed      []sighting // checkpoints to judge; the one served in this round is the last
 	before      []byte     // the newest checkpoint before this round
 	denied      []servedItem
-	uncommitted int // records
+	old         []tlog.Log // logs whose notes were cosigned too long ago
+	failures    []error    // why this round can not be complete
+	uncommitted int        // records
 	counts      map[Name]int
 }
 
@@ -80,7 +82,7 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	if r.log != nil {
-		stop, err := r.step(r.replay(ctx))
+		stop, err := r.step(ctx, r.replay(ctx))
 		if err != nil {
 			return err
 		}
@@ -91,6 +93,9 @@ func (r *round) run(ctx context.Context) error {
 			return err
 		}
 		if !stop {
+			if err := r.lookAgain(ctx); err != nil {
+				return err
+			}
 			if err := r.compareAPI(ctx); err != nil {
 				return err
 			}
@@ -101,24 +106,27 @@ func (r *round) run(ctx context.Context) error {
 	}
 	if r.log != nil && r.options.Content {
 		if err := r.checkContents(ctx); err != nil {
-			return err
+			r.failures = append(r.failures, err)
 		}
 	}
-	return r.save(ctx)
+	return errors.Join(append(r.failures, r.save(ctx))...)
 }
 
 // step turns a lie into a finding: stop says that what was being done did not get to its
 // end.
-func (r *round) step(err error) (stop bool, _ error) {
+func (r *round) step(ctx context.Context, err error) (stop bool, _ error) {
 	var l *lie
 	if errors.As(err, &l) {
-		return true, r.found(l.facts)
+		return true, r.found(ctx, l.facts)
 	}
 	return err != nil, err
 }
 
 // found judges facts and reports the finding that follows.
-func (r *round) found(f facts) error {
+func (r *round) found(ctx context.Context, f facts) error {
+	if s, ok := f.(stating); ok {
+		r.tie(ctx, s)
+	}
 	finding, err := f.judge()
 	if err != nil {
 		return fmt.Errorf("%w: what the registry serves does not fit, and this does not prove it: %w", ErrNoAnswer, err)
@@ -127,7 +135,8 @@ func (r *round) found(f facts) error {
 }
 
 func (r *round) add(f facts, finding Finding) error {
-	if r.counts[finding.Name]++; r.counts[finding.Name] > r.options.MaxFindings {
+	finding = finding.settled()
+	if r.counts[finding.Name]++; r.counts[finding.Name] > r.most(finding.Name) {
 		if r.report.Suppressed == nil {
 			r.report.Suppressed = map[Name]int{}
 		}
@@ -143,10 +152,20 @@ func (r *round) add(f facts, finding Finding) error {
 	return nil
 }
 
+// most is how many findings of a name are kept. A registry that proves nothing right does
+// so at each checkpoint, for one cause.
+func (r *round) most(name Name) int {
+	switch name {
+	case BundleIncomplete, ProofDiffers, CheckpointNeverServed:
+		return 1
+	}
+	return r.options.MaxFindings
+}
+
 // enough tells that there are so many findings of a name that no more are kept, so that
 // none need be proved.
 func (r *round) enough(name Name) bool {
-	if r.counts[name] < r.options.MaxFindings {
+	if r.counts[name] < r.most(name) {
 		return false
 	}
 	if r.report.Suppressed == nil {

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -24,7 +25,7 @@ func (r *round) wrongRoots(ctx context.Context, c claim, known protocol.Checkpoi
 		if err != nil {
 			return err
 		}
-		return r.found(f)
+		return r.found(ctx, f)
 	}
 	if r.enough(LogForked) {
 		return nil
@@ -37,7 +38,7 @@ func (r *round) wrongRoots(ctx context.Context, c claim, known protocol.Checkpoi
 			return err
 		}
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }
 
 // compareSigned compares the signed checkpoints of this length with the roots here, and
@@ -117,7 +118,7 @@ func (r *round) judgeSignature(ctx context.Context, text []byte, operator *proto
 			return false, err
 		}
 	}
-	return false, r.found(f)
+	return false, r.found(ctx, f)
 }
 
 // judgeSigned judges the checkpoints that no stop has judged, and whether they are in the
@@ -245,7 +246,7 @@ func (r *round) checkLogged(ctx context.Context, signed protocol.SignedCheckpoin
 		if err := add(low); err != nil {
 			return false, err
 		}
-		return false, r.found(f)
+		return false, r.found(ctx, f)
 	}
 	now := r.options.Now().Unix()
 	if now-s.First <= int64(r.options.MaxUnlogged/time.Second) {
@@ -260,7 +261,7 @@ func (r *round) checkLogged(ctx context.Context, signed protocol.SignedCheckpoin
 	if err != nil {
 		return false, err
 	}
-	return true, r.found(f)
+	return true, r.found(ctx, f)
 }
 
 // judgeHeads judges the times and the order of what was served.
@@ -277,25 +278,36 @@ func (r *round) judgeHeads(ctx context.Context) error {
 	now, at := r.options.Now().Unix(), int64(min(signed.Contents.Timestamp, 1<<62))
 	tolerance := int64(r.options.ClockTolerance / time.Second)
 	if at > now+tolerance {
-		if err := r.found(&timeFacts{What: CheckpointFuture, Checkpoint: c, Now: now, Limit: tolerance}); err != nil {
+		if err := r.found(ctx, &timeFacts{What: CheckpointFuture, Checkpoint: c, Now: now, Limit: tolerance}); err != nil {
 			return err
 		}
 	}
-	if limit := int64(r.options.MaxCheckpointAge / time.Second); limit > 0 && at < now-limit {
-		if err := r.found(&timeFacts{What: CheckpointStale, Checkpoint: c, Now: now, Limit: limit}); err != nil {
+	if limit := int64(r.maxCheckpointAge() / time.Second); limit > 0 && at < now-limit {
+		if err := r.found(ctx, &timeFacts{What: CheckpointStale, Checkpoint: c, Now: now, Limit: limit}); err != nil {
 			return err
 		}
 	}
 	if r.before != nil {
-		if err := r.judgeOrder(c, signed); err != nil {
+		if err := r.judgeOrder(ctx, c, signed); err != nil {
 			return err
 		}
 	}
 	return r.judgeNotes(ctx, c, signed)
 }
 
+// maxCheckpointAge is how old the latest checkpoint may be; 0: any age.
+func (r *round) maxCheckpointAge() time.Duration {
+	switch limit := r.options.MaxCheckpointAge; {
+	case limit != 0:
+		return max(limit, 0)
+	case r.report.Mode == modeTiles:
+		return 24 * time.Hour
+	}
+	return 0
+}
+
 // judgeOrder compares the checkpoint served in this round with the newest before it.
-func (r *round) judgeOrder(c claim, signed protocol.SignedCheckpoint) error {
+func (r *round) judgeOrder(ctx context.Context, c claim, signed protocol.SignedCheckpoint) error {
 	before := r.checkpointClaim(r.before)
 	was, err := before.signedCheckpoint()
 	if err != nil {
@@ -303,9 +315,9 @@ func (r *round) judgeOrder(c claim, signed protocol.SignedCheckpoint) error {
 	}
 	switch {
 	case signed.Contents.LogLength < was.Contents.LogLength:
-		return r.found(&rewindFacts{Before: before, After: c})
+		return r.found(ctx, &rewindFacts{Before: before, After: c})
 	case signed.Contents.Timestamp < was.Contents.Timestamp:
-		return r.found(&timeFacts{What: TimestampBack, Checkpoint: c, Before: &before})
+		return r.found(ctx, &timeFacts{What: TimestampBack, Checkpoint: c, Before: &before})
 	}
 	return nil
 }
@@ -315,7 +327,7 @@ func (r *round) judgeNotes(ctx context.Context, c claim, signed protocol.SignedC
 	now := r.options.Now()
 	for _, log := range tlog.Logs {
 		seen, ok := r.seen.Notes[log]
-		if !ok || log == tlog.Checkpoints && r.logged == nil || log == tlog.Records && r.log == nil {
+		if !ok || log == tlog.Checkpoints && r.logged == nil || log == tlog.Records && r.log == nil || slices.Contains(r.old, log) {
 			continue
 		}
 		since := time.Unix(seen.First, 0)
@@ -336,7 +348,7 @@ func (r *round) judgeNotes(ctx context.Context, c claim, signed protocol.SignedC
 		if _, err := f.judge(); err != nil {
 			continue // it is not behind
 		}
-		if err := r.found(f); err != nil {
+		if err := r.found(ctx, f); err != nil {
 			return err
 		}
 	}

@@ -111,7 +111,7 @@ func (r *round) badOrder(ctx context.Context, indexes ...uint64) error {
 			return nil
 		}
 	}
-	return r.found(f)
+	return r.found(ctx, f)
 }
 
 // lateEntry compares an entry of a length that the replay has passed.

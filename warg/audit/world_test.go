@@ -22,6 +22,7 @@ const testOrigin = "registry.example"
 // make it lie by changing what is in it, or what it answers.
 type world struct {
 	t        testing.TB
+	origin   string
 	now      time.Time
 	operator protocol.PrivateKey
 	author   protocol.PrivateKey
@@ -83,8 +84,15 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func newWorld(t testing.TB) *world {
+var testTime = time.Unix(1_800_000_000, 0)
+
+func newWorld(t testing.TB) *world { return newWorldOf(t, testOrigin) }
+
+// newWorldOf is a registry of some origin.
+func newWorldOf(t testing.TB, origin string) *world {
 	w := emptyWorld(t)
+	w.origin = origin
+	w.makeNoteKeys()
 	w.begin()
 	return w
 }
@@ -98,19 +106,23 @@ func (w *world) begin() {
 
 func emptyWorld(t testing.TB) *world {
 	w := &world{
-		t: t, now: time.Unix(1_800_000_000, 0), operator: newKey(t), author: newKey(t), noteKeys: map[tlog.Log]*tlog.NoteKey{},
+		t: t, origin: testOrigin, now: testTime, operator: newKey(t), author: newKey(t), noteKeys: map[tlog.Log]*tlog.NoteKey{},
 		witness: witnesstest.NewKey("w.example"), tree: new(memoryTree), cpTree: new(memoryTree), keepMaps: true,
 		live: packageMap{memoryMap{}}, fresh: map[protocol.Hash]protocol.Hash{},
 		heads: map[protocol.Hash]protocol.Hash{}, prev: map[string]protocol.Hash{}, contents: map[protocol.Hash][]byte{},
 		noteSize: map[tlog.Log]uint64{}, extra: map[tlog.Log]string{},
 	}
-	for _, log := range tlog.Logs {
-		text, err := tlog.GenerateNoteKey(log.Origin(testOrigin), log == tlog.Records)
-		must(t, err)
-		w.noteKeys[log], err = tlog.ParseNoteKey(text)
-		must(t, err)
-	}
+	w.makeNoteKeys()
 	return w
+}
+
+func (w *world) makeNoteKeys() {
+	for _, log := range tlog.Logs {
+		text, err := tlog.GenerateNoteKey(log.Origin(w.origin), log == tlog.Records)
+		must(w.t, err)
+		w.noteKeys[log], err = tlog.ParseNoteKey(text)
+		must(w.t, err)
+	}
 }
 
 func (w *world) time() protocol.Time {
@@ -220,7 +232,7 @@ func (w *world) options() Options {
 	}
 }
 
-func (w *world) String() string { return "https://" + testOrigin + "/" }
+func (w *world) String() string { return "https://" + w.origin + "/" }
 
 // Open implements [Source].
 func (w *world) Open(_ context.Context, r Request) (int, io.ReadCloser, error) {
@@ -259,7 +271,7 @@ func (w *world) treeOf(log tlog.Log) *memoryTree {
 
 func (w *world) note(log tlog.Log) []byte {
 	size := w.size(log)
-	text, err := w.noteKeys[log].Sign(tlog.TreeHead{Origin: log.Origin(testOrigin), Size: size, Root: w.rootAt(w.treeOf(log), size)})
+	text, err := w.noteKeys[log].Sign(tlog.TreeHead{Origin: log.Origin(w.origin), Size: size, Root: w.rootAt(w.treeOf(log), size)})
 	must(w.t, err)
 	if extra, ok := w.extra[log]; ok {
 		return append(text, extra...)

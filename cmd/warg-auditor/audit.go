@@ -16,8 +16,9 @@ type auditFlags struct {
 	noteFlags
 	Content          bool          `help:"Fetch the content of every release, and check its bytes."`
 	MaxContent       int64         `default:"1073741824" placeholder:"BYTES" help:"Largest content that is fetched, in bytes (default: ${default})."`
-	MaxCheckpointAge time.Duration `placeholder:"TIME" help:"How long ago the latest checkpoint may have been signed, such as 1h; any time if it is not given."`
-	MaxNoteAge       time.Duration `default:"24h" placeholder:"TIME" help:"For how long a note may be behind the checkpoints (default: ${default})."`
+	CheckAgain       time.Duration `default:"24h" placeholder:"TIME" help:"In which time everything is looked at again that was right before: answers for each log, contents, files (default: ${default})."`
+	MaxCheckpointAge time.Duration `placeholder:"TIME" help:"How long ago the latest checkpoint may have been signed, such as 1h (default: 24h of a registry with static files, any time of another)."`
+	MaxNoteAge       time.Duration `default:"24h" placeholder:"TIME" help:"For how long a note may be behind the checkpoints, and how long ago the quorum of the policy may have cosigned it (default: ${default})."`
 	MaxUnlogged      time.Duration `default:"1h" placeholder:"TIME" help:"For how long a checkpoint may be missing from the checkpoints log (default: ${default})."`
 	ClockTolerance   time.Duration `default:"2m" placeholder:"TIME" help:"How far ahead of this machine's clock times may be (default: ${default})."`
 }
@@ -29,7 +30,7 @@ func (f auditFlags) options() (audit.Options, error) {
 	}
 	_, policy, err := f.policy()
 	return audit.Options{
-		OperatorKey: f.OperatorKey.PublicKey, VKeys: f.VKeys, Policy: policy, Content: f.Content, MaxContent: f.MaxContent,
+		OperatorKey: f.OperatorKey.PublicKey, VKeys: f.VKeys, Policy: policy, Content: f.Content, MaxContent: f.MaxContent, CheckAgain: f.CheckAgain,
 		MaxCheckpointAge: f.MaxCheckpointAge, MaxNoteAge: f.MaxNoteAge, MaxUnlogged: f.MaxUnlogged, ClockTolerance: f.ClockTolerance,
 	}, err
 }
@@ -38,6 +39,7 @@ type auditCommand struct {
 	Registry    string   `arg:"" name:"url|dir" help:"URL of the registry, or folder of an export."`
 	Also        []string `sep:"none" placeholder:"URL" help:"Another place where the same registry is served, whose logs must be the same (repeatable)."`
 	State       string   `type:"path" placeholder:"DIR" help:"State folder, to go on from where the audit before ended."`
+	Again       bool     `help:"With --state: look at everything again that was right before, whenever that was."`
 	EvidenceDir string   `type:"path" default:"warg-evidence" placeholder:"DIR" help:"Folder for the evidence of findings; it is made if there are any (default: ${default})."`
 	auditFlags
 	sourceFlags
@@ -57,6 +59,7 @@ func (c auditCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	options.Again = c.Again
 	source, err := c.sourceFlags.open(c.Registry)
 	if err != nil {
 		return err
@@ -103,7 +106,7 @@ func (c auditCommand) Run(env *environment) error {
 	}
 	for _, err := range []error{failed, teller.failed(), out.failed()} {
 		if err != nil {
-			complain(env.stderr, err)
+			env.report(err)
 		}
 	}
 	return errFindings

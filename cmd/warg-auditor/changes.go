@@ -51,7 +51,7 @@ type watchedRecord struct {
 	Package  string         `json:"package"`
 	Index    uint64         `json:"index"` // in the records log
 	RecordID protocol.Hash  `json:"recordId"`
-	Time     time.Time      `json:"time"` // as claimed by the author
+	Time     time.Time      `json:"time,omitzero"` // as claimed by the author; none of what can not be read
 	Signer   protocol.KeyID `json:"signer"`
 	Changes  []change       `json:"changes"`
 }
@@ -60,11 +60,13 @@ type watchedRecord struct {
 // breaks a rule, with invalid the reason, changes nothing, and stands in the log.
 func changesOf(r mirror.Record, record *protocol.PackageRecord, invalid error, e expected) watchedRecord {
 	w := watchedRecord{Package: r.Name, Index: r.Index, RecordID: r.Leaf.RecordID, Signer: r.Envelope.KeyID}
+	if record != nil {
+		w.Time = record.Time.Std()
+	}
 	if invalid != nil {
 		w.Changes = []change{{Kind: "invalid", Unexpected: fmt.Sprintf("it breaks a rule of the log: %v", invalid)}}
 		return w
 	}
-	w.Time = record.Time.Std()
 	if !e.keys[w.Signer] {
 		w.Changes = append(w.Changes, change{Kind: "sign", Key: w.Signer, Unexpected: "the key is not one of those that are expected"})
 	}
@@ -120,7 +122,11 @@ func (w watchedRecord) lines() []string {
 			what = append(what, c.String())
 		}
 	}
-	lines := []string{fmt.Sprintf("%s: record %d, %s by key %s: %s", w.Package, w.Index, w.Time.UTC().Format(time.RFC3339), w.Signer, strings.Join(what, "; "))}
+	when := "without a date"
+	if !w.Time.IsZero() {
+		when = w.Time.UTC().Format(time.RFC3339)
+	}
+	lines := []string{fmt.Sprintf("%s: record %d, %s by key %s: %s", w.Package, w.Index, when, w.Signer, strings.Join(what, "; "))}
 	for _, c := range w.unexpected() {
 		lines = append(lines, fmt.Sprintf("UNEXPECTED %s: record %d %s: %s", w.Package, w.Index, c, c.Unexpected))
 	}

@@ -32,7 +32,7 @@ func (c checkCommand) Run(env *environment) error {
 		return errFindings
 	}
 	if c.Signed && !f.Signed {
-		reason := "the registry did not sign it: " + rests(f)
+		reason := unsigned(f)
 		out.say("evidence", refused{Reason: reason}, fmt.Sprintf("%s does not prove %s by signatures alone: %s", c.Evidence, f.Name, reason))
 		return errFindings
 	}
@@ -44,18 +44,18 @@ func (c checkCommand) Run(env *environment) error {
 func checkedLines(f audit.Finding) []string {
 	first := "The evidence holds, and the registry signed it."
 	if !f.Signed {
-		first = "The evidence holds, if whoever recorded it is believed: " + rests(f)
+		first = "The evidence holds; " + unsigned(f)
 	}
 	return append([]string{first}, findingLines(f)...)
 }
 
-// rests says what of evidence that is not signed rests on whoever recorded it.
-func rests(f audit.Finding) string {
-	text := "that the registry gave this answer rests on him."
+// unsigned says what of evidence is not signed.
+func unsigned(f audit.Finding) string {
+	text := "not signed is, and so rests on whoever recorded it: " + f.Rests + "."
 	if len(f.Keys) == 0 {
-		return text + " Nothing in it is signed."
+		text += " Nothing in it is signed."
 	}
-	return text + " Signed is only what the answer is compared with."
+	return text
 }
 
 // proved is what evidence shows, as JSON.
@@ -75,7 +75,7 @@ func findingLines(f audit.Finding) []string {
 	lines := []string{"FOUND " + f.String(), "  claimed:  " + f.Claimed, "  computed: " + f.Computed}
 	what := "  signed by: "
 	if !f.Signed {
-		what = "  compared with what is signed by: " // the claim is not
+		what = "  signed in part by: "
 	}
 	for _, key := range f.Keys {
 		lines = append(lines, what+key)

@@ -127,7 +127,7 @@ func (f *follower) run(ctx context.Context) error {
 // found tells whether this process has found something, or an earlier one what is not
 // well again.
 func (f *follower) found() bool {
-	return f.teller.new+f.teller.count()+f.teller.suppressed() > 0
+	return len(f.teller.new)+f.teller.count()+f.teller.suppressed() > 0
 }
 
 // round makes one round, with all vantage points, and tells what it came to. It has

@@ -75,6 +75,8 @@ func (e *environment) report(err error) int {
 		return exitClean
 	case errors.Is(err, errFindings):
 		return exitFindings
+	case e.context.Err() != nil && errors.Is(err, context.Canceled):
+		err = errEnded
 	}
 	complain(e.stderr, err)
 	return exitFailed
@@ -85,9 +87,6 @@ var errEnded = errors.New("it was asked to end before it was done")
 
 // complain tells of what went wrong.
 func complain(stderr io.Writer, err error) {
-	if errors.Is(err, context.Canceled) {
-		err = errEnded
-	}
 	fmt.Fprintf(stderr, "warg-auditor: %s\n", plainError(err))
 }
 

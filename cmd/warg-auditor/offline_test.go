@@ -103,16 +103,16 @@ func TestProveRefuses(t *testing.T) {
 	r := openRegistry(t)
 	r.release("example:hello", "1.0.0", "first")
 	file := filepath.Join(t.TempDir(), "proof")
-	expect(t, 1, "no record releases example:hello 2.0.0: the log has 1 records", "prove", r.url, "example:hello", "2.0.0", "-o", file, "--from-files")
+	expect(t, 1, "NO PROOF: no record releases example:hello 2.0.0: the log has 1 records", "prove", r.url, "example:hello", "2.0.0", "-o", file, "--from-files")
 	expect(t, 1, "the log has 0 records", "prove", r.url, "example:none", "2.0.0", "-o", file, "--from-files")
-	expect(t, 1, "the registry has no proof: release `2.0.0` of package `example:hello` is not in", "prove", r.url, "example:hello", "2.0.0", "-o", file)
+	expect(t, 1, "NO PROOF: the registry has no proof: release `2.0.0` of package `example:hello` is not in", "prove", r.url, "example:hello", "2.0.0", "-o", file)
 	expect(t, 2, `version "2"`, "prove", r.url, "example:hello", "2", "-o", file)
 	expect(t, 2, "Example", "prove", r.url, "Example", "2.0.0", "-o", file)
 	if _, err := os.Stat(file); err == nil {
 		t.Error("a proof is written")
 	}
 	expect(t, 0, "not verified", "prove", r.url, "example:hello", "1.0.0", "-o", file)
-	expect(t, 1, "FOUND the proof does not hold", "prove", r.url, "example:hello", "1.0.0", "-o", file, "--vkey", openRegistry(t).vkeys[0])
+	expect(t, 1, "NO PROOF: what the registry gave does not hold", "prove", r.url, "example:hello", "1.0.0", "-o", file, "--vkey", openRegistry(t).vkeys[0])
 }
 
 // A registry that makes proofs itself is asked for them, and not believed.
@@ -164,16 +164,34 @@ func TestExport(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "proof")
 		expect(t, 0, "proves the release", "prove", place, "example:hello", "2.0.0", "-o", file, "--vkey", r.vkeys[0])
 	}
+	// What is damaged or missing is repaired: what is missing always, the rest if it is verified.
+	file := filepath.Join(dir, "content", strings.Replace(protocol.HashOf([]byte("first")).String(), ":", "-", 1))
+	must(t, os.Remove(file))
+	expect(t, 0, "contents: 1 fetched, 5 bytes; 1 of them were damaged or missing", "export", r.url, dir, "--content")
+	must(t, os.WriteFile(file, []byte("First"), 0o644))
+	tile := filepath.Join(dir, "tlog/records/tile/0/000.p/3")
+	must(t, os.WriteFile(tile, make([]byte, 96), 0o644))
+	said = expect(t, 0, "1 of them were damaged or missing in the folder", "export", r.url, dir, "--content", "--verify")
+	if strings.Count(said, "1 of them were damaged") != 2 {
+		t.Error(said)
+	}
+	expect(t, 0, "nothing was found", append([]string{"audit", dir, "--content"}, pinned...)...)
+	expect(t, 2, "not copied: the content of example:hello 1.0.0", "export", r.url, t.TempDir(), "--content", "--max-content", "1")
 	os.Remove(filepath.Join(dir, "content", strings.Replace(protocol.HashOf([]byte("second")).String(), ":", "-", 1)))
 	expect(t, 1, "content-withheld: the registry does not give the content of example:hello 2.0.0", "export", dir, t.TempDir(), "--content")
 	must(t, os.WriteFile(filepath.Join(dir, "content", strings.Replace(protocol.HashOf([]byte("second")).String(), ":", "-", 1)), []byte("else"), 0o644))
 	expect(t, 1, "content-altered", "export", dir, t.TempDir(), "--content")
 	expect(t, 0, "the keys that the registry gave are remembered", "export", r.url, t.TempDir())
 	other := openRegistry(t)
-	expect(t, 1, "FOUND in the", "export", other.url, dir)
+	expect(t, 1, "FOUND inconsistent in checkpoints: tlog/checkpoints/checkpoint: ", "export", other.url, dir)
 	expect(t, 2, "http://127.0.0.1:1", "export", "http://127.0.0.1:1", t.TempDir())
 	expect(t, 2, "neither a folder nor a URL", "export", "ftp://127.0.0.1:1", t.TempDir())
 	expect(t, 2, "of no log of a registry", "export", r.url, t.TempDir(), "--vkey", otherKey(t))
+	// The same key twice is a mistake that would leave the other log without any.
+	for _, command := range [][]string{{"audit", r.url}, {"export", r.url, t.TempDir()}, {"watch", r.url, "example:hello", "--once"}, {"follow", r.url, "--state", t.TempDir()}} {
+		expect(t, 2, "is given twice", append(command, "--vkey", r.vkeys[0], "--vkey", r.vkeys[0])...)
+		expect(t, 2, "are of two registries", append(command, "--vkey", r.vkeys[0], "--vkey", tlogtest.NoteKey(t, "other.example.com/tlog/checkpoints").VKeys()[0])...)
+	}
 }
 
 func otherKey(t *testing.T) string {

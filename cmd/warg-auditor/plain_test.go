@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -95,4 +96,23 @@ func plainSaid(t *testing.T, status int, args ...string) string {
 		}
 	}
 	return stdout
+}
+
+// Who ends a command is told that, and not of a context.
+func TestEnded(t *testing.T) {
+	r := tlogtest.New(t)
+	r.Publish()
+	web := httptest.NewServer(tlogtest.Serve(r.Files()))
+	defer web.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for _, args := range [][]string{
+		{"audit", web.URL}, {"export", web.URL, t.TempDir()}, {"watch", web.URL, "example:a", "--once"}, {"watch", web.URL, "example:a"},
+		{"follow", web.URL, "--state", t.TempDir()}, {"prove", web.URL, "example:a", "1.0.0", "-o", filepath.Join(t.TempDir(), "x")},
+	} {
+		stdout, stderr, status := doWith(ctx, args...)
+		if status != exitFailed || !strings.Contains(stderr, "it was asked to end before it was done") || strings.Contains(stdout+stderr, "context canceled") {
+			t.Errorf("%q: status %d: %s%s", args, status, stdout, stderr)
+		}
+	}
 }

@@ -58,7 +58,7 @@ func (c proveCommand) Run(env *environment) error {
 	var inconsistent *mirror.InconsistentError
 	var none noProofError
 	if errors.As(err, &missing) || errors.As(err, &inconsistent) || errors.As(err, &none) {
-		out.say("proof", refused{Reason: err.Error()}, "FOUND "+err.Error())
+		out.say("proof", refused{Reason: err.Error()}, "NO PROOF: "+err.Error())
 		return errFindings
 	}
 	if err != nil {
@@ -100,7 +100,7 @@ func (e noProofError) Error() string {
 func (c proveCommand) write(env *environment, out *output, text []byte) error {
 	digest, err := recordproof.ClaimedDigest(text, c.Version)
 	if err != nil {
-		out.say("proof", refused{Reason: err.Error()}, "FOUND the proof is none: "+err.Error())
+		out.say("proof", refused{Reason: err.Error()}, "NO PROOF: what the registry gave is none: "+err.Error())
 		return errFindings
 	}
 	o, err := c.options()
@@ -111,7 +111,7 @@ func (c proveCommand) write(env *environment, out *output, text []byte) error {
 	result, err := recordproof.Verify(text, digest, o)
 	verified := err == nil
 	if err != nil && !errors.Is(err, recordproof.ErrNoKey) {
-		out.say("proof", refused{Reason: err.Error()}, "FOUND the proof does not hold: "+err.Error())
+		out.say("proof", refused{Reason: err.Error()}, "NO PROOF: what the registry gave does not hold: "+err.Error())
 		return errFindings
 	}
 	if err := writeFile(c.Output, text); err != nil {

@@ -131,13 +131,13 @@ func lookedAt(name audit.Name, r *audit.Report, o audit.Options) bool {
 	}
 	switch name {
 	case audit.ContentWithheld:
-		return o.Content && !passedOver["content"]
+		return o.Content
 	case audit.CheckpointStale:
-		return r.Checkpoint != nil
-	case audit.CosignatureQuorum:
+		return r.Checkpoint != nil && (o.MaxCheckpointAge > 0 || r.Mode == "tlog" && o.MaxCheckpointAge == 0)
+	case audit.CosignatureQuorum, audit.NoteStale: // of which one kind is about cosignatures
 		return r.Mode == "tlog" && len(o.Policy) > 0
 	case audit.APILogDiffers:
 		return !passedOver["v1 API"] && !passedOver["answers of the API"]
 	}
-	return r.Mode == "tlog" // tiles and notes
+	return r.Mode == "tlog" // tiles
 }

@@ -25,16 +25,18 @@ type teller struct {
 	onNew       func(audit.Name)       // is called after something new is told; nil: it is not
 	open        map[string]toldFinding // by key: what was found, also before, and is not well again
 	seen        map[string]bool        // keys of what was found in this round
-	new         int                    // findings that this process told
+	new         map[audit.Name]int     // findings that this process told
 	left        int                    // findings that were left out, for there were too many
 	evidence    int                    // bytes of evidence that were written
 	err         error
 }
 
-// What a hostile registry may have one process tell and write.
+// What a hostile registry may have told and written. Lies of one name do not keep those of
+// another from being told.
 const (
-	maxTold     = 1000    // findings
-	maxEvidence = 1 << 30 // bytes
+	maxOpen     = 100     // findings of a name that are not well again
+	maxTold     = 1000    // findings of a name that one process tells
+	maxEvidence = 1 << 30 // bytes that one process writes
 )
 
 // key is the same for the same lie, whenever it is found.
@@ -43,7 +45,14 @@ func key(f audit.Finding) string {
 	if f.Index != nil {
 		index = strconv.FormatUint(*f.Index, 10)
 	}
-	text, err := json.Marshal([]string{string(f.Name), f.Log, index, string(f.Rule), f.Claimed, f.Computed})
+	claimed, computed := f.Claimed, f.Computed
+	switch f.Name {
+	case audit.CheckpointStale, audit.CheckpointFuture, audit.CheckpointNotLogged, audit.NoteStale:
+		computed = "" // it has the time at which it was found, or what was signed until then
+	case audit.CosignatureFuture:
+		claimed, computed = "", ""
+	}
+	text, err := json.Marshal([]string{string(f.Name), f.Log, index, string(f.Rule), claimed, computed})
 	if err != nil {
 		panic(err) // strings have a form in JSON
 	}
@@ -56,7 +65,7 @@ func (t *teller) tell(ctx context.Context, f audit.Finding) {
 	if t.seen == nil {
 		t.seen = map[string]bool{}
 	}
-	if _, told := t.open[key]; told || len(t.open) >= maxTold || t.new >= maxTold {
+	if _, told := t.open[key]; told || t.openOf(f.Name) >= maxOpen || t.new[f.Name] >= maxTold {
 		if !told && !t.seen[key] {
 			t.left++
 		}
@@ -64,7 +73,10 @@ func (t *teller) tell(ctx context.Context, f audit.Finding) {
 		return
 	}
 	t.seen[key] = true
-	t.new++
+	if t.new == nil {
+		t.new = map[audit.Name]int{}
+	}
+	t.new[f.Name]++
 	file, err := t.writeEvidence(f, key)
 	t.fail(err)
 	told := toldFinding{Finding: f, EvidenceFile: file}
@@ -76,6 +88,16 @@ func (t *teller) tell(ctx context.Context, f audit.Finding) {
 		t.onNew(f.Name)
 	}
 	t.fail(t.remember(ctx, key, told))
+}
+
+// openOf counts the findings of a name that are not well again.
+func (t *teller) openOf(name audit.Name) (n int) {
+	for _, f := range t.open {
+		if f.Name == name {
+			n++
+		}
+	}
+	return n
 }
 
 // say says a finding to people or programs.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -43,8 +44,8 @@ func TestTellerTellsOnce(t *testing.T) {
 		}
 		must(t, teller.failed())
 		must(t, store.Close())
-		if teller.count() != 2 || teller.new != want || strings.Count(told.String(), "\n") != want || alerts.String() != told.String() {
-			t.Errorf("%d findings, told %d, want %d:\n%s%s", teller.count(), teller.new, want, told.String(), alerts.String())
+		if teller.count() != 2 || teller.new[audit.LogForked] != want || strings.Count(told.String(), "\n") != want || alerts.String() != told.String() {
+			t.Errorf("%d findings, told %d, want %d:\n%s%s", teller.count(), teller.new[audit.LogForked], want, told.String(), alerts.String())
 		}
 		if want == 0 {
 			continue
@@ -58,6 +59,43 @@ func TestTellerTellsOnce(t *testing.T) {
 	}
 }
 
+// What lasts is told once, though what is computed of it has the time, or grows.
+func TestTellerTellsOnceOverTime(t *testing.T) {
+	for name, want := range map[audit.Name]int{
+		audit.CheckpointStale: 1, audit.CheckpointFuture: 1, audit.CheckpointNotLogged: 1, audit.NoteStale: 1, audit.CosignatureFuture: 1, audit.LogForked: 2,
+	} {
+		teller := &teller{out: outputFlags{}.open(&environment{stdout: new(bytes.Buffer)})}
+		for _, computed := range []string{"it was 100", "it was 110"} {
+			f := finding(1, "x")
+			f.Name, f.Computed = name, computed
+			teller.tell(t.Context(), f)
+		}
+		if teller.new[name] != want {
+			t.Errorf("%s is told %d times, want %d", name, teller.new[name], want)
+		}
+	}
+}
+
+// A follower tells once that nothing comes any more.
+func TestFollowStale(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	r.release("example:hello", "1.0.0", "first")
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	out, stderr := &lines{}, &lines{}
+	done := make(chan int)
+	go func() {
+		done <- run([]string{"follow", r.url, "--state", t.TempDir(), "--interval", "100ms", "--max-checkpoint-age", "1s"}, &environment{ctx, out, stderr, false})
+	}()
+	out.wait(ctx, "FOUND checkpoint-stale")
+	time.Sleep(2500 * time.Millisecond)
+	stop()
+	if status := <-done; status != exitFindings || strings.Count(out.String(), "FOUND checkpoint-stale") != 1 {
+		t.Errorf("status %d: %s%s", status, out.String(), stderr.String())
+	}
+}
+
 // A registry that lies anew each time fills neither the disk nor the memory.
 func TestTellerIsBounded(t *testing.T) {
 	var told bytes.Buffer
@@ -65,14 +103,33 @@ func TestTellerIsBounded(t *testing.T) {
 	large := finding(0, "large")
 	large.Evidence = make([]byte, maxEvidence+1)
 	teller.tell(t.Context(), large)
-	for n := range uint64(2 * maxTold) {
+	for n := range uint64(2 * maxOpen) {
 		f := finding(n, "x")
 		f.Evidence = nil
 		teller.tell(t.Context(), f)
 	}
 	must(t, teller.failed())
-	if teller.count() != maxTold || teller.suppressed() != maxTold+1 || strings.Count(told.String(), "FOUND") != maxTold || strings.Contains(told.String(), "evidence:") {
+	if teller.count() != maxOpen || teller.suppressed() != maxOpen+1 || strings.Count(told.String(), "FOUND") != maxOpen || strings.Contains(told.String(), "evidence:") {
 		t.Errorf("%d told, %d left out", teller.count(), teller.suppressed())
+	}
+	// Others are told all the same.
+	f := finding(0, "another")
+	f.Name = audit.MapRootDiffers
+	teller.tell(t.Context(), f)
+	if teller.count() != maxOpen+1 {
+		t.Error("many findings of a name hide one of another")
+	}
+	// What is withheld and given, again and again, comes to an end.
+	told.Reset()
+	for n := range uint64(maxTold + 10) {
+		f := finding(n, "x")
+		f.Name, f.Evidence = audit.TileWithheld, nil
+		teller.tell(t.Context(), f)
+		teller.endRound(t.Context(), &audit.Report{Mode: "tlog", Findings: []audit.Finding{f}}, audit.Options{})
+		teller.endRound(t.Context(), &audit.Report{Mode: "tlog"}, audit.Options{})
+	}
+	if got := strings.Count(told.String(), "FOUND"); got != maxTold || teller.count() != maxOpen+1 {
+		t.Errorf("%d told, %d open", got, teller.count())
 	}
 }
 

@@ -28,8 +28,8 @@ type watchCommand struct {
 func (watchCommand) Help() string {
 	return "Reads the records log, which continues what was read before, and tells about each new record of the packages; and apart from that, " +
 		"in lines that begin with UNEXPECTED and to the alert command, about a key, a permission or a yank that is not expected.\n\n" +
-		"It ends with SIGINT or SIGTERM. Exit status: 0 if nothing unexpected came until then, 1 if something did, 2 if with --once the registry " +
-		"could not be asked."
+		"It ends with SIGINT or SIGTERM. Exit status: 0 if nothing unexpected came until then, 1 if something did, 2 if the registry " +
+		"could not be asked once."
 }
 
 // Run watches until the context ends.
@@ -87,6 +87,7 @@ type watcher struct {
 	once    bool
 	found   int
 	said    string // why the last round failed
+	looked  bool   // a round came to its end
 }
 
 // run watches until the context ends.
@@ -96,11 +97,15 @@ func (w *watcher) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		w.looked = w.looked || err == nil
 		w.tellFailure(err)
 		if err := w.out.failed(); err != nil {
 			return err
 		}
 		w.pace.rest(ctx, err != nil)
+	}
+	if w.found == 0 && !w.looked {
+		return fmt.Errorf("no look at the registry came to its end: %w", errEnded)
 	}
 	return w.outcome()
 }
@@ -160,7 +165,7 @@ func (w *watcher) tellFailure(err error) {
 	}
 	w.found++
 	object := inconsistentFile{e.Log, e.Path, e.Err.Error()}
-	w.out.say("inconsistent", object, fmt.Sprintf("FOUND in the %s log, %v", e.Log, e), "  `warg-auditor audit` says more, with evidence.")
+	w.out.say("inconsistent", object, inconsistentLine(e), "  `warg-auditor audit` says more, with evidence.")
 	w.giveAlert(jsonLine("inconsistent", object))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -82,7 +83,7 @@ func TestWatch(t *testing.T) {
 
 	// The log that was read before must be continued.
 	other := openRegistry(t)
-	expect(t, 1, "FOUND in the records log", "watch", other.url, "other:thing", "--once", "--state", state)
+	expect(t, 1, "FOUND inconsistent in records: ", "watch", other.url, "other:thing", "--once", "--state", state)
 	expect(t, 2, "", "watch", "http://127.0.0.1:1", "other:thing", "--once", "--state", state)
 }
 
@@ -188,7 +189,7 @@ func TestWatchInterrupted(t *testing.T) {
 			files[path] = data
 		}
 	}
-	first := expect(t, 1, "FOUND in the records log, tlog/records/tile/envelopes/001.p/46", args...)
+	first := expect(t, 1, "FOUND inconsistent in records: tlog/records/tile/envelopes/001.p/46", args...)
 	files["tlog/records/tile/envelopes/001.p/46"] = all["tlog/records/tile/envelopes/001.p/46"]
 	second := expect(t, 0, "", args...)
 	for n := range 300 {
@@ -198,5 +199,49 @@ func TestWatchInterrupted(t *testing.T) {
 	}
 	if !strings.Contains(first, "as 1.0.200\n") || r.Size(tlog.Records) != 302 {
 		t.Error("the first look told nothing")
+	}
+}
+
+// A record that breaks a rule has the date that its author gave, and none if it can not be
+// read.
+func TestWatchInvalidDates(t *testing.T) {
+	t.Parallel()
+	r := tlogtest.New(t)
+	r.Init("example:a")
+	r.Init("example:b")
+	files := r.Files()
+	web := httptest.NewServer(tlogtest.Serve(files))
+	defer web.Close()
+	args := []string{"watch", web.URL, "example:*", "--once", "--state", filepath.Join(t.TempDir(), "state")}
+	expect(t, 0, "", args...)
+	stranger := newKey(t)
+	r.Append("example:a", r.Next("example:a", &stranger, client.Yank("1.0.0")))
+	r.Append("example:b", (&protocol.PackageRecord{Version: 7}).Sign(stranger))
+	for path, data := range r.Files() {
+		files[path] = data
+	}
+	said := expect(t, 1, "", append(args, "--json")...)
+	if strings.Contains(said, "0001") {
+		t.Errorf("told is %s", said)
+	}
+	w := watchedRecord{Package: "example:b", Index: 4, Changes: []change{{Kind: "invalid"}}}
+	if line := w.lines()[0]; !strings.HasPrefix(line, "example:b: record 4, without a date by key") {
+		t.Error(line)
+	}
+}
+
+// A watcher that never got an answer has not seen that nothing happened.
+func TestWatchNoAnswer(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	out, stderr := &lines{}, &lines{}
+	done := make(chan int)
+	go func() {
+		done <- run([]string{"watch", "http://127.0.0.1:1", "example:a", "--interval", "10ms"}, &environment{ctx, out, stderr, false})
+	}()
+	stderr.wait(t.Context(), "refused")
+	stop()
+	if status := <-done; status != exitFailed || strings.Contains(stderr.String(), "context canceled") {
+		t.Errorf("status %d: %s%s", status, out.String(), stderr.String())
 	}
 }

@@ -60,14 +60,26 @@ func (r *round) askConsistency(ctx context.Context, c claim, head treeClaim) err
 	}
 	request := api.ConsistencyRequest{From: from.Size, To: head.Size}
 	e, err := ask(ctx, r.source, Request{Method: "POST", Path: api.ProveConsistencyPath, Body: request.AppendJSON(nil)}, maxJSON)
-	if err != nil || checkConsistency(e, from.checkpoint(), head.checkpoint()) == nil {
+	if err != nil {
 		return err
+	}
+	r.sayUnsupported(e)
+	wrong := checkConsistency(e, from.checkpoint(), head.checkpoint())
+	if wrong == nil || r.enough(wrong.name) {
+		return nil
 	}
 	f := &consistencyFacts{From: before, To: c, Exchange: e}
 	if f.Path, err = consistencyPath(ctx, r.log, from.Size, head.Size); err != nil {
 		return err
 	}
 	return r.found(ctx, f)
+}
+
+// sayUnsupported says that something can not be checked that the API does not offer.
+func (r *round) sayUnsupported(e exchange) {
+	if e.unsupported() {
+		r.unchecked("proofs", "%s answers with the status %d", e, e.Status)
+	}
 }
 
 // changedLog is a log whose answers are to be compared.
@@ -97,7 +109,7 @@ func (r *round) compareLogs(ctx context.Context, c claim, head treeClaim) error 
 			if l.state, err = r.packageState(ctx, l.id); err != nil {
 				return err
 			}
-			l.now = l.state.Compared
+			l.now = l.state.begin()
 			logs = append(logs, l)
 		}
 		if err := r.compareSome(ctx, c, head, logs); err != nil {
@@ -151,7 +163,7 @@ func (r *round) compareSome(ctx context.Context, c claim, head treeClaim, logs [
 	}
 	for _, l := range logs {
 		if fine && l.now.Count == l.state.Count && l.now.Chain == l.state.Chain {
-			l.state.Compared = l.now
+			l.state.Compared, l.state.Again = l.now, false
 			if err := r.state.putJSON(spacePackage, l.id[:], l.state); err != nil {
 				return err
 			}
@@ -201,47 +213,6 @@ func (r *round) fetchLogs(ctx context.Context, length uint64, logs []*changedLog
 	return e, answer, nil
 }
 
-// compareNames compares the names of packages.
-func (r *round) compareNames(ctx context.Context, c claim, logs []*changedLog) error {
-	var request api.FetchPackageNamesRequest
-	for _, l := range logs {
-		if l.state.Name != "" {
-			request.Packages = append(request.Packages, l.id.Any())
-		}
-	}
-	if len(request.Packages) == 0 {
-		return nil
-	}
-	e, err := ask(ctx, r.source, Request{Method: "POST", Path: api.FetchPackageNamesPath, Body: request.AppendJSON(nil)}, maxJSON)
-	if err != nil {
-		return err
-	}
-	var answer api.FetchPackageNamesResponse
-	if !e.has() || answer.UnmarshalJSON(e.Answer) != nil {
-		r.unchecked("names of packages", "%s answers with the status %d", e, e.Status)
-		return nil
-	}
-	for _, l := range logs {
-		for _, p := range answer.Packages {
-			if p.Hash != l.id.Any() || p.Value == nil || p.Value.String() == l.state.Name || r.enough(APINameDiffers) {
-				continue
-			}
-			named, err := r.log.envelope(ctx, l.state.Last)
-			if err != nil {
-				return err
-			}
-			record, err := r.proveAt(ctx, l.state.Last, named.Envelope, l.state.Name)
-			if err != nil {
-				return err
-			}
-			if err := r.found(ctx, &namesFacts{Head: c, Record: record, Exchange: e}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // proveAt proves a record to be in the log at the length of the last stop.
 func (r *round) proveAt(ctx context.Context, at uint64, envelope []byte, name string) (provenRecord, error) {
 	path, err := nodePath(ctx, r.log, 0, at, r.pos.Good.Length)
@@ -259,8 +230,13 @@ func (r *round) askInclusion(ctx context.Context, c claim, head treeClaim, logs 
 		}
 	}
 	e, err := ask(ctx, r.source, Request{Method: "POST", Path: api.ProveInclusionPath, Body: request.AppendJSON(nil)}, maxJSON)
-	if err != nil || checkInclusion(e, head.checkpoint(), request.Leafs, leaves) == nil {
+	if err != nil {
 		return err
+	}
+	r.sayUnsupported(e)
+	wrong := checkInclusion(e, head.checkpoint(), request.Leafs, leaves)
+	if wrong == nil || r.enough(wrong.name) {
+		return nil
 	}
 	f := &inclusionFacts{Head: c, Exchange: e}
 	var ids []protocol.Hash

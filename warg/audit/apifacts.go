@@ -206,37 +206,3 @@ func releases(name string, envelope protocol.Envelope) bool {
 	record, err := protocol.ParsePackageEnvelope(envelope)
 	return name != "" && err == nil && len(record.Record.Contents()) > 0
 }
-
-// namesFacts: v1/fetch/names gives another name of a log.
-type namesFacts struct {
-	Head     claim        `json:"head"`
-	Record   provenRecord `json:"record"` // of the package
-	Exchange exchange     `json:"exchange"`
-}
-
-func (f *namesFacts) judge() (Finding, error) {
-	head, err := f.Head.read()
-	if err != nil {
-		return Finding{}, err
-	}
-	leaf, _, err := f.Record.verify(head)
-	if err != nil {
-		return Finding{}, err
-	}
-	if err := requestIn(f.Exchange, api.FetchPackageNamesPath, new(api.FetchPackageNamesRequest)); err != nil {
-		return Finding{}, err
-	}
-	var answer api.FetchPackageNamesResponse
-	if err := answer.UnmarshalJSON(f.Exchange.Answer); err != nil || !f.Exchange.has() {
-		return Finding{}, errors.Join(errors.New("the answer is not one"), err)
-	}
-	for _, p := range answer.Packages {
-		if p.Hash == leaf.LogID.Any() && p.Value != nil && p.Value.String() != f.Record.Name {
-			return Finding{
-				Name: APINameDiffers, Log: f.Record.Name, Index: &f.Record.Index, Claimed: p.Value.String(), Computed: f.Record.Name,
-				Explanation: fmt.Sprintf("the API gives the name %s for the log of %s", p.Value, f.Record.Name), Keys: head.Keys,
-			}, nil
-		}
-	}
-	return Finding{}, notContradicting("the name is right, or is not told")
-}

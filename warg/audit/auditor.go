@@ -23,6 +23,11 @@ type Auditor struct {
 func New(source Source, store Store, o Options) (*Auditor, error) {
 	a := &Auditor{source: source, state: newOverlay(store), options: o.withDefaults(), vkeys: map[tlog.Log][]string{}}
 	vkeys := slices.Clone(o.VKeys)
+	for i, vkey := range vkeys {
+		if slices.Contains(vkeys[:i], vkey) {
+			return nil, fmt.Errorf("the note key %q is given twice; each log has one of its own", vkey)
+		}
+	}
 	if len(o.Policy) > 0 {
 		var err error
 		if a.policy, err = witness.ParsePolicy(o.Policy); err != nil {

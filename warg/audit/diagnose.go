@@ -18,7 +18,7 @@ func (r *round) diagnose(ctx context.Context, c claim, head treeClaim, l *change
 	if err != nil {
 		return err
 	}
-	l.now = l.state.Compared
+	l.now = l.state.begin()
 	if l.now.Count > uint64(len(all)) {
 		return fmt.Errorf("the store has %d records of log %s as compared, and there are %d", l.now.Count, l.id, len(all))
 	}

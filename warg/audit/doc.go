@@ -42,9 +42,19 @@
 // signature beside it, nor does it say which records of the package there are. So that a
 // record is signed wrongly, or follows the wrong one, is never Finding.Signed.
 //
-// A lie that lasts, such as a tile that is withheld, is found again in each round; one in
-// the log, such as an invalid record, once.
+// Several statements in one document must be of one registry: notes and entries of the
+// checkpoints log by their origins, and by one key for each log; signed checkpoints by one
+// key, or by the operator records that let their keys sign, which the log of a note has.
+// Statements of two registries prove nothing; where it is open, the finding is not signed.
 //
-// Check does not know whose keys these are: compare Finding.Keys with those that you
-// have from the operator.
+// Finding.Rests says what rests on whoever recorded the evidence, and is empty if
+// Finding.Signed. Check does not know whose keys these are: compare each of Finding.Keys
+// with those that you have from the operator.
+//
+// # Rounds
+//
+// A lie that lasts, such as a tile that is withheld, is found again in each round; one in
+// the log, such as an invalid record, once. What was right is looked at again in parts, all
+// of it within [Options.CheckAgain]: answers of the API for each log, contents, static
+// files. A store is for one registry: another one is [ErrOtherRegistry], and no lie.
 package audit

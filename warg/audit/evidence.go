@@ -12,7 +12,7 @@ import (
 )
 
 // evidenceFormat names the form of an evidence document.
-const evidenceFormat = "warg-audit-evidence/1"
+const evidenceFormat = "warg-audit-evidence/2"
 
 // MaxEvidence is the length in bytes of the longest evidence.
 const MaxEvidence = 64 << 20
@@ -52,6 +52,7 @@ var newFacts = map[string]func() facts{
 	"note":        func() facts { return new(noteFacts) },
 	"cosignature": func() facts { return new(cosignatureFacts) },
 	"stale":       func() facts { return new(staleFacts) },
+	"oldnote":     func() facts { return new(oldNoteFacts) },
 }
 
 // kindOf is the name of the kind of facts.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -25,6 +26,15 @@ var fileLies = []lieTest{
 	}},
 	{what: "cut off", name: TileDiffers, lie: func(w *world, _ *Options) {
 		w.tamper = tampered(recordsFile(w, tlog.Tile), func(status int, answer []byte) (int, []byte) { return status, answer[:40] })
+	}},
+	{what: "too long", name: TileDiffers, lie: func(w *world, _ *Options) {
+		w.tamper = tampered(recordsFile(w, tlog.Tile), func(status int, answer []byte) (int, []byte) { return status, append(answer, make([]byte, maxTile)...) })
+	}},
+	{what: "a bundle of entries that is too long", name: TileDiffers, lie: func(w *world, _ *Options) {
+		w.some(1)
+		w.tamper = tampered(recordsFile(w, tlog.Entries), func(status int, answer []byte) (int, []byte) {
+			return status, append(answer, make([]byte, maxEntries)...)
+		})
 	}},
 	{what: "a tile", name: TileWithheld, lie: func(w *world, _ *Options) {
 		file, full := recordsFile(w, tlog.Tile), tlog.Records.Path()+"/tile/0/000"
@@ -79,6 +89,18 @@ func changeLogs(change func(records []api.PublishedRecord) []api.PublishedRecord
 	}
 }
 
+func changeNames(change func(names []byte) []byte) func(w *world, _ *Options) {
+	return func(w *world, _ *Options) {
+		w.release("example:pa", "7.0.0")
+		w.release("example:pb", "7.0.0")
+		w.checkpoint()
+		w.tamper = tampered(api.FetchPackageNamesPath, func(status int, answer []byte) (int, []byte) {
+			answer = change(answer)
+			return status, bytes.ReplaceAll(answer, []byte(",}"), []byte("}"))
+		})
+	}
+}
+
 func changeInclusion(change func(log *proof.LogBundle, heads *proof.MapBundle)) func(w *world, _ *Options) {
 	return func(w *world, _ *Options) {
 		w.some(1)
@@ -122,6 +144,22 @@ var apiLies = []lieTest{
 		w.tamper = tampered(api.FetchPackageNamesPath, func(status int, answer []byte) (int, []byte) {
 			return status, bytes.ReplaceAll(answer, []byte("example:pa"), []byte("example:px"))
 		})
+	}},
+	{what: "a malformed name beside it", name: APINameDiffers, lie: changeNames(func(names []byte) []byte {
+		names = bytes.ReplaceAll(names, []byte("example:pa"), []byte("no name"))
+		return bytes.ReplaceAll(names, []byte("example:pb"), []byte("example:px"))
+	})},
+	{what: "no answer", name: APINameDiffers, lie: changeNames(func([]byte) []byte { return []byte("{") })},
+	{what: "a name less", name: APINameDiffers, lie: changeNames(func(names []byte) []byte {
+		return regexp.MustCompile(`"[^"]*":"example:pa",?`).ReplaceAll(names, nil)
+	})},
+	{what: "null", name: APINameDiffers, lie: changeNames(func(names []byte) []byte {
+		return bytes.ReplaceAll(names, []byte(`"example:pa"`), []byte("null"))
+	})},
+	{what: "no such log", name: APINameDiffers, lie: func(w *world, _ *Options) {
+		w.release("example:pa", "7.0.0")
+		w.checkpoint()
+		w.tamper = tampered(api.FetchPackageNamesPath, deny)
 	}},
 	{what: "of the log", name: BundleIncomplete, lie: changeInclusion(func(log *proof.LogBundle, _ *proof.MapBundle) {
 		log.IncludedNodes = log.IncludedNodes[1:]

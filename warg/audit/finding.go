@@ -123,5 +123,11 @@ type Report struct {
 	Checkpoint *protocol.SignedCheckpoint `json:"checkpoint,omitempty"`
 }
 
+// Values of Report.Mode.
+const (
+	modeTiles = "tlog"
+	modeAPI   = "v1"
+)
+
 // Clean tells that nothing was found.
 func (r *Report) Clean() bool { return len(r.Findings) == 0 }

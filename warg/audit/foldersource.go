@@ -37,16 +37,18 @@ func (s *FolderSource) Open(ctx context.Context, r Request) (int, io.ReadCloser,
 	if r.Method != http.MethodGet || !fs.ValidPath(r.Path) {
 		return nothing(http.StatusNotFound)
 	}
-	f, err := s.files.Open(r.Path)
+	info, err := fs.Stat(s.files, r.Path) // before it is opened, for a pipe would wait for its writer
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.IsDir():
 		return nothing(http.StatusNotFound)
 	case err != nil:
 		return 0, nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	case !info.Mode().IsRegular():
+		return 0, nil, fmt.Errorf("%w: %s in %s is not a regular file", ErrNoAnswer, r.Path, s.name)
 	}
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		f.Close()
-		return nothing(http.StatusNotFound)
+	f, err := s.files.Open(r.Path)
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return http.StatusOK, f, nil
 }

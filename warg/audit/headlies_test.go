@@ -69,6 +69,7 @@ var headLies = []lieTest{
 		o.MaxCheckpointAge = time.Hour
 		w.now = w.now.Add(2 * time.Hour)
 	}},
+	{what: "signed the day before yesterday", name: CheckpointStale, lie: func(w *world, _ *Options) { w.now = w.now.Add(25 * time.Hour) }},
 	{what: "between two", name: CheckpointNotLogged, signed: true, lie: func(w *world, _ *Options) {
 		w.release("example:pa", "7.0.0")
 		w.checkpointOf(w.heads, false)

@@ -38,12 +38,12 @@ func (r *round) readHeads(ctx context.Context) error {
 		if len(r.vkeys) > 0 || len(r.seen.Notes) > 0 {
 			return fmt.Errorf("%s: %w: %w, though keys of notes are given or there was one before", r.source, ErrNoAnswer, err)
 		}
-		r.report.Mode = "v1"
+		r.report.Mode = modeAPI
 		r.unchecked("notes, tiles and cosignatures", "the registry serves no static files of its logs (%s)", tlog.Records.Path())
 		r.unchecked("map roots in between", "there is no checkpoints log: only the map root of the latest checkpoint is compared")
 		return r.openLedger(ctx, latest)
 	}
-	r.report.Mode = "tlog"
+	r.report.Mode = modeTiles
 	if stop, err := r.step(ctx, err); stop || err != nil {
 		return err
 	}
@@ -58,9 +58,12 @@ func (r *round) readCheckpoint(ctx context.Context) (*protocol.SignedCheckpoint,
 	}
 	if !e.has() {
 		r.unchecked("v1 API", "the source answers %s with the status %d", e, e.Status)
+		if r.seen.API || r.seen.Latest != nil { // the rest is audited before it is told
+			r.failures = append(r.failures, fmt.Errorf("%s: %s: %w: status %d, and there was a v1 API before; if it is gone for good, begin another state", r.source, e, ErrNoAnswer, e.Status))
+		}
 		return nil, nil
 	}
-	r.api = true
+	r.api, r.seen.API = true, true
 	var signed protocol.SignedCheckpoint
 	if err := signed.UnmarshalJSON(e.Answer); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w: it is no checkpoint: %w", r.source, e, ErrNoAnswer, err)
@@ -183,7 +186,7 @@ func (r *round) openLogs(ctx context.Context, notes notesNow, latest *protocol.S
 			r.unchecked("signature of notes", "no public key is given for the notes of the %s log", log)
 		}
 	}
-	if err := r.judgeCosignatures(notes); err != nil {
+	if err := r.judgeCosignatures(ctx, notes); err != nil {
 		return err
 	}
 	stop, err := r.step(ctx, r.continues(ctx, checkpoints, r.checkpoints))
@@ -311,7 +314,7 @@ func (r *round) sawNote(log tlog.Log, text []byte) {
 }
 
 // judgeCosignatures judges those on both notes.
-func (r *round) judgeCosignatures(notes notesNow) error {
+func (r *round) judgeCosignatures(ctx context.Context, notes notesNow) error {
 	if r.policy == nil {
 		r.unchecked("cosignatures", "no policy of witnesses is given")
 		return nil
@@ -338,6 +341,16 @@ func (r *round) judgeCosignatures(notes notesNow) error {
 			if err := r.add(f, finding); err != nil {
 				return err
 			}
+		}
+		old := &oldNoteFacts{
+			Note: r.noteClaim(log, notes.text[log]), Policy: r.options.Policy, Now: f.Now, Limit: int64(r.options.MaxNoteAge / time.Second),
+		}
+		if _, err := old.judge(); err != nil {
+			continue // it is new enough
+		}
+		r.old = append(r.old, log)
+		if err := r.found(ctx, old); err != nil {
+			return err
 		}
 	}
 	return nil

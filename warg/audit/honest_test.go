@@ -1,6 +1,11 @@
 package audit
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/warg/api"
+)
 
 func TestHonest(t *testing.T) {
 	w := newWorld(t)
@@ -35,5 +40,40 @@ func TestHonestWithoutTiles(t *testing.T) {
 				t.Errorf("%+v", report)
 			}
 		}
+	}
+}
+
+// A registry without static files need not sign its checkpoint again.
+func TestHonestOldCheckpoint(t *testing.T) {
+	w := newWorld(t)
+	w.some(2)
+	o := w.options()
+	o.VKeys, o.Policy = nil, nil
+	for _, test := range []struct {
+		noTiles bool
+		limit   time.Duration
+	}{{true, 0}, {false, -1}} {
+		w.noTiles, o.MaxCheckpointAge = test.noTiles, test.limit
+		w.now = w.now.Add(40 * 24 * time.Hour)
+		report, err := w.auditWith(new(MemoryStore), o)
+		must(t, err)
+		if !report.Clean() {
+			t.Errorf("%+v: %v", test, report.Findings)
+		}
+	}
+}
+
+// An API may give names some at a time.
+func TestHonestNamesInParts(t *testing.T) {
+	w := newWorld(t)
+	w.some(3)
+	w.tamper = tampered(api.FetchPackageNamesPath, func(status int, answer []byte) (int, []byte) {
+		var r api.FetchPackageNamesResponse
+		must(t, r.UnmarshalJSON(answer))
+		r.Packages = r.Packages[:1]
+		return status, r.AppendJSON(nil)
+	})
+	if report := w.clean(new(MemoryStore)); len(report.Unchecked) > 0 {
+		t.Errorf("unchecked: %v", report.Unchecked)
 	}
 }

@@ -166,9 +166,9 @@ func (f *cosignatureFacts) judgeAll() (found []Finding, err error) {
 	if err != nil {
 		return nil, err
 	}
-	add := func(name Name, who, claimed, explanation string) {
+	add := func(name Name, claimed, computed, explanation string) {
 		found = append(found, Finding{
-			Name: name, Log: string(log), Index: &cosigned.Head.Size, Claimed: claimed, Computed: who,
+			Name: name, Log: string(log), Index: &cosigned.Head.Size, Claimed: claimed, Computed: computed,
 			Explanation: fmt.Sprintf("the note of the %s log with %d leaves %s", log, cosigned.Head.Size, explanation),
 		})
 	}
@@ -177,18 +177,18 @@ func (f *cosignatureFacts) judgeAll() (found []Finding, err error) {
 		if line.name == cosigned.Head.Origin {
 			continue
 		}
-		name, claimed, stranger := f.judgeLine(line, known)
+		name, computed, stranger := f.judgeLine(line, known)
 		if stranger {
 			strangers = append(strangers, fmt.Sprintf("%q+%08x", line.name, line.hash))
 		}
 		if name != "" {
-			add(name, fmt.Sprintf("%q+%08x", line.name, line.hash), claimed, "has a cosignature that can not be: "+claimed)
+			add(name, fmt.Sprintf("cosigned by %q+%08x", line.name, line.hash), computed, "has a cosignature that can not be: "+computed)
 		}
 	}
 	if !policy.Satisfied(cosigned.Cosignatures) {
-		add(CosignatureQuorum, policy.Quorum(), fmt.Sprintf("%d cosignatures of the policy", len(cosigned.Cosignatures)), "is short of its quorum")
+		add(CosignatureQuorum, "cosigned by the quorum, "+policy.Quorum(), fmt.Sprintf("%d cosignatures of the policy", len(cosigned.Cosignatures)), "is short of its quorum")
 		if len(strangers) > 0 {
-			add(CosignatureStranger, strings.Join(strangers, ", "), "cosignatures by strangers", "has cosignatures by strangers where the quorum is missing")
+			add(CosignatureStranger, "cosigned by "+strings.Join(strangers, ", "), "none of these keys is in the policy", "has cosignatures by strangers where the quorum is missing")
 		}
 	}
 	return found, nil
@@ -196,7 +196,7 @@ func (f *cosignatureFacts) judgeAll() (found []Finding, err error) {
 
 // judgeLine says what is wrong with a signature line that is not the log's; stranger
 // tells that its key is not in the policy.
-func (f *cosignatureFacts) judgeLine(line signatureLine, known []cosigner) (name Name, claimed string, stranger bool) {
+func (f *cosignatureFacts) judgeLine(line signatureLine, known []cosigner) (name Name, computed string, stranger bool) {
 	sameName := false
 	for _, w := range known {
 		if w.v.Name() != line.name {

@@ -31,6 +31,22 @@ var noteLies = []lieTest{
 		w.now = w.now.Add(14 * 24 * time.Hour)
 		w.checkpointOf(w.heads, false)
 	}},
+	{what: "for weeks, without a policy", name: NoteStale, beside: []Name{CheckpointNotLogged}, lie: func(w *world, o *Options) {
+		o.Policy = nil
+		w.noteSize[tlog.Records], w.noteSize[tlog.Checkpoints] = w.size(tlog.Records), w.size(tlog.Checkpoints)
+		w.some(2)
+		w.now = w.now.Add(14 * 24 * time.Hour)
+		w.checkpointOf(w.heads, false)
+	}},
+	{what: "all is old", name: NoteStale, fresh: true, beside: []Name{CheckpointStale}, lie: func(w *world, _ *Options) {
+		w.cosigned = w.now
+		w.now = w.now.Add(40 * 24 * time.Hour)
+	}},
+	{what: "a new checkpoint and old cosignatures", name: NoteStale, fresh: true, lie: func(w *world, _ *Options) {
+		w.cosigned = w.now
+		w.now = w.now.Add(30 * 24 * time.Hour)
+		w.checkpointOf(w.heads, false)
+	}},
 	{what: "a root of its own", name: NoteInconsistent, fresh: true, lie: func(w *world, _ *Options) {
 		w.tamper = tampered(tlog.Records.Path()+"/checkpoint", func(status int, _ []byte) (int, []byte) {
 			text, err := w.noteKeys[tlog.Records].Sign(tlog.TreeHead{Origin: tlog.Records.Origin(testOrigin), Size: w.size(tlog.Records), Root: protocol.HashOf()})

@@ -29,15 +29,25 @@ type Options struct {
 	// unchecked.
 	MaxContent int64
 
+	// CheckAgain is the time in which everything is looked at again that was right before:
+	// the answers of the API for each log, the bytes of each content, the static files.
+	// Each round looks at the part of it that is due; 0: 24 hours; negative: never.
+	CheckAgain time.Duration
+	// Again has everything looked at again in each round.
+	Again bool
+
 	// ClockTolerance is how far ahead of Now times may be; 0: 2 minutes.
 	ClockTolerance time.Duration
-	// MaxNoteAge is for how long a note may be behind a signed checkpoint; 0: 24 hours.
+	// MaxNoteAge is for how long a note may be behind a signed checkpoint, and how long ago
+	// a quorum of Policy may have cosigned it; 0: 24 hours. Registries of this project have
+	// their notes cosigned again every hour.
 	MaxNoteAge time.Duration
 	// MaxUnlogged is for how long a signed checkpoint may be missing at the end of the
 	// checkpoints log; 0: 1 hour.
 	MaxUnlogged time.Duration
-	// MaxCheckpointAge is how old the time of the latest checkpoint may be; 0: any age.
-	// Registries of this project sign their latest checkpoint again every few minutes.
+	// MaxCheckpointAge is how old the time of the latest checkpoint may be; 0: 24 hours of
+	// a registry with static files, which signs its latest checkpoint again every few
+	// minutes, and any age of another; negative: any age.
 	MaxCheckpointAge time.Duration
 	// NoteWait is how long a round waits in all for notes to reach the latest
 	// checkpoint; 0: 2 seconds; negative: it does not wait. What they do not reach is
@@ -70,6 +80,7 @@ type Progress struct {
 
 func (o Options) withDefaults() Options {
 	o.MaxContent = cmp.Or(o.MaxContent, 1<<30)
+	o.CheckAgain = cmp.Or(o.CheckAgain, 24*time.Hour)
 	o.ClockTolerance = cmp.Or(o.ClockTolerance, 2*time.Minute)
 	o.MaxNoteAge = cmp.Or(o.MaxNoteAge, 24*time.Hour)
 	o.MaxUnlogged = cmp.Or(o.MaxUnlogged, time.Hour)

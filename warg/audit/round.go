@@ -45,7 +45,9 @@ type round struct {
 	signed      []sighting // checkpoints to judge; the one served in this round is the last
 	before      []byte     // the newest checkpoint before this round
 	denied      []servedItem
-	uncommitted int // records
+	old         []tlog.Log // logs whose notes were cosigned too long ago
+	failures    []error    // why this round can not be complete
+	uncommitted int        // records
 	counts      map[Name]int
 }
 
@@ -91,6 +93,9 @@ func (r *round) run(ctx context.Context) error {
 			return err
 		}
 		if !stop {
+			if err := r.lookAgain(ctx); err != nil {
+				return err
+			}
 			if err := r.compareAPI(ctx); err != nil {
 				return err
 			}
@@ -101,10 +106,10 @@ func (r *round) run(ctx context.Context) error {
 	}
 	if r.log != nil && r.options.Content {
 		if err := r.checkContents(ctx); err != nil {
-			return err
+			r.failures = append(r.failures, err)
 		}
 	}
-	return r.save(ctx)
+	return errors.Join(append(r.failures, r.save(ctx))...)
 }
 
 // step turns a lie into a finding: stop says that what was being done did not get to its
@@ -131,7 +136,7 @@ func (r *round) found(ctx context.Context, f facts) error {
 
 func (r *round) add(f facts, finding Finding) error {
 	finding = finding.settled()
-	if r.counts[finding.Name]++; r.counts[finding.Name] > r.options.MaxFindings {
+	if r.counts[finding.Name]++; r.counts[finding.Name] > r.most(finding.Name) {
 		if r.report.Suppressed == nil {
 			r.report.Suppressed = map[Name]int{}
 		}
@@ -147,10 +152,20 @@ func (r *round) add(f facts, finding Finding) error {
 	return nil
 }
 
+// most is how many findings of a name are kept. A registry that proves nothing right does
+// so at each checkpoint, for one cause.
+func (r *round) most(name Name) int {
+	switch name {
+	case BundleIncomplete, ProofDiffers, CheckpointNeverServed:
+		return 1
+	}
+	return r.options.MaxFindings
+}
+
 // enough tells that there are so many findings of a name that no more are kept, so that
 // none need be proved.
 func (r *round) enough(name Name) bool {
-	if r.counts[name] < r.options.MaxFindings {
+	if r.counts[name] < r.most(name) {
 		return false
 	}
 	if r.report.Suppressed == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -53,6 +54,9 @@ func (r *round) askServed(ctx context.Context) error {
 				return err
 			}
 		}
+		if slices.ContainsFunc(part, func(s servedItem) bool { return s.answer.unsupported() }) {
+			break // nor are there others
+		}
 		r.options.Progress(Progress{Doing: "checkpoints", Done: uint64(len(items) - max(end-256, 0)), Of: uint64(len(items))})
 	}
 	return r.judgeDenied(ctx)
@@ -80,6 +84,10 @@ func (r *round) judgeServed(ctx context.Context, s servedItem) error {
 	if s.err != nil {
 		return s.err
 	}
+	if s.answer.unsupported() {
+		r.sayUnsupported(s.answer)
+		return nil // it is asked again
+	}
 	r.state.put(spaceServed, numberKey(s.entry), nil)
 	if s.answer.denies() {
 		r.denied = append(r.denied, s)
@@ -92,10 +100,15 @@ func (r *round) judgeServed(ctx context.Context, s servedItem) error {
 	if err != nil || !ok {
 		return err
 	}
-	if checkInclusion(s.answer, c, []uint64{s.length - 1}, []protocol.LogLeaf{unpackLeaf(s.leaf)}) == nil {
+	wrong := checkInclusion(s.answer, c, []uint64{s.length - 1}, []protocol.LogLeaf{unpackLeaf(s.leaf)})
+	if wrong == nil {
 		return nil
 	}
-	if r.enough(CheckpointNeverServed) || r.enough(BundleIncomplete) {
+	name := CheckpointNeverServed
+	if wrong.name == BundleIncomplete {
+		name = BundleIncomplete
+	}
+	if r.enough(name) {
 		return nil
 	}
 	return r.reportServed(ctx, s)

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -281,7 +282,7 @@ func (r *round) judgeHeads(ctx context.Context) error {
 			return err
 		}
 	}
-	if limit := int64(r.options.MaxCheckpointAge / time.Second); limit > 0 && at < now-limit {
+	if limit := int64(r.maxCheckpointAge() / time.Second); limit > 0 && at < now-limit {
 		if err := r.found(ctx, &timeFacts{What: CheckpointStale, Checkpoint: c, Now: now, Limit: limit}); err != nil {
 			return err
 		}
@@ -292,6 +293,17 @@ func (r *round) judgeHeads(ctx context.Context) error {
 		}
 	}
 	return r.judgeNotes(ctx, c, signed)
+}
+
+// maxCheckpointAge is how old the latest checkpoint may be; 0: any age.
+func (r *round) maxCheckpointAge() time.Duration {
+	switch limit := r.options.MaxCheckpointAge; {
+	case limit != 0:
+		return max(limit, 0)
+	case r.report.Mode == modeTiles:
+		return 24 * time.Hour
+	}
+	return 0
 }
 
 // judgeOrder compares the checkpoint served in this round with the newest before it.
@@ -315,7 +327,7 @@ func (r *round) judgeNotes(ctx context.Context, c claim, signed protocol.SignedC
 	now := r.options.Now()
 	for _, log := range tlog.Logs {
 		seen, ok := r.seen.Notes[log]
-		if !ok || log == tlog.Checkpoints && r.logged == nil || log == tlog.Records && r.log == nil {
+		if !ok || log == tlog.Checkpoints && r.logged == nil || log == tlog.Records && r.log == nil || slices.Contains(r.old, log) {
 			continue
 		}
 		since := time.Unix(seen.First, 0)

@@ -66,6 +66,15 @@ func (e exchange) denies() bool {
 // ask makes a request and reads its answer, of at most limit bytes; of refusals at most
 // 64 KiB.
 func ask(ctx context.Context, s Source, r Request, limit int64) (exchange, error) {
+	e, err := askUpTo(ctx, s, r, limit)
+	if err == nil && int64(len(e.Answer)) > limit {
+		err = fmt.Errorf("%s: %s: %w: it is longer than %d bytes", s, e, ErrNoAnswer, limit)
+	}
+	return e, err
+}
+
+// askUpTo is ask, but cuts an answer that is too long off behind its limit and one byte.
+func askUpTo(ctx context.Context, s Source, r Request, limit int64) (exchange, error) {
 	e := exchange{Method: r.Method, Path: r.Path, Asked: r.Body}
 	status, body, err := s.Open(ctx, r)
 	if err != nil {
@@ -82,10 +91,9 @@ func ask(ctx context.Context, s Source, r Request, limit int64) (exchange, error
 		return e, ctx.Err()
 	case err != nil:
 		return e, fmt.Errorf("%s: %s: %w: %w", s, e, ErrNoAnswer, err)
-	case int64(len(e.Answer)) > limit && e.has():
-		return e, fmt.Errorf("%s: %s: %w: it is longer than %d bytes", s, e, ErrNoAnswer, limit)
+	case !e.has():
+		e.Answer = e.Answer[:min(int64(len(e.Answer)), limit)]
 	}
-	e.Answer = e.Answer[:min(int64(len(e.Answer)), limit)]
 	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
 		return e, fmt.Errorf("%s: %s: %w: status %d; a private registry wants a token", s, e, ErrNoAnswer, e.Status)
 	}
@@ -93,6 +101,16 @@ func ask(ctx context.Context, s Source, r Request, limit int64) (exchange, error
 		return e, fmt.Errorf("%s: %s: %w: status %d", s, e, ErrNoAnswer, e.Status)
 	}
 	return e, nil
+}
+
+// unsupported tells that the answer says that this is not offered at all.
+func (e exchange) unsupported() bool {
+	return e.Status == http.StatusNotImplemented || e.Status == http.StatusMethodNotAllowed
+}
+
+// getFile reads a static file. One that is too long is cut off, which is no file then.
+func getFile(ctx context.Context, s Source, path string, limit int64) (exchange, error) {
+	return askUpTo(ctx, s, Request{Method: http.MethodGet, Path: path}, limit)
 }
 
 func get(ctx context.Context, s Source, path string, limit int64) (exchange, error) {

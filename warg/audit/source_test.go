@@ -6,13 +6,18 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )
 
 // serve is a world behind HTTP.
@@ -153,5 +158,91 @@ func TestTokenIsForTheRegistry(t *testing.T) {
 	}
 	if len(seen) != 2 || seen[0] != "Bearer secret" || seen[1] != "" {
 		t.Errorf("tokens: %q", seen)
+	}
+}
+
+// In a folder only regular files are read: others may never come to an end.
+func TestFolderWithPipe(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, filepath.FromSlash(tlog.Checkpoints.Path()))
+	must(t, os.MkdirAll(path, 0o755))
+	if err := exec.Command("mkfifo", filepath.Join(path, tlog.CheckpointPath)).Run(); err != nil {
+		t.Skipf("there is no mkfifo here: %v", err)
+	}
+	root, err := os.OpenRoot(dir)
+	must(t, err)
+	defer root.Close()
+	done := make(chan error, 1)
+	go func() {
+		a, err := New(NewFolderSource(root.FS(), dir), new(MemoryStore), Options{})
+		must(t, err)
+		_, err = a.Round(context.Background())
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("error: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for the pipe")
+	}
+}
+
+// Two keys are given so that each log has one.
+func TestSameKeyTwice(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.VKeys = []string{o.VKeys[0], o.VKeys[0]}
+	if _, err := New(w, new(MemoryStore), o); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("error: %v", err)
+	}
+}
+
+// What has one cause is found once, at however many checkpoints.
+func TestOneCause(t *testing.T) {
+	for _, status := range []int{404, 501} {
+		w := newWorld(t)
+		w.some(12)
+		w.tamper = tampered(api.ProveInclusionPath, func(int, []byte) (int, []byte) { return status, nil })
+		report, err := w.audit(new(MemoryStore))
+		must(t, err)
+		names := map[Name]int{}
+		for _, f := range report.Findings {
+			names[f.Name]++
+		}
+		switch {
+		case status == 404 && (names[CheckpointNeverServed] != 1 || report.Suppressed[CheckpointNeverServed] != 12 || names[ProofDiffers] != 1):
+			t.Errorf("denied: found %v, suppressed %v", names, report.Suppressed)
+		case status == 501 && (len(names) > 0 || len(report.Unchecked) != 1 || report.Unchecked[0].What != "proofs"):
+			t.Errorf("not offered: found %v, unchecked %v", report.Findings, report.Unchecked)
+		}
+		w.tamper = nil
+	}
+}
+
+// What a cosignature claims, and what it is.
+func TestCosignatureFinding(t *testing.T) {
+	w := newWorld(t)
+	for log := range w.noteKeys {
+		w.extra[log] = ""
+	}
+	w.extra[tlog.Records] = w.witness.Cosign(t, w.note(tlog.Records), 0)
+	w.extra[tlog.Checkpoints] = witnesstest.NewKey("stranger.example").Cosign(t, w.note(tlog.Checkpoints), 1)
+	report, err := w.audit(new(MemoryStore))
+	must(t, err)
+	want := map[Name][2]string{
+		CosignatureTimeZero: {`cosigned by "w.example"+`, "its time is zero"},
+		CosignatureQuorum:   {"cosigned by the quorum, ", "0 cosignatures of the policy"},
+		CosignatureStranger: {`cosigned by "stranger.example"+`, "none of these keys is in the policy"},
+	}
+	for _, f := range report.Findings {
+		w, ok := want[f.Name]
+		if !ok || !strings.HasPrefix(f.Claimed, w[0]) || f.Computed != w[1] {
+			t.Errorf("%s: claimed %q, computed %q", f.Name, f.Claimed, f.Computed)
+		}
+	}
+	if len(report.Findings) < len(want) {
+		t.Errorf("found: %v", report.Findings)
 	}
 }

@@ -43,6 +43,13 @@ type sightings struct {
 	// Open are signed checkpoints that are further than what is audited, or not in the
 	// checkpoints log yet.
 	Open []sighting `json:"open,omitempty"`
+	// API tells that the v1 API answered once.
+	API bool `json:"api,omitempty"`
+	// Turn is how far everything was looked at again.
+	Turn turn `json:"turn"`
+	// Reread are parts of the logs whose static files were wrong when they were looked at
+	// again.
+	Reread []part `json:"reread,omitempty"`
 	// LowestServed is the length of the shortest checkpoint that the API proved.
 	LowestServed *uint64 `json:"lowestServed,omitempty"`
 	// ContentAfter is the last content that was asked for, if those behind it were not.
@@ -75,6 +82,8 @@ type packageState struct {
 	Broken *uint64 `json:"broken,omitempty"`
 	// Compared is how far v1/fetch/logs was compared.
 	Compared comparison `json:"compared"`
+	// Again tells that it is to be compared from the first record on.
+	Again bool `json:"again,omitempty"`
 }
 
 // comparison is a place in a log: behind so many records, the last of which the API
@@ -84,6 +93,14 @@ type comparison struct {
 	Last  uint64        `json:"last,omitempty"`
 	Token string        `json:"token,omitempty"`
 	Chain protocol.Hash `json:"chain"`
+}
+
+// begin is where comparing v1/fetch/logs begins.
+func (p packageState) begin() comparison {
+	if p.Again {
+		return comparison{}
+	}
+	return p.Compared
 }
 
 // next is the chain with one record more: it commits to the places and envelopes of all.

@@ -193,14 +193,14 @@ func (t *tiledLog) fetch(ctx context.Context, f tlog.File, limit int64) (exchang
 }
 
 func fetchFile(ctx context.Context, s Source, head claim, log tlog.Log, f tlog.File, limit int64) (exchange, error) {
-	first, err := get(ctx, s, log.Path()+"/"+f.Path(), limit)
+	first, err := getFile(ctx, s, log.Path()+"/"+f.Path(), limit)
 	if err != nil || first.has() {
 		return first, err
 	}
 	facts := &withheldFacts{Head: head, Exchanges: []exchange{first}}
 	if f.Width < tlog.TileWidth {
 		f.Width = tlog.TileWidth
-		full, err := get(ctx, s, log.Path()+"/"+f.Path(), limit)
+		full, err := getFile(ctx, s, log.Path()+"/"+f.Path(), limit)
 		if err != nil || full.has() {
 			return full, err
 		}

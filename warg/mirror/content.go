@@ -9,9 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -35,12 +32,14 @@ func (r Release) String() string { return fmt.Sprintf("%s %s (%s)", r.Package, r
 
 // ContentReport is what an export has done about content.
 type ContentReport struct {
-	Fetched int   // contents now
-	Bytes   int64 // in them
-	Have    int   // contents in the folder, of the releases that were looked at now
+	Fetched  int   // contents now
+	Bytes    int64 // in them
+	Have     int   // contents in the folder, of the releases that were looked at now
+	Repaired int   // of those fetched, contents that the folder had and has lost, or damaged
 	// Withheld is what the registry says that it does not have, Altered what it gives
-	// other bytes for. Both are asked for again by the next export.
-	Withheld, Altered []Release
+	// other bytes for, TooLarge what is larger than [Options.MaxContent]. All of them are
+	// asked for again by the next export.
+	Withheld, Altered, TooLarge []Release
 }
 
 // contentState is what an export remembers about content.
@@ -67,7 +66,22 @@ func (e *exporter) fetchContents(ctx context.Context, size uint64) error {
 	if err != nil {
 		return err
 	}
-	wanted := state.Missing
+	lost, err := e.lostContents()
+	if err != nil && !errors.Is(err, errListLost) {
+		return err
+	}
+	e.lost = map[protocol.Hash]bool{}
+	for _, r := range lost {
+		e.lost[r.Digest] = true
+	}
+	if err != nil || e.options.Verify {
+		// All releases again. What was there before the list was lost may be damaged.
+		e.hash, state, lost = e.options.Verify || state.Records > 0, contentState{}, nil
+		if err := errors.Join(e.dropContentList(), e.listContents(nil)); err != nil {
+			return err
+		}
+	}
+	wanted := slices.Concat(state.Missing, lost)
 	state.Missing = nil
 	for {
 		next := min(size, (state.Records/tlog.TileWidth+contentBatch)*tlog.TileWidth)
@@ -75,8 +89,8 @@ func (e *exporter) fetchContents(ctx context.Context, size uint64) error {
 		if err != nil {
 			return err
 		}
-		missing, err := e.fetchAll(ctx, slices.Concat(wanted, found))
-		if err != nil {
+		got, missing, err := e.fetchAll(ctx, slices.Concat(wanted, found))
+		if err := errors.Join(err, e.listContents(got)); err != nil {
 			return err
 		}
 		wanted = nil
@@ -90,7 +104,8 @@ func (e *exporter) fetchContents(ctx context.Context, size uint64) error {
 		}
 		e.options.Progress(Progress{Done: next, Size: size})
 		if next == size {
-			return e.out.sweep("content", func(string) bool { return true })
+			err := e.out.sweep("content", func(string) bool { return true })
+			return errors.Join(append(e.failures, err)...)
 		}
 	}
 }
@@ -116,13 +131,13 @@ func (e *exporter) releases(from, to, size uint64) ([]Release, error) {
 	for n := from / tlog.TileWidth; n*tlog.TileWidth < to; n++ {
 		f := tlog.File{Kind: tlog.Envelopes, Index: n, Width: tlog.Width(0, n, size)}
 		name := path.Join(tlog.Records.Path(), f.Path())
+		var named []tlog.NamedEnvelope
 		bundle, err := e.out.read(name, maxEnvelopes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		if err == nil {
+			named, err = tlog.ParseEnvelopes(bundle, f.Width)
 		}
-		named, err := tlog.ParseEnvelopes(bundle, f.Width)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s in the folder is damaged; an export that verifies it repairs it: %w", name, err)
 		}
 		for i, n := range named {
 			if index := f.Index*tlog.TileWidth + uint64(i); index >= from && n.Name != "" {
@@ -152,43 +167,4 @@ func releasesOf(n tlog.NamedEnvelope, index uint64) []Release {
 		}
 	}
 	return all
-}
-
-// fetchAll fetches those contents that the folder lacks, each once, and returns the
-// releases whose content can not be had. Other failures end it.
-func (e *exporter) fetchAll(ctx context.Context, releases []Release) (missing []Release, err error) {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.options.Parallel)
-	var mu sync.Mutex // of missing and the report
-	seen := map[protocol.Hash]bool{}
-	for _, release := range releases {
-		if seen[release.Digest] {
-			continue
-		}
-		seen[release.Digest] = true
-		group.Go(func() error {
-			size, err := e.fetchContent(ctx, release.Digest)
-			mu.Lock()
-			defer mu.Unlock()
-			report := e.report.Content
-			switch {
-			case err == nil && size < 0:
-				report.Have++
-			case err == nil:
-				report.Have++
-				report.Fetched++
-				report.Bytes += size
-			case errors.Is(err, errAltered):
-				report.Altered = append(report.Altered, release)
-				missing = append(missing, release)
-			case errors.Is(err, fs.ErrNotExist):
-				report.Withheld = append(report.Withheld, release)
-				missing = append(missing, release)
-			default:
-				return fmt.Errorf("content of %s: %w", release, err)
-			}
-			return nil
-		})
-	}
-	return missing, group.Wait()
 }

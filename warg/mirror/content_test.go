@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -107,13 +108,77 @@ func TestExportContentAway(t *testing.T) {
 		t.Fatalf("%v, %+v", err, report.Content)
 	}
 	s.fail = nil
-	if report, err := export(t, dir, s, o); err != nil || report.Content.Fetched != 1 || report.Content.Have != 2 {
+	if report, err := export(t, dir, s, o); err != nil || report.Content.Fetched != 1 || report.Content.Have != 1 {
 		t.Errorf("%v, %+v", err, report.Content)
 	}
-	o.MaxContent = 3
-	report, err := export(t, t.TempDir(), s, o)
-	if !errors.Is(err, mirror.ErrTooLarge) {
-		t.Errorf("content that is too large: %v, %+v", err, report.Content)
+}
+
+// Whatever is wrong about one content, the others are fetched, and it is asked for again.
+func TestExportContentWrong(t *testing.T) {
+	r := tlogtest.New(t)
+	r.Init("example:a")
+	wrong, right := []byte("wrong one"), []byte("right")
+	r.Release("example:a", "1.0.0", wrong)
+	r.Release("example:a", "1.0.1", right)
+	sources := api.ContentSourcesPath(protocol.HashOf(wrong))
+	at := func(place string) []byte {
+		answer := api.ContentSourcesResponse{ContentSources: api.HashMap[[]api.ContentSource]{{Hash: protocol.HashOf(wrong).Any(), Value: []api.ContentSource{{URL: place}}}}}
+		return answer.AppendJSON(nil)
+	}
+	for what, test := range map[string]struct {
+		answer []byte
+		lists  func(mirror.ContentReport) int
+		asking bool // it fails to be asked for
+	}{
+		"too large":        {at("http://cdn.example.com/0"), func(c mirror.ContentReport) int { return len(c.TooLarge) }, false},
+		"a file":           {at("file:///etc/passwd"), func(c mirror.ContentReport) int { return len(c.Withheld) }, false},
+		"no link":          {at("http://%zz"), func(c mirror.ContentReport) int { return len(c.Withheld) }, false},
+		"no JSON":          {[]byte("x"), func(c mirror.ContentReport) int { return len(c.Withheld) }, false},
+		"a list too large": {make([]byte, 2<<20), func(c mirror.ContentReport) int { return len(c.Withheld) }, false},
+		"away":             {at("http://away.example.com/"), func(c mirror.ContentReport) int { return 1 }, true},
+	} {
+		files := r.Files()
+		withContent(files, wrong, right)
+		good := files[sources]
+		files[sources] = test.answer
+		s := &source{files: files, fail: func(path string) error {
+			if strings.Contains(path, "away") || strings.HasPrefix(path, "file") || strings.Contains(path, "%zz") {
+				return audit.ErrNoAnswer // as an HTTP client says of them
+			}
+			return nil
+		}}
+		dir := t.TempDir()
+		o := mirror.Options{VKeys: vkeys(r), Content: true, Parallel: 1, MaxContent: 5}
+		report, err := export(t, dir, s, o)
+		if (err != nil) != test.asking || report.Content.Fetched != 1 || test.lists(*report.Content) != 1 {
+			t.Errorf("%s: %v, %+v", what, err, report.Content)
+		}
+		files[sources], o.MaxContent = good, 0
+		if report, err := export(t, dir, s, o); err != nil || report.Content.Fetched != 1 || report.Content.Repaired != 0 {
+			t.Errorf("%s, again: %v, %+v", what, err, report.Content)
+		}
+	}
+}
+
+// A network that is away altogether is not asked for each content.
+func TestExportContentAllAway(t *testing.T) {
+	r := tlogtest.New(t)
+	grow(r, 300)
+	s := &source{files: r.Files(), fail: func(path string) error {
+		if strings.Contains(path, "content") {
+			return audit.ErrNoAnswer
+		}
+		return nil
+	}}
+	_, err := export(t, t.TempDir(), s, mirror.Options{VKeys: vkeys(r), Content: true, Parallel: 1})
+	asked := 0
+	for path, n := range s.asked {
+		if strings.Contains(path, "content") {
+			asked += n
+		}
+	}
+	if !errors.Is(err, audit.ErrNoAnswer) || asked > 15 {
+		t.Errorf("%d requests, %v", asked, err)
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/warg-trillian/warg-trillian/warg/audit"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -27,6 +29,10 @@ type Options struct {
 	Content bool
 	// MaxContent is the largest content that is fetched, in bytes; 0: 1 GiB.
 	MaxContent int64
+	// Verify has all files in the folder verified, and those that are damaged fetched
+	// again. Without it, only those are that are missing or have a size that can not be
+	// right.
+	Verify bool
 	// Progress is called after each part of the work, by several goroutines but one at
 	// a time; nil: it is not.
 	Progress func(Progress)
@@ -52,6 +58,9 @@ type LogReport struct {
 	Keys   KeySource
 	Files  int   // written now
 	Bytes  int64 // in them
+	// Repaired are how many of the files were in the folder before, damaged, or should
+	// have been.
+	Repaired int
 }
 
 // exporter is one export under way.
@@ -59,12 +68,21 @@ type exporter struct {
 	options Options
 	out     *output
 	report  Report
+
+	hash bool // contents in the folder are hashed
+
+	mu       sync.Mutex             // held while contents are fetched, of the results, the report and:
+	lost     map[protocol.Hash]bool // contents that the folder had
+	failures []error                // of asking for contents
 }
 
 // Export copies the logs of a registry into a folder, or brings the folder up to date.
 // It may be ended at any point, with the machine too, and run again: the folder always
 // holds complete logs of the tree heads in it, and what was fetched for the next ones is
 // used. Readers of the folder may see a partial tile of the tree head before vanish.
+//
+// Files that the folder should have and has not, or with a size that can not be right, are
+// fetched again; [Options.Verify] looks at what is in them.
 //
 // The records log is at least as long as the newest checkpoint in the checkpoints log.
 //

@@ -1,12 +1,14 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -24,47 +26,72 @@ const (
 	maxSourcesTried = 8
 )
 
-// fetchContent brings a content into the folder, and returns its size in bytes; -1 if
-// it was there. [fs.ErrNotExist] says that the registry does not have it, [errAltered]
-// that it has something else.
-func (e *exporter) fetchContent(ctx context.Context, digest protocol.Hash) (int64, error) {
+// fetchContent brings a content into the folder, and returns its size in bytes, and
+// whether it had to be fetched. [fs.ErrNotExist] says that the registry does not have it,
+// [errAltered] that it has something else, [ErrTooLarge] that it is larger than allowed.
+func (e *exporter) fetchContent(ctx context.Context, digest protocol.Hash) (size int64, fetched bool, err error) {
 	name := ContentPath(digest)
-	if info, err := e.out.root.Stat(filepath.FromSlash(name)); err == nil && info.Mode().IsRegular() {
-		return -1, nil
+	size, ok, err := e.contentThere(name, digest)
+	if ok || err != nil {
+		return size, false, err
 	}
 	places, err := e.contentPlaces(ctx, digest)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	var failures []error
 	for _, place := range places {
 		size, err := e.copyContent(ctx, place, name, digest)
 		if err == nil {
-			return size, nil
+			return size, true, nil
 		}
 		failures = append(failures, err)
 	}
-	return 0, worst(failures)
+	return 0, false, worst(failures)
+}
+
+// contentThere tells whether the folder has a content, and its size in bytes. One with
+// other bytes, if that is looked at, is removed: readers of the folder take it for altered.
+func (e *exporter) contentThere(name string, digest protocol.Hash) (size int64, ok bool, err error) {
+	size, ok = e.out.size(name)
+	if !ok || !e.hash {
+		return size, ok, nil
+	}
+	f, err := e.out.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if size, err = io.Copy(hash, f); err != nil {
+		return 0, false, err
+	}
+	if protocol.Hash(hash.Sum(nil)) == digest {
+		return size, true, nil
+	}
+	e.mu.Lock()
+	e.lost[digest] = true
+	e.mu.Unlock()
+	return 0, false, e.out.root.Remove(filepath.FromSlash(name))
 }
 
 // worst is what failures to fetch a content from several places come to: a failure of
 // asking says nothing, so it goes before the others.
 func worst(failures []error) error {
-	var altered, missing error
+	var altered, large, missing error
 	for _, err := range failures {
 		switch {
 		case errors.Is(err, errAltered):
 			altered = err
+		case errors.Is(err, ErrTooLarge):
+			large = err
 		case errors.Is(err, fs.ErrNotExist):
 			missing = err
 		default:
 			return err
 		}
 	}
-	if altered != nil {
-		return altered
-	}
-	return missing
+	return cmp.Or(altered, large, missing)
 }
 
 // contentPlaces are where the registry says that a content is, or where a file server
@@ -74,25 +101,34 @@ func (e *exporter) contentPlaces(ctx context.Context, digest protocol.Hash) ([]s
 	if errors.Is(err, fs.ErrNotExist) {
 		return []string{ContentPath(digest)}, nil
 	}
+	if errors.Is(err, ErrTooLarge) {
+		return nil, fmt.Errorf("the list of its places: %w (%v)", fs.ErrNotExist, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var answer api.ContentSourcesResponse
 	if err := answer.UnmarshalJSON(text); err != nil {
-		return nil, fmt.Errorf("the list of its places: %w", err)
+		return nil, fmt.Errorf("the list of its places can not be read: %w (%v)", fs.ErrNotExist, err)
 	}
 	var places []string
 	for _, of := range answer.ContentSources {
 		for _, place := range of.Value {
-			if of.Hash == digest.Any() && len(places) < maxSourcesTried {
+			if of.Hash == digest.Any() && canBeAsked(place.URL) && len(places) < maxSourcesTried {
 				places = append(places, place.URL)
 			}
 		}
 	}
 	if len(places) == 0 {
-		return nil, fmt.Errorf("the registry names no place of it: %w", fs.ErrNotExist)
+		return nil, fmt.Errorf("the registry names no place of it that can be asked: %w", fs.ErrNotExist)
 	}
 	return places, nil
+}
+
+// canBeAsked tells whether a link is one that HTTP is spoken at; others say nothing.
+func canBeAsked(link string) bool {
+	u, err := url.Parse(link)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "" && u.Path != "")
 }
 
 // copyContent copies a content from a place into the folder. The file gets its name

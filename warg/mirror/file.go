@@ -11,8 +11,9 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
-// obtain returns an immutable file that check accepts: from the folder, where an export
-// that was ended may have left it, or else from the registry, and then it is written.
+// obtain returns an immutable file that check accepts: from the folder, where it should
+// be or an export that was ended may have left it, or else from the registry, and then it
+// is written.
 func (l *logExport) obtain(ctx context.Context, f tlog.File, limit int64, check func([]byte) error) ([]byte, error) {
 	if data, err := l.out.read(l.path(f.Path()), limit); err == nil && check(data) == nil {
 		return data, nil
@@ -20,6 +21,9 @@ func (l *logExport) obtain(ctx context.Context, f tlog.File, limit int64, check 
 	data, err := l.fetchChecked(ctx, f, limit, check)
 	if err != nil {
 		return nil, err
+	}
+	if l.had(f) {
+		l.repaired.Add(1)
 	}
 	return data, l.write(f.Path(), data)
 }
@@ -59,7 +63,7 @@ func (l *logExport) writeEdge(t *tree) error {
 		for _, h := range hashes {
 			tile.Write(h[:])
 		}
-		if err := l.write(f.Path(), tile.Bytes()); err != nil {
+		if err := l.replace(f, tile.Bytes()); err != nil {
 			return err
 		}
 	}

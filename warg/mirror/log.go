@@ -35,6 +35,7 @@ type logExport struct {
 
 	files    atomic.Int64
 	bytes    atomic.Int64
+	repaired atomic.Int64
 	progress sync.Mutex // held while progress is told
 	done     uint64     // leaves; under progress
 }
@@ -66,13 +67,13 @@ func (e *exporter) beginLog(ctx context.Context, log tlog.Log) (*logExport, erro
 		return nil, err
 	}
 	if l.before, err = openNote(known, log, keys.verifiers); err != nil {
-		return nil, fmt.Errorf("the folder has the log of another registry, or one that was verified with other keys: %s: %w", path, err)
+		return nil, fmt.Errorf("the folder has the log of another registry, or one that was verified with other keys, or the file is damaged (then remove it: all files are verified anew): %s: %w", path, err)
 	}
 	return l, nil
 }
 
 func (l *logExport) report() LogReport {
-	return LogReport{Log: l.log, Head: l.head, Before: l.before.Size, Keys: l.keys.source, Files: int(l.files.Load()), Bytes: l.bytes.Load()}
+	return LogReport{Log: l.log, Head: l.head, Before: l.before.Size, Keys: l.keys.source, Files: int(l.files.Load()), Bytes: l.bytes.Load(), Repaired: int(l.repaired.Load())}
 }
 
 // run brings the log in the folder up to the registry's tree head, and has it on disk
@@ -81,8 +82,9 @@ func (l *logExport) run(ctx context.Context) error {
 	if err := l.checkContinues(l.before, "the folder"); err != nil {
 		return err
 	}
-	if l.head.Size > l.before.Size {
-		if err := l.copyFiles(ctx); err != nil {
+	lacking := l.lacking()
+	if l.head.Size > l.before.Size || len(lacking) > 0 || l.options.Verify {
+		if err := l.copyFiles(ctx, lacking); err != nil {
 			return err
 		}
 	}
@@ -101,8 +103,8 @@ func (l *logExport) run(ctx context.Context) error {
 	return l.out.sync()
 }
 
-// copyFiles copies all files that the folder lacks.
-func (l *logExport) copyFiles(ctx context.Context) error {
+// copyFiles copies all files that the folder lacks: new ones, and those listed.
+func (l *logExport) copyFiles(ctx context.Context, lacking []tlog.File) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(l.options.Parallel)
 	// Tiles of a log that turns out to be forked are true to its tree head, but are not
@@ -121,15 +123,31 @@ func (l *logExport) copyFiles(ctx context.Context) error {
 	if err := l.writeEdge(t); err != nil {
 		return err
 	}
-	l.tell(l.before.Size)
-	err = l.copyBundles(ctx, t, group)
-	return errors.Join(group.Wait(), err)
+	if !l.options.Verify {
+		l.tell(l.before.Size)
+	}
+	err = l.copyBundles(ctx, t, group, lacking)
+	if failed := group.Wait(); failed != nil {
+		return failed // which has ended what is in err
+	}
+	return err
 }
 
-// copyBundles copies the tiles of level 0 and the bundles, in parallel. The tiles above
-// are copied on the way.
-func (l *logExport) copyBundles(ctx context.Context, t *tree, group *errgroup.Group) error {
-	for n := l.before.Size / tlog.TileWidth; n*tlog.TileWidth < l.head.Size; n++ {
+// copyBundles copies the tiles of level 0 and the bundles, in parallel: those that are new,
+// those of lacking files, or to verify the folder all. The tiles above are copied on the way.
+func (l *logExport) copyBundles(ctx context.Context, t *tree, group *errgroup.Group, lacking []tlog.File) error {
+	again := map[uint64]bool{} // bundles
+	for _, f := range lacking {
+		if f.Level == 0 {
+			again[f.Index] = true
+		} else if _, err := t.tile(ctx, f.Level, f.Index); err != nil {
+			return err
+		}
+	}
+	for n := uint64(0); n*tlog.TileWidth < l.head.Size; n++ {
+		if n < l.before.Size/tlog.TileWidth && !again[n] && !l.options.Verify {
+			continue
+		}
 		f := tlog.File{Kind: tlog.Tile, Index: n, Width: tlog.Width(0, n, l.head.Size)}
 		if f.Width < tlog.TileWidth {
 			hashes := t.edge[0]

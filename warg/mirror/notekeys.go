@@ -42,8 +42,11 @@ func KeysOf(log tlog.Log, vkeys []string) ([]note.Verifier, error) {
 	return keys, nil
 }
 
-// CheckVKeys refuses keys that are of neither log of a registry.
+// CheckVKeys refuses keys that are of neither log of a registry, or of two registries, and
+// a key that is there twice, which somebody took for that of the other log.
 func CheckVKeys(vkeys []string) error {
+	seen := map[string]bool{}
+	first := ""
 	for _, vkey := range vkeys {
 		v, err := tlog.NewVerifier(vkey)
 		if err != nil {
@@ -51,6 +54,18 @@ func CheckVKeys(vkeys []string) error {
 		}
 		if !strings.HasSuffix(v.Name(), "/"+tlog.Records.Path()) && !strings.HasSuffix(v.Name(), "/"+tlog.Checkpoints.Path()) {
 			return fmt.Errorf("the name of the note key %q ends with neither /%s nor /%s: it is of no log of a registry", v.Name(), tlog.Records.Path(), tlog.Checkpoints.Path())
+		}
+		id := fmt.Sprintf("%s+%08x", v.Name(), v.KeyHash())
+		if seen[id] {
+			return fmt.Errorf("the note key %s is given twice: each log has keys of its own", id)
+		}
+		seen[id] = true
+		registry := strings.TrimSuffix(strings.TrimSuffix(v.Name(), "/"+tlog.Records.Path()), "/"+tlog.Checkpoints.Path())
+		if first == "" {
+			first = registry
+		}
+		if registry != first {
+			return fmt.Errorf("the note keys are of two registries: %s and %s", first, registry)
 		}
 	}
 	return nil

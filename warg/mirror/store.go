@@ -36,8 +36,15 @@ func openOutput(dir string) (*output, error) {
 	return &output{root: root, made: map[string]bool{}, dirty: map[string]bool{}}, nil
 }
 
-// read reads a file of at most limit bytes.
+// read reads a regular file of at most limit bytes: nobody waits for a pipe.
 func (o *output) read(name string, limit int64) ([]byte, error) {
+	info, err := o.root.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s in the folder of the export is no regular file", name)
+	}
 	f, err := o.root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return nil, err

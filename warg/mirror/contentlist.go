@@ -1,0 +1,97 @@
+package mirror
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// contentListPath is the list of the contents in a folder: a [listedContent] a line, as
+// JSON. It is appended to before the state says that they are there.
+const contentListPath = stateDir + "/contents"
+
+// maxListedContent is the length of the longest line of the list in bytes.
+const maxListedContent = 1 << 20
+
+// listedContent is a content that an export brought into the folder.
+type listedContent struct {
+	Release
+	Size int64 `json:"size"` // bytes
+}
+
+// errListLost says that the list is not there, or not as it was written.
+var errListLost = errors.New("the list of contents is lost")
+
+// lostContents returns the listed releases whose content is not in the folder any more,
+// or has another size, and then is removed.
+func (e *exporter) lostContents() (lost []Release, err error) {
+	f, err := e.out.root.Open(filepath.FromSlash(contentListPath))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errListLost
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxListedContent)
+	for lines.Scan() {
+		var c listedContent
+		if json.Unmarshal(lines.Bytes(), &c) != nil {
+			return nil, errListLost
+		}
+		name := ContentPath(c.Digest)
+		size, ok := e.out.size(name)
+		if ok && size == c.Size {
+			continue
+		}
+		if ok {
+			if err := e.out.root.Remove(filepath.FromSlash(name)); err != nil {
+				return nil, err
+			}
+		}
+		lost = append(lost, c.Release)
+	}
+	if lines.Err() != nil {
+		return nil, errListLost
+	}
+	return lost, nil
+}
+
+// listContents appends to the list, which is on disk afterwards.
+func (e *exporter) listContents(contents []listedContent) error {
+	var text bytes.Buffer
+	for _, c := range contents {
+		line, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		text.Write(append(line, '\n'))
+	}
+	if err := e.out.root.MkdirAll(stateDir, 0o755); err != nil {
+		return err
+	}
+	f, err := e.out.root.OpenFile(filepath.FromSlash(contentListPath), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text.Bytes())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", contentListPath, err)
+	}
+	return nil
+}
+
+// dropContentList begins a new list.
+func (e *exporter) dropContentList() error {
+	err := e.out.root.Remove(filepath.FromSlash(contentListPath))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

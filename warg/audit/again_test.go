@@ -232,3 +232,24 @@ func TestAgainWithoutTiles(t *testing.T) {
 		t.Logf("%s: %v, %v", test.what, err, report.Findings)
 	}
 }
+
+// A part of the API that does not answer hides nothing else.
+func TestPartsThatFail(t *testing.T) {
+	for _, path := range []string{api.FetchLogsPath, api.FetchPackageNamesPath, api.ProveInclusionPath} {
+		w := newWorld(t)
+		w.some(3)
+		for digest := range w.contents {
+			w.contents[digest] = []byte("altered")
+		}
+		w.tamper = tampered(path, func(int, []byte) (int, []byte) { return 503, nil })
+		o := w.options()
+		w.now = w.now.Add(25 * time.Hour)
+		report, err := w.auditWith(new(MemoryStore), o)
+		if !errors.Is(err, ErrNoAnswer) {
+			t.Errorf("%s: error: %v", path, err)
+		}
+		if !found(report, ContentAltered) || !found(report, CheckpointStale) {
+			t.Errorf("%s: found: %v", path, report.Findings)
+		}
+	}
+}

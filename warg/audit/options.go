@@ -55,6 +55,8 @@ type Options struct {
 	NoteWait time.Duration
 
 	// MaxFindings of one name are kept in a round, the others are counted; 0: 10.
+	// Of bundle-incomplete, proof-differs and checkpoint-never-served, which come at every
+	// checkpoint for one cause, one is.
 	MaxFindings int
 	// CommitEvery is after how many records what is known is committed to the store;
 	// 0: 4096.

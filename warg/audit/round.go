@@ -93,23 +93,37 @@ func (r *round) run(ctx context.Context) error {
 			return err
 		}
 		if !stop {
-			if err := r.lookAgain(ctx); err != nil {
-				return err
-			}
-			if err := r.compareAPI(ctx); err != nil {
+			if err := r.attempt(ctx, r.lookAgain, r.compareAPI); err != nil {
 				return err
 			}
 		}
 	}
-	if err := r.judgeHeads(ctx); err != nil {
+	if err := r.attempt(ctx, r.judgeHeads); err != nil {
 		return err
 	}
 	if r.log != nil && r.options.Content {
-		if err := r.checkContents(ctx); err != nil {
-			r.failures = append(r.failures, err)
+		if err := r.attempt(ctx, r.checkContents); err != nil {
+			return err
 		}
 	}
 	return errors.Join(append(r.failures, r.save(ctx))...)
+}
+
+// attempt makes parts of a round that do not need each other: what can not be done makes
+// the round incomplete, and does not hide what the others find. It returns an error if
+// the round was ended.
+func (r *round) attempt(ctx context.Context, parts ...func(context.Context) error) error {
+	for _, part := range parts {
+		err := part(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			r.state.drop()
+			r.failures = append(r.failures, err)
+		}
+	}
+	return nil
 }
 
 // step turns a lie into a finding: stop says that what was being done did not get to its

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -43,7 +44,14 @@ type environment struct {
 // errFindings says that a command has found, and told, what is not as it should be.
 var errFindings = errors.New("something was found")
 
+// garbagePercent keeps what the auditor takes of memory from growing with a registry's
+// records: most of what it reads is garbage soon. It costs no time that could be measured.
+const garbagePercent = 50
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(os.Args[1:], &environment{ctx, os.Stdout, os.Stderr, isTerminal(os.Stderr)})
 	stop()

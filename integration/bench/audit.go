@@ -16,8 +16,11 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
-// auditInterval makes some 2,000 checkpoints of 100,000 records, or more.
-const auditInterval = "5ms"
+// auditInterval and auditPublishers make some 2,000 checkpoints of 100,000 records.
+const (
+	auditInterval   = "1ms"
+	auditPublishers = 24
+)
 
 // marginalAudits is how many checkpoints are audited one by one; the median counts.
 const marginalAudits = 9
@@ -36,7 +39,8 @@ func measureAudit(ctx context.Context, s *settings, t *table) error {
 		return err
 	}
 	defer srv.stop()
-	records, err := srv.prepareLoad(ctx, s.records, s.publishers)
+	publishers := min(s.publishers, auditPublishers)
+	records, err := srv.prepareLoad(ctx, s.records, publishers)
 	if err != nil {
 		return err
 	}
@@ -44,7 +48,7 @@ func measureAudit(ctx context.Context, s *settings, t *table) error {
 	state := filepath.Join(s.dir, "audit-state")
 	half := len(records) / 2
 	for _, some := range [][]record{records[:half], records[half:]} {
-		if _, _, err := srv.load(ctx, some, s.publishers); err != nil {
+		if _, _, err := srv.load(ctx, some, publishers); err != nil {
 			return err
 		}
 		if err := srv.awaitNotes(ctx); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -104,7 +105,8 @@ func (c downloadCommand) output(env *environment) (string, error) {
 func fetch(env *environment, s *session.Session, digest protocol.Hash, output string) (path string, size int64, err error) {
 	kept := s.Home.ContentFile(digest)
 	have := checkFile(kept, digest) == nil
-	if !have && output != "" && output != "-" {
+	through := isSpecial(output)
+	if !have && output != "" && output != "-" && !through {
 		err := s.Client.DownloadFile(env.context, digest, output)
 		return output, fileSize(output), err
 	}
@@ -116,14 +118,40 @@ func fetch(env *environment, s *session.Session, digest protocol.Hash, output st
 			return "", 0, err
 		}
 	}
-	switch output {
-	case "":
+	switch {
+	case output == "":
 		return kept, fileSize(kept), nil
-	case "-":
+	case output == "-":
 		return "", 0, copyVerified(env.stdout, kept, digest)
+	case through:
+		return output, fileSize(kept), writeThrough(output, kept, digest)
 	}
-	err = home.ReplaceFile(output, 0o644, func(w io.Writer) error { return copyVerified(w, kept, digest) })
+	file, mode, err := client.Destination(output)
+	if err != nil {
+		return "", 0, err
+	}
+	err = home.ReplaceFile(file, mode, func(w io.Writer) error { return copyVerified(w, kept, digest) })
 	return output, fileSize(output), err
+}
+
+// isSpecial says whether a path is there and is neither a regular file nor a folder: a
+// device or a named pipe, which is written to and not replaced.
+func isSpecial(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
+// writeThrough writes a file that has a digest to a device or a named pipe. All of it was
+// verified before the first byte is written.
+func writeThrough(path, kept string, digest protocol.Hash) error {
+	if err := checkFile(kept, digest); err != nil {
+		return err
+	}
+	w, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(copyVerified(w, kept, digest), w.Close())
 }
 
 func checkFile(path string, digest protocol.Hash) error {

@@ -54,15 +54,20 @@ func (c *Client) DownloadTo(ctx context.Context, digest protocol.Hash, w io.Writ
 }
 
 // DownloadFile makes a file (0644) of the content with a digest, or replaces
-// one. The file gets its name when all of the content is verified and on disk;
+// a regular file, whose permissions stay, or the one that a symbolic link leads to. All
+// else, such as a device, is an error. The file gets its name when all of the content is verified and on disk;
 // on error nothing has changed. Other than [Client.DownloadTo] it tries the next
 // place if one breaks off or gives something else.
 func (c *Client) DownloadFile(ctx context.Context, digest protocol.Hash, path string) error {
+	path, mode, err := Destination(path)
+	if err != nil {
+		return err
+	}
 	sources, err := c.contentSources(ctx, digest)
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, 0o644, func(f *os.File) error {
+	return replaceFile(path, mode, func(f *os.File) error {
 		var failures []error
 		for _, source := range sources {
 			err := c.copySource(ctx, digest, source, f)

@@ -150,7 +150,6 @@ var lies = []lying{
 	{"first record left out", client.ClaimPackageLog, true, api.FetchLogsPath, logs(func(_ *scene, r *api.FetchLogsResponse) {
 		r.Packages[0].Value = r.Packages[0].Value[1:]
 	})},
-	{"all records left out", client.ClaimPackageLog, false, api.FetchLogsPath, logs(func(_ *scene, r *api.FetchLogsResponse) { r.Packages = nil })},
 	{"operator's records left out", client.ClaimOperatorLog, false, api.FetchLogsPath, logs(func(_ *scene, r *api.FetchLogsResponse) { r.Operator = nil })},
 	{"page cut short", client.ClaimInclusion, false, api.FetchLogsPath, logs(func(_ *scene, r *api.FetchLogsResponse) {
 		r.Packages[0].Value, r.More = r.Packages[0].Value[:3], false

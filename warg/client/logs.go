@@ -116,13 +116,21 @@ func (c *Client) checkOperatorKey(v *logView) error {
 	return c.unproven(ClaimOperatorKey, fmt.Errorf("the operator log begins with key %s, not with the expected %s", o.first, want))
 }
 
-// checkRead demands that both logs have records, and those that are remembered.
+// errNoRecordYet says that a package that is not remembered has no record in the log of
+// a checkpoint. Its first one may be in a later one.
+var errNoRecordYet = errors.New("the package has no record in the log of the checkpoint")
+
+// checkRead demands that both logs have records, and those that are remembered. A package
+// log that is not remembered may have none: [errNoRecordYet].
 func (c *Client) checkRead(views ...*logView) error {
 	for _, v := range views {
 		if v == nil {
 			continue
 		}
 		if _, ok := v.head(); !ok {
+			if !v.known && v.claim == ClaimPackageLog {
+				return errNoRecordYet
+			}
 			return c.unproven(v.claim, fmt.Errorf("the registry gives no record of log %s", v.id))
 		}
 		if v.pass != nil {

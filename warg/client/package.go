@@ -53,6 +53,12 @@ func (c *Client) Resolve(ctx context.Context, name protocol.PackageName, require
 // viewPackage reads a package log on.
 func (c *Client) viewPackage(ctx context.Context, log *logView) (*Package, error) {
 	v, err := c.view(ctx, log)
+	if errors.Is(err, errNoRecordYet) { // it may have begun after the checkpoint was fetched
+		v, err = c.view(ctx, log)
+	}
+	if errors.Is(err, errNoRecordYet) {
+		return nil, c.explainMissing(ctx, log, err)
+	}
 	var missing *api.FetchError
 	if errors.As(err, &missing) && missing.Variant == api.FetchLogNotFound && missing.LogID == log.id.Any() {
 		return nil, c.explainMissing(ctx, log, err)

@@ -151,6 +151,10 @@ func (a *Agent) bounded(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if err := a.makeFolders(); err != nil {
+			a.writeError(w, r, err)
+			return
+		}
 		inner.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, inner)
 	})

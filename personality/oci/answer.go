@@ -3,6 +3,7 @@ package oci
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -32,6 +33,9 @@ func (g *Registry) Answer(r *http.Request) (_ Answer, err error) {
 			err = fmt.Errorf("answer %s %s: panic: %v\n%s", r.Method, r.URL.Path, fault, debug.Stack())
 		}
 	}()
+	if err := unanswered(r.Method, r.URL.Path); err != nil {
+		return Answer{}, err
+	}
 	r, manifest, asked := withoutPlus(r)
 	if asked {
 		if err := checkReference(manifest); err != nil {
@@ -69,6 +73,19 @@ func withoutPlus(r *http.Request) (_ *http.Request, reference string, ok bool) {
 	other := *r
 	other.URL = &url.URL{Path: before + "/manifests/" + tag, RawQuery: r.URL.RawQuery}
 	return &other, tag, true
+}
+
+// unanswered refuses what ociserver has no fitting answer to: it reads ids of uploads, and
+// answers the greeting whatever the method.
+func unanswered(method, path string) error {
+	reads := method == http.MethodGet || method == http.MethodHead
+	switch {
+	case path == "/v2/" && !reads:
+		return ociregistry.NewHTTPError(errors.New("method not allowed"), http.StatusMethodNotAllowed, nil, nil)
+	case strings.Contains(path, "/blobs/uploads/") && (method == http.MethodPut || method == http.MethodPatch):
+		return unsupported(context.Background(), "PushBlob", "")
+	}
+	return nil
 }
 
 // checkReference refuses what is no tag and no digest, before ociserver sees it: it panics

@@ -215,7 +215,7 @@ func (a *Agent) imageOf(ctx context.Context, p *client.Package, release protocol
 	if err != nil {
 		return image, err
 	}
-	contents, err := ociimage.Describe(f)
+	contents, err := ociimage.Describe(ctx, f)
 	if err != nil {
 		return image, err
 	}

@@ -3,8 +3,11 @@ package oci
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 
 	"cuelabs.dev/go/oci/ociregistry"
@@ -24,8 +27,21 @@ type Answer struct {
 
 // Answer answers all requests below /v2/ but those for blobs: see [Registry.Blob]. An
 // error is one for [ProblemOf], or one of the reading part.
-func (g *Registry) Answer(r *http.Request) (Answer, error) {
-	r, manifest := withoutPlus(r)
+func (g *Registry) Answer(r *http.Request) (_ Answer, err error) {
+	defer func() { // a fault of ociserver must be answered in the form of the protocol, too
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("answer %s %s: panic: %v\n%s", r.Method, r.URL.Path, fault, debug.Stack())
+		}
+	}()
+	if err := unanswered(r.Method, r.URL.Path); err != nil {
+		return Answer{}, err
+	}
+	r, manifest, asked := withoutPlus(r)
+	if asked {
+		if err := checkReference(manifest); err != nil {
+			return Answer{}, err
+		}
+	}
 	if r.Method == http.MethodHead { // whoever sends the answer knows what to leave out
 		r = r.Clone(r.Context())
 		r.Method = http.MethodGet
@@ -42,19 +58,46 @@ func (g *Registry) Answer(r *http.Request) (Answer, error) {
 }
 
 // withoutPlus returns a request for the tag that a version has, if it asks for a manifest
-// by the version itself, as wkg does, and what it asks for; "" if not for a manifest.
-func withoutPlus(r *http.Request) (_ *http.Request, reference string) {
-	before, reference, found := strings.Cut(r.URL.Path, "/manifests/")
-	if !found {
-		return r, ""
+// by the version itself, as wkg does, and what it asks for then; ok is false if it asks for
+// no manifest.
+func withoutPlus(r *http.Request) (_ *http.Request, reference string, ok bool) {
+	at := strings.LastIndex(r.URL.Path, "/manifests/") // where ociserver has it
+	if at < 0 {
+		return r, "", false
 	}
+	before, reference := r.URL.Path[:at], r.URL.Path[at+len("/manifests/"):]
 	if !strings.Contains(reference, "+") {
-		return r, reference
+		return r, reference, true
 	}
 	tag, _ := ociimage.Tag(reference)
 	other := *r
 	other.URL = &url.URL{Path: before + "/manifests/" + tag, RawQuery: r.URL.RawQuery}
-	return &other, reference
+	return &other, tag, true
+}
+
+// unanswered refuses what ociserver has no fitting answer to: it reads ids of uploads, and
+// answers the greeting whatever the method.
+func unanswered(method, path string) error {
+	reads := method == http.MethodGet || method == http.MethodHead
+	switch {
+	case path == "/v2/" && !reads:
+		return ociregistry.NewHTTPError(errors.New("method not allowed"), http.StatusMethodNotAllowed, nil, nil)
+	case strings.Contains(path, "/blobs/uploads/") && (method == http.MethodPut || method == http.MethodPatch):
+		return unsupported(context.Background(), "PushBlob", "")
+	}
+	return nil
+}
+
+// checkReference refuses what is no tag and no digest, before ociserver sees it: it panics
+// for an empty one, and says nothing of the others.
+func checkReference(text string) error {
+	switch {
+	case strings.Contains(text, ":") && !ociref.IsValidDigest(text):
+		return refuse(ociregistry.ErrDigestInvalid, "%.200q is not a digest", text)
+	case !strings.Contains(text, ":") && !ociimage.IsTag(text):
+		return refuse(ociregistry.ErrManifestUnknown, "no manifest has the tag %.200q, which is none", text)
+	}
+	return nil
 }
 
 // withoutNull makes an empty list of null, which ociserver writes for one without

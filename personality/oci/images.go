@@ -44,7 +44,7 @@ func (g *Registry) describe(ctx context.Context, digest protocol.Hash) (describe
 		_, err = content.Seek(0, io.SeekStart)
 	}
 	if err == nil {
-		d.contents, err = ociimage.Describe(content)
+		d.contents, err = ociimage.Describe(ctx, content)
 	}
 	if err != nil {
 		return described{}, fmt.Errorf("read content %s: %w", digest, err)

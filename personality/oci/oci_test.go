@@ -121,7 +121,7 @@ func TestImage(t *testing.T) {
 	record := publish(a, [2]string{"1.2.0", component})[0]
 
 	manifest := s.body("example/hello/manifests/1.2.0")
-	contents, err := ociimage.Describe(strings.NewReader(component))
+	contents, err := ociimage.Describe(t.Context(), strings.NewReader(component))
 	s.Must(err)
 	leaves, err := s.Leaves(context.Background(), 0, 100)
 	s.Must(err)

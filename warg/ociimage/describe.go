@@ -2,6 +2,7 @@ package ociimage
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 )
@@ -11,6 +12,9 @@ type Contents struct {
 	// Component is whether it is a component or a WIT package. All else, such as a module,
 	// is described as a module.
 	Component bool
+	// Unknown is whether it is a component whose names are not known: it is malformed, or
+	// beyond the bounds of [Describe]. There are no Imports and Exports then.
+	Unknown bool
 	// Imports and Exports are the names at the outermost level, in the order in which the
 	// component has them: "wasi:io/poll@0.2.0" for an interface, "run" for a function. The
 	// exports of a WIT package are the names of its interfaces and worlds, and what its
@@ -20,11 +24,12 @@ type Contents struct {
 
 // Bounds of what is read. A component that goes beyond them is described without names.
 const (
-	maxSection = 4 << 20 // bytes of a section with names or types
-	maxTypes   = 100_000 // all together
-	maxNames   = 10_000
-	maxText    = 1 << 20 // bytes of the names together
-	maxDepth   = 20      // of types in types
+	maxSection  = 4 << 20 // bytes of a section with names or types
+	maxSections = 100_000
+	maxTypes    = 100_000 // all together
+	maxNames    = 10_000
+	maxText     = 1 << 20 // bytes of the names together
+	maxDepth    = 20      // of types in types
 )
 
 // Sections of a component (Component Model, Binary.md, "Component Definitions").
@@ -43,8 +48,8 @@ var (
 // Describe reads the WebAssembly that r has, from its beginning. It takes any bytes:
 // whether they are valid is for others to say, and what is wrong or beyond its bounds is
 // described without names. It allocates some megabytes at most, and seeks beyond what it
-// does not need if r is an [io.Seeker]. The errors are those of r.
-func Describe(r io.Reader) (Contents, error) {
+// does not need if r is an [io.Seeker]. The errors are those of r, and that of the context.
+func Describe(ctx context.Context, r io.Reader) (Contents, error) {
 	source := source{buffer: bufio.NewReaderSize(r, 32<<10)}
 	source.seeker, _ = r.(io.Seeker)
 	var head [8]byte
@@ -55,10 +60,10 @@ func Describe(r io.Reader) (Contents, error) {
 		return Contents{}, nil
 	}
 	var o outline
-	err := o.read(&source)
+	err := o.read(ctx, &source)
 	switch {
 	case errors.Is(err, errMalformed):
-		return Contents{Component: true}, nil
+		return Contents{Component: true, Unknown: true}, nil
 	case err != nil:
 		return Contents{}, err
 	}
@@ -93,15 +98,21 @@ func (o *outline) names(externs []extern) []string {
 	return names
 }
 
-func (o *outline) read(s *source) error {
+func (o *outline) read(ctx context.Context, s *source) error {
 	o.budget = &budget{}
-	for {
+	for count := 0; ; count++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		id, size, err := s.section()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		if count == maxSections { // each may be of two bytes, and takes its time
+			return errMalformed
 		}
 		names := id == sectionImport || id == sectionExport
 		types := (id == sectionAlias || id == sectionType) && !o.untyped

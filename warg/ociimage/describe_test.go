@@ -2,6 +2,7 @@ package ociimage
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -68,11 +69,11 @@ type reader struct{ io.Reader }
 
 func describe(t *testing.T, data []byte) Contents {
 	t.Helper()
-	got, err := Describe(bytes.NewReader(data))
+	got, err := Describe(t.Context(), bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := Describe(reader{bytes.NewReader(data)})
+	other, err := Describe(t.Context(), reader{bytes.NewReader(data)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,15 +140,22 @@ func TestDescribeBounds(t *testing.T) {
 		data    []byte
 		imports string
 	}{
-		"nested types": {head(section(sectionType, list(nested)), some), "some"},
-		"many types":   {head(section(sectionType, slices.Concat(leb(maxTypes+1), bytes.Repeat([]byte{0x7f}, maxTypes+1))), some), "some"},
-		"long section": {head(section(sectionType, make([]byte, maxSection+1)), some), "some"},
-		"many names":   {head(some, section(sectionExport, list(exports...))), ""},
-		"long names":   {head(some, section(sectionImport, list(long, long, long))), ""},
-		"long list":    {head(some, section(sectionImport, leb(1<<31))), ""},
-		"long imports": {head(some, section(sectionImport, make([]byte, maxSection+1))), ""},
+		"nested types":  {head(section(sectionType, list(nested)), some), "some"},
+		"many types":    {head(section(sectionType, slices.Concat(leb(maxTypes+1), bytes.Repeat([]byte{0x7f}, maxTypes+1))), some), "some"},
+		"long section":  {head(section(sectionType, make([]byte, maxSection+1)), some), "some"},
+		"many names":    {head(some, section(sectionExport, list(exports...))), ""},
+		"long names":    {head(some, section(sectionImport, list(long, long, long))), ""},
+		"long list":     {head(some, section(sectionImport, leb(1<<31))), ""},
+		"many sections": {head(some, bytes.Repeat([]byte{0, 0}, maxSections)), ""},
+		"long imports":  {head(some, section(sectionImport, make([]byte, maxSection+1))), ""},
 	} {
-		t.Run(what, func(t *testing.T) { want(t, describe(t, c.data), true, c.imports, "") })
+		t.Run(what, func(t *testing.T) {
+			got := describe(t, c.data)
+			want(t, got, true, c.imports, "")
+			if got.Unknown != (c.imports == "") {
+				t.Errorf("unknown is %t", got.Unknown)
+			}
+		})
 	}
 }
 
@@ -170,9 +178,17 @@ func TestDescribeGivesTheErrorOfItsReader(t *testing.T) {
 	broken := errors.New("broken")
 	for _, before := range []int{0, 4, 20, 60, 200} {
 		r := io.MultiReader(bytes.NewReader(sample()[:before]), reader{errorReader{broken}})
-		if _, err := Describe(r); !errors.Is(err, broken) {
+		if _, err := Describe(t.Context(), r); !errors.Is(err, broken) {
 			t.Errorf("after %d bytes: %v", before, err)
 		}
+	}
+}
+
+func TestDescribeEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Describe(ctx, bytes.NewReader(sample())); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 

@@ -90,6 +90,8 @@ func New(r Release) Image {
 	c := config{Created: created(r.Time), Architecture: "wasm", OS: moduleOS, LayerDigests: []string{r.Content.String()}}
 	if r.Contents.Component {
 		c.OS = componentOS
+	}
+	if r.Contents.Component && !r.Contents.Unknown { // no names is another thing than none known
 		c.Component = &configComponent{Exports: array(r.Contents.Exports), Imports: array(r.Contents.Imports)}
 	}
 	image.Config = encode(c)

@@ -53,6 +53,18 @@ func TestTheBytes(t *testing.T) {
 	}
 }
 
+// A component whose names are not known is not said to have none.
+func TestNamesThatAreNotKnown(t *testing.T) {
+	r := release(t)
+	r.Contents = Contents{Component: true, Unknown: true}
+	image := New(r)
+	const want = `{"created":"2023-11-14T22:13:20.12Z","architecture":"wasm","os":"wasip2",` +
+		`"layerDigests":["sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"]}`
+	if string(image.Config) != want {
+		t.Errorf("config\n%s, want\n%s", image.Config, want)
+	}
+}
+
 func TestAModule(t *testing.T) {
 	r := release(t)
 	r.Contents = Contents{}

@@ -16,6 +16,18 @@ func Tag(version string) (tag string, ok bool) {
 	return strings.Replace(version, "+", "_", 1), len(version) <= maxTag
 }
 
+// IsTag tells whether a text has the form of a tag (OCI distribution specification,
+// "Pulling manifests"). The empty text has not.
+func IsTag(text string) bool {
+	for i, c := range []byte(text) {
+		word := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+		if !word && (i == 0 || c != '.' && c != '-') {
+			return false
+		}
+	}
+	return text != "" && len(text) <= maxTag
+}
+
 // Version returns the version that has a tag; ok is false if no version has it.
 func Version(tag string) (version string, ok bool) {
 	version = strings.Replace(tag, "_", "+", 1)

@@ -4,8 +4,8 @@
 // before.
 //
 // The package says nothing of command lines. It keeps uploads, and content that was
-// verified, in a folder, which may be deleted while no agent runs: everything in it can be
-// had again.
+// verified, in a folder, which may be deleted: everything in it can be had again. A
+// request under way may fail then; the next one makes the folder again.
 package agent
 
 import (
@@ -103,12 +103,7 @@ func New(o Options) (*Agent, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	for _, dir := range []string{o.Dir, a.blobs.dir, a.uploads.dir, a.images.dir} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("folder of the agent: %w", err)
-		}
-	}
-	err := claim(filepath.Join(o.Dir, "registry"), o.Identity)
+	err := a.makeFolders()
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +111,17 @@ func New(o Options) (*Agent, error) {
 		return nil, err
 	}
 	return a, a.uploads.removeOld()
+}
+
+// makeFolders makes what is missing of the agent's folder. `warg reset` may delete it at any
+// time, so each request does that before anything else.
+func (a *Agent) makeFolders() error {
+	for _, dir := range []string{a.options.Dir, a.blobs.dir, a.uploads.dir, a.images.dir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("folder of the agent: %w", err)
+		}
+	}
+	return claim(filepath.Join(a.options.Dir, "registry"), a.options.Identity)
 }
 
 // claim demands that a file has a text, and makes it if it is missing.

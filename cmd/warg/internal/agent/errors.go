@@ -3,7 +3,9 @@ package agent
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 
 	"cuelabs.dev/go/oci/ociregistry"
 
@@ -74,6 +76,9 @@ func ociError(err error) error {
 	case errors.As(err, &api) && api.Status < 500:
 		return refusal(ociregistry.ErrDenied, "the registry refuses: %v", err)
 	}
+	if isLocal(err) { // the log has the paths
+		return ociregistry.NewHTTPError(ociregistry.NewError("the agent could not use its folder: its log says why", "UNKNOWN", nil), http.StatusInternalServerError, nil, nil)
+	}
 	status := http.StatusInternalServerError
 	var transport *client.TransportError
 	switch {
@@ -83,4 +88,13 @@ func ociError(err error) error {
 		status = http.StatusServiceUnavailable
 	}
 	return ociregistry.NewHTTPError(ociregistry.NewError(err.Error(), "UNKNOWN", nil), status, nil, nil)
+}
+
+// isLocal tells whether an error is one of this machine's files, and may name them.
+func isLocal(err error) bool {
+	var (
+		path *fs.PathError
+		link *os.LinkError
+	)
+	return errors.As(err, &path) || errors.As(err, &link)
 }

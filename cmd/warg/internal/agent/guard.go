@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 
 	"cuelabs.dev/go/oci/ociregistry"
+	"cuelabs.dev/go/oci/ociregistry/ociref"
 	"cuelabs.dev/go/oci/ociregistry/ociserver"
 
 	"github.com/warg-trillian/warg-trillian/warg/ociimage"
@@ -133,9 +135,41 @@ func (a *Agent) bounded(next http.Handler) http.Handler {
 			url.Path, url.RawPath = r.URL.Path[:at]+strings.Replace(r.URL.Path[at:], "+", "_", 1), ""
 			inner.URL = &url
 		}
+		defer func() { // of package ociserver: the connection must not just end
+			switch fault := recover(); fault {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(fault)
+			default:
+				a.writeError(w, r, fmt.Errorf("the agent has a fault: %v", fault))
+				a.log.Error("a fault", "stack", string(debug.Stack()))
+			}
+		}()
+		if at := strings.LastIndex(inner.URL.Path, "/manifests/"); at >= 0 {
+			if err := checkReference(inner.URL.Path[at+len("/manifests/"):]); err != nil {
+				a.writeError(w, r, err)
+				return
+			}
+		}
+		if err := a.makeFolders(); err != nil {
+			a.writeError(w, r, err)
+			return
+		}
 		inner.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, inner)
 	})
+}
+
+// checkReference refuses what is no tag and no digest, before ociserver sees it: it panics
+// for an empty one, and says nothing of the others.
+func checkReference(text string) error {
+	switch {
+	case strings.Contains(text, ":") && !ociref.IsValidDigest(text):
+		return refusal(ociregistry.ErrDigestInvalid, "%.200q is not a digest", text)
+	case !strings.Contains(text, ":") && !ociimage.IsTag(text):
+		return refusal(ociregistry.ErrManifestUnknown, "no manifest has the tag %.200q, which is none", text)
+	}
+	return nil
 }
 
 type headerKey struct{}

@@ -45,6 +45,14 @@ func (s images) add(name protocol.PackageName, content protocol.Hash, image ocii
 	return nil
 }
 
+// restore adds an image again if its files were deleted meanwhile.
+func (s images) restore(name protocol.PackageName, content protocol.Hash, image ociimage.Image) error {
+	if _, err := os.Stat(s.path(name, image.ManifestDigest, manifestFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return s.add(name, content, image)
+}
+
 // read returns a manifest or config, an [fs.ErrNotExist] if it is not one of the package's
 // that were proved.
 func (s images) read(name protocol.PackageName, digest protocol.Hash, kind string) ([]byte, error) {

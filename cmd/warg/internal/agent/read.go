@@ -209,13 +209,13 @@ func (a *Agent) imageOf(ctx context.Context, p *client.Package, release protocol
 	defer func() { err = errors.Join(err, f.Close()) }()
 	key := built{p.Name.String(), release.Version, release.RecordID}
 	if image, ok := a.built.Get(key); ok {
-		return image, nil
+		return image, a.images.restore(p.Name, digest, image)
 	}
 	index, err := a.options.Registry.RecordIndex(ctx, p, release.RecordID)
 	if err != nil {
 		return image, err
 	}
-	contents, err := ociimage.Describe(f)
+	contents, err := ociimage.Describe(ctx, f)
 	if err != nil {
 		return image, err
 	}

@@ -161,6 +161,10 @@ func (a *Agent) bounded(next http.Handler) http.Handler {
 			inner.Header.Del("Content-Range")
 		}
 		inner.Body = http.MaxBytesReader(w, r.Body, limit)
+		if err := a.checkPush(inner); err != nil {
+			a.writeError(w, r, err)
+			return
+		}
 		next.ServeHTTP(w, inner)
 	})
 }

@@ -80,7 +80,8 @@ func (a *Agent) authorized(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && a.isToken(bearer) {
+		scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if strings.EqualFold(scheme, "Bearer") && a.isToken(bearer) { // RFC 9110, section 11.1
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -155,7 +156,15 @@ func (a *Agent) bounded(next http.Handler) http.Handler {
 			a.writeError(w, r, err)
 			return
 		}
+		if r.ContentLength == 1 && r.Header.Get("Content-Range") == "0-0" {
+			inner.Header = r.Header.Clone() // ociserver takes that for no bytes; without it, it is the same
+			inner.Header.Del("Content-Range")
+		}
 		inner.Body = http.MaxBytesReader(w, r.Body, limit)
+		if err := a.checkPush(inner); err != nil {
+			a.writeError(w, r, err)
+			return
+		}
 		next.ServeHTTP(w, inner)
 	})
 }

@@ -40,6 +40,7 @@ func TestToken(t *testing.T) {
 	}
 	a.do(t, "GET", "/v2/", nil).want(t, 401, "")
 	a.do(t, "POST", path, nil, "Authorization", "Bearer "+secret).want(t, 202, "")
+	a.do(t, "POST", path, nil, "Authorization", "bearer "+secret).want(t, 202, "")
 	a.do(t, "POST", path, nil, "Authorization", "Basic bWU6MDEyMzQ1Njc4OWFiY2RlZg==").want(t, 202, "") // me:<secret>
 	if strings.Contains(a.logged.String(), secret) {
 		t.Error("the log has the token")

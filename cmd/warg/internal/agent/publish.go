@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -45,8 +46,11 @@ func (b backend) PushManifest(ctx context.Context, repo, tag string, pushed []by
 	if !ok {
 		return desc, refusal(ociregistry.ErrManifestInvalid, "the tag %q of %s is not a semantic version such as 1.0.0", tag, name)
 	}
-	digest, lost, err := layerOf(pushed, mediaType, version)
+	digest, size, lost, err := layerOf(pushed, mediaType, version)
 	if err != nil {
+		return desc, err
+	}
+	if err := b.demandSize(digest, size); err != nil {
 		return desc, err
 	}
 	p, err := b.release(ctx, name, version, digest)
@@ -68,30 +72,42 @@ func (b backend) PushManifest(ctx context.Context, repo, tag string, pushed []by
 	}, nil
 }
 
-// layerOf returns the digest of the only layer of a manifest, and which parts of the
+// demandSize demands that a content has a size, if it is here.
+func (a *Agent) demandSize(digest protocol.Hash, size int64) error {
+	info, err := os.Stat(a.blobs.path(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && info.Size() != size {
+		err = refusal(ociregistry.ErrSizeInvalid, "the layer %s has %d bytes, not %d as the manifest says", digest, info.Size(), size)
+	}
+	return err
+}
+
+// layerOf returns the digest and size of the only layer of a manifest, and which parts of the
 // manifest a release does not have.
-func layerOf(data []byte, mediaType, version string) (digest protocol.Hash, lost string, err error) {
+func layerOf(data []byte, mediaType, version string) (digest protocol.Hash, size int64, lost string, err error) {
 	var m ociregistry.Manifest
 	if mediaType != ociimage.ManifestType {
-		return digest, "", refusal(ociregistry.ErrManifestInvalid, "a release is pushed as %s, not %s", ociimage.ManifestType, mediaType)
+		return digest, 0, "", refusal(ociregistry.ErrManifestInvalid, "a release is pushed as %s, not %s", ociimage.ManifestType, mediaType)
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return digest, "", refusal(ociregistry.ErrManifestInvalid, "the manifest can not be read: %v", err)
+		return digest, 0, "", refusal(ociregistry.ErrManifestInvalid, "the manifest can not be read: %v", err)
 	}
 	if len(m.Layers) != 1 || m.Layers[0].MediaType != ociimage.LayerType {
-		return digest, "", refusal(ociregistry.ErrManifestInvalid, "a release has one layer of the type %s and no other", ociimage.LayerType)
+		return digest, 0, "", refusal(ociregistry.ErrManifestInvalid, "a release has one layer of the type %s and no other", ociimage.LayerType)
 	}
 	if said, ok := m.Annotations[ociimage.AnnotationVersion]; ok && said != version {
-		return digest, "", refusal(ociregistry.ErrManifestInvalid, "the manifest is annotated as version %q, and pushed as %s", said, version)
+		return digest, 0, "", refusal(ociregistry.ErrManifestInvalid, "the manifest is annotated as version %q, and pushed as %s", said, version)
 	}
 	if digest, err = hashOf(m.Layers[0].Digest); err != nil {
-		return digest, "", err
+		return digest, 0, "", err
 	}
 	delete(m.Annotations, ociimage.AnnotationVersion)
 	if len(m.Annotations) == 0 {
-		return digest, "its config", nil
+		return digest, m.Layers[0].Size, "its config", nil
 	}
-	return digest, fmt.Sprintf("its config and its %d further annotations", len(m.Annotations)), nil
+	return digest, m.Layers[0].Size, fmt.Sprintf("its config and its %d further annotations", len(m.Annotations)), nil
 }
 
 // release releases a content as a version of a package, with the record that begins the

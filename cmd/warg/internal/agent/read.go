@@ -25,6 +25,9 @@ type backend struct {
 
 func newBackend(a *Agent) backend {
 	unsupported := func(_ context.Context, method, _ string) error {
+		if method == "Repositories" {
+			return refusal(ociregistry.ErrUnsupported, "the agent does not list its repositories")
+		}
 		return refusal(ociregistry.ErrUnsupported, "the agent has no %s: what was published can not be taken back; `warg publish yank` withdraws a version", method)
 	}
 	return backend{&ociregistry.Funcs{NewError: unsupported}, a}
@@ -175,7 +178,18 @@ func (b backend) GetBlobRange(ctx context.Context, repo string, digest ociregist
 
 // ResolveBlob implements [ociregistry.Interface].
 func (b backend) ResolveBlob(ctx context.Context, repo string, digest ociregistry.Digest) (ociregistry.Descriptor, error) {
-	return describe(b.GetBlob(ctx, repo, digest))
+	desc, err := describe(b.GetBlob(ctx, repo, digest))
+	if err == nil || b.options.Signer == nil {
+		return desc, err
+	}
+	// What was pushed is there before it is released: pushing clients look, and so do not
+	// push it once more. It is handed on when it is released.
+	if pushed, e := hashOf(digest); e == nil {
+		if f, e := b.blobs.open(pushed); e == nil {
+			return describe(inFile(f, pushed))
+		}
+	}
+	return desc, err
 }
 
 // content opens a content, which is fetched and verified first if it is not here.

@@ -75,15 +75,20 @@ func (u *uploads) resume(id string, offset int64, length int) (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, err := f.Seek(0, io.SeekEnd)
+	w, err := u.enter(&upload{of: u, file: f, id: id, length: int64(length)})
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, err
 	}
-	if offset > size || offset > 0 && offset < size {
-		return nil, errors.Join(outOfPlace(size), f.Close())
+	size, err := w.whole()
+	if err == nil && (offset > size || offset > 0 && offset < size) {
+		err = outOfPlace(size)
+	}
+	if err != nil {
+		return nil, errors.Join(err, u.leave(w))
 	}
 	// A request without a range has offset 0, too, such as the one that ends an upload.
-	return u.enter(&upload{of: u, file: f, id: id, start: size, size: size, length: int64(length), ended: offset == 0 && size > 0})
+	w.start, w.size, w.ended = size, size, offset == 0 && size > 0
+	return w, nil
 }
 
 func outOfPlace(size int64) error {
@@ -131,6 +136,7 @@ type upload struct {
 	ended  bool  // nothing may be written
 	err    error // of a write: the request is refused with it
 	closed bool
+	marked bool // a chunk has begun
 }
 
 // Write appends to the upload. What is refused is swallowed, and the reason given by Close
@@ -143,6 +149,9 @@ func (w *upload) Write(p []byte) (int, error) {
 	case w.size+int64(len(p)) > w.of.max:
 		w.err = refusal(ociregistry.ErrSizeInvalid, "the content is larger than %d bytes, which the agent takes at most", w.of.max)
 	default:
+		if w.err = w.beginChunk(); w.err != nil {
+			return len(p), nil
+		}
 		n, err := w.file.Write(p)
 		w.size += int64(n)
 		return n, err
@@ -161,6 +170,9 @@ func (w *upload) Close() error {
 		err = w.file.Truncate(w.start)
 		w.size = w.start
 	}
+	if err == nil {
+		err = w.endChunk()
+	}
 	return errors.Join(w.err, err, w.of.leave(w))
 }
 
@@ -175,8 +187,17 @@ func (w *upload) finish(digest protocol.Hash) (path string, err error) {
 	}
 	path = filepath.Join(w.of.dir, w.id)
 	hash := sha256.New()
-	if _, err = w.file.Seek(0, io.SeekStart); err == nil {
-		_, err = io.Copy(hash, w.file)
+	if err = w.endChunk(); err == nil {
+		_, err = io.Copy(hash, io.NewSectionReader(w.file, 0, w.size))
+	}
+	if err == nil {
+		err = w.file.Truncate(w.size) // what a killed process has left of a chunk
+	}
+	if err == nil {
+		err = os.Remove(w.mark())
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if got := protocol.Hash(hash.Sum(nil)); err == nil && got != digest {
 		err = refusal(ociregistry.ErrDigestInvalid, "what was uploaded has the digest %s, not %s", got, digest)

@@ -16,6 +16,7 @@ import (
 const (
 	DefaultUserAgent        = "warg-go-client"
 	DefaultMaxWait          = 30 * time.Second
+	DefaultMaxIdle          = time.Minute
 	DefaultMaxAnswer  int64 = 32 << 20 // bytes; a page of records has some 10 MiB at most
 	DefaultMaxContent int64 = 1 << 30  // bytes
 )
@@ -52,6 +53,9 @@ type Options struct {
 	// MaxWait is how long one request may wait in all to be made again;
 	// 0: DefaultMaxWait; negative: no request is made again.
 	MaxWait time.Duration
+	// MaxIdle is how long a request may wait for its answer to begin while nothing is sent,
+	// and for each further 1024 bytes of it; 0: DefaultMaxIdle; negative: as long as ctx.
+	MaxIdle time.Duration
 	// MaxAnswer is the largest JSON answer read, in bytes; 0: DefaultMaxAnswer.
 	MaxAnswer int64
 	// MaxContent is the largest content read, in bytes; 0: DefaultMaxContent.
@@ -66,6 +70,7 @@ type Options struct {
 type Client struct {
 	base    *url.URL // ends with a slash
 	options Options  // with defaults
+	http    *http.Client
 }
 
 // New returns a client of the registry whose API is at baseURL, such as
@@ -94,9 +99,12 @@ func New(baseURL string, o Options) (*Client, error) {
 	}
 	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
 	o.MaxWait = cmp.Or(o.MaxWait, DefaultMaxWait)
+	o.MaxIdle = cmp.Or(o.MaxIdle, DefaultMaxIdle)
 	o.MaxAnswer = cmp.Or(o.MaxAnswer, DefaultMaxAnswer)
 	o.MaxContent = cmp.Or(o.MaxContent, DefaultMaxContent)
-	return &Client{base: base, options: o}, nil
+	c := &Client{base: base, options: o}
+	c.http = c.guarded(o.HTTPClient)
+	return c, nil
 }
 
 // URL returns the registry's URL, with a slash at the end.

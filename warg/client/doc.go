@@ -45,8 +45,8 @@
 //
 // All requests of this package may be made twice without harm. One that gets
 // the status 429 or 503 with a Retry-After header is made again after that time;
-// one that gets no answer is made again up to three times, after 100, 200 and
-// 400 milliseconds. All waits of one request together are at most
+// one that breaks off is made again up to three times, after 100, 200 and
+// 400 milliseconds; one that gets no answer in [Options.MaxIdle] is not. All waits of one request together are at most
 // [Options.MaxWait]; a request that would have to wait longer fails with what
 // the registry said, and [APIError.RetryAfter] has the time. A download that
 // breaks off is not begun anew; [Client.DownloadFile] goes on to the next place

@@ -71,7 +71,7 @@ func (c *Client) send(request *http.Request, newError func() errorBody) (*http.R
 	if c.options.Token != "" && c.isRegistry(request.URL) && request.Header.Get("Authorization") == "" {
 		request.Header.Set("Authorization", "Bearer "+c.options.Token)
 	}
-	response, err := c.options.HTTPClient.Do(request)
+	response, err := c.do(request)
 	if err != nil {
 		return nil, transportError(request.Method, request.URL, err)
 	}
@@ -102,7 +102,7 @@ func (c *Client) resolve(path string) *url.URL {
 }
 
 func (c *Client) isRegistry(u *url.URL) bool {
-	return u.Scheme == c.base.Scheme && strings.EqualFold(u.Host, c.base.Host)
+	return sameOrigin(u, c.base)
 }
 
 // parseError reads the body of an error into body, or what it can of it.

@@ -41,7 +41,7 @@ func retryPause(err error, broken *int) (pause time.Duration, again bool) {
 		return refusal.RetryAfter, limited && refusal.RetryAfter > 0
 	}
 	var failure *TransportError
-	if !errors.As(err, &failure) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrMalformed) || *broken == maxBroken {
+	if !errors.As(err, &failure) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrMalformed) || errors.Is(err, ErrIdle) || errors.Is(err, ErrPlainHTTP) || *broken == maxBroken {
 		return 0, false
 	}
 	pause = firstPause << *broken

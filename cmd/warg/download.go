@@ -17,7 +17,7 @@ import (
 
 type downloadCommand struct {
 	Package packageSpec `arg:"" help:"Package, such as example:hello, or example:hello@1.0.0."`
-	Version string      `short:"v" placeholder:"VERSION" help:"Version, such as 1.0.0, or requirement, such as '^1.2' or '>=1, <2'. Without one it is the highest that is no pre-release."`
+	Version *string     `short:"v" placeholder:"VERSION" help:"Version, such as 1.0.0, or requirement, such as '^1.2' or '>=1, <2'. Without one it is the highest that is no pre-release."`
 	Output  string      `short:"o" placeholder:"PATH" help:"File to write, or folder to write NAME.wasm to; '-' is standard output. Without it the content is kept in the local content folder, whose path is shown."`
 	session.Flags
 }
@@ -42,8 +42,14 @@ type downloaded struct {
 
 // Run downloads a release.
 func (c downloadCommand) Run(env *environment, out *output) error {
-	if c.Version != "" && c.Package.Version != "" {
+	version := c.Package.Version
+	switch {
+	case c.Version != nil && *c.Version == "":
+		return usage("--version is empty; leave it out for the highest version")
+	case c.Version != nil && version != "":
 		return usage("the version is given twice; name it once")
+	case c.Version != nil:
+		version = *c.Version
 	}
 	if c.Output == "-" && out.json {
 		return usage("--json and the content can not both go to standard output")
@@ -53,7 +59,7 @@ func (c downloadCommand) Run(env *environment, out *output) error {
 		if err != nil {
 			return err
 		}
-		release, err := resolve(p, c.Version+c.Package.Version)
+		release, err := resolve(p, version)
 		if err != nil {
 			return err
 		}

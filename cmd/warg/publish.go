@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -172,7 +173,12 @@ func (c publishWait) Run(env *environment, out *output) error {
 		return usage("%q is not the id of a record, sha256:<64 hex digits>: %w", c.Record, err)
 	}
 	return env.withRegistry(out, c.Flags, func(s *session.Session) error {
-		p, err := s.Client.WaitFor(env.context, c.Name.PackageName, id)
+		bounded, stop := context.WithTimeout(env.context, maxPublishing)
+		defer stop()
+		p, err := s.Client.WaitFor(bounded, c.Name.PackageName, id)
+		if bounded.Err() != nil {
+			err = stillAccepted(err, c.Name.PackageName, id)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -21,8 +23,18 @@ type published struct {
 	Checkpoint uint64               `json:"logLength,omitempty"` // of the checkpoint that proves it
 }
 
-// maxConflicts is how often a record is signed anew because another one took its place.
-const maxConflicts = 6
+// While others publish records of the package, a record is signed anew on theirs.
+const (
+	maxConflicts = 60                     // how often
+	firstPause   = 100 * time.Millisecond // about how long after the first time; doubled each time
+	longestPause = 2 * time.Second
+)
+
+// pauseAfter is a random time, so that several who wait do not come at once again.
+func pauseAfter(attempt int) time.Duration {
+	pause := min(firstPause<<min(attempt, 10), longestPause)
+	return pause/2 + rand.N(pause)
+}
 
 // publish signs a record with entries, and publishes it.
 func (f signFlags) publish(env *environment, out *output, s *session.Session, name protocol.PackageName, entries []entry) error {
@@ -34,22 +46,35 @@ func (f signFlags) publish(env *environment, out *output, s *session.Session, na
 	if err != nil {
 		return err
 	}
-	record, entries, err := post(env, out, s, name, signer, entries, contents)
+	var record *client.Record
+	var p *client.Package
+	all := entries
+	for attempt := 0; ; attempt++ {
+		if record, all, err = post(env, out, s, name, signer, entries, contents); err == nil && !f.NoWait {
+			p, err = waitFor(env.context, s, record)
+		}
+		var conflict *client.ConflictError
+		if !errors.As(err, &conflict) || attempt == maxConflicts {
+			break
+		}
+		out.remark("another record of %s came before: %s", name, conflict.Other)
+		select { // until that one is published
+		case <-env.context.Done():
+			return errors.Join(err, env.context.Err())
+		case <-time.After(pauseAfter(attempt)):
+		}
+	}
 	if err != nil {
 		return err
 	}
-	answer := published{Package: name, RecordID: record.ID, Entries: entries}
+	answer := published{Package: name, RecordID: record.ID, Entries: all}
 	if f.NoWait {
 		out.say("published", answer, fmt.Sprintf("submitted record `%s` for publishing", record.ID))
 		return nil
 	}
-	p, err := s.Client.Wait(env.context, record)
-	if err != nil {
-		return err
-	}
 	answer.Published, answer.Checkpoint = true, p.Checkpoint.Contents.LogLength
 	var lines []string
-	for _, e := range entries {
+	for _, e := range all {
 		lines = append(lines, e.done(name))
 	}
 	out.say("published", answer, lines...)
@@ -76,40 +101,55 @@ func contentsOf(entries []entry) ([]client.Content, error) {
 	return all, nil
 }
 
-// post signs a record and has the registry accept it. While others publish records of the
-// package, it signs anew on theirs.
+// post signs a record and has the registry accept it.
 func post(env *environment, out *output, s *session.Session, name protocol.PackageName, signer protocol.Signer, entries []entry, contents []client.Content) (*client.Record, []entry, error) {
-	for attempt := 0; ; attempt++ {
-		draft, err := s.Client.Draft(env.context, name)
-		if err != nil {
+	draft, err := s.Client.Draft(env.context, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := withInit(out, s, draft, entries)
+	if err != nil {
+		return nil, nil, err
+	}
+	signed := make([]protocol.PackageEntry, len(all))
+	for i, e := range all {
+		if signed[i], err = e.signed(signer); err != nil {
 			return nil, nil, err
-		}
-		all, err := withInit(out, s, draft, entries)
-		if err != nil {
-			return nil, nil, err
-		}
-		signed := make([]protocol.PackageEntry, len(all))
-		for i, e := range all {
-			if signed[i], err = e.signed(signer); err != nil {
-				return nil, nil, err
-			}
-		}
-		record, err := draft.Sign(signer, signed...)
-		if err != nil {
-			return nil, nil, err
-		}
-		err = s.Client.Post(env.context, record, contents...)
-		var conflict *client.ConflictError
-		if !errors.As(err, &conflict) || attempt == maxConflicts {
-			return record, all, err
-		}
-		out.remark("another record of %s came before: %s", name, conflict.Other)
-		select { // until that one is published
-		case <-env.context.Done():
-			return nil, nil, errors.Join(err, env.context.Err())
-		case <-time.After(100 * time.Millisecond << attempt):
 		}
 	}
+	record, err := draft.Sign(signer, signed...)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = s.Client.Post(env.context, record, contents...)
+	var lost *client.TransportError
+	if errors.As(err, &lost) {
+		err = fmt.Errorf("%w\nthe registry may have accepted record %s all the same; `warg publish wait %s %s` says so", err, record.ID, name, record.ID)
+	}
+	return record, all, err
+}
+
+// waitFor waits until an accepted record is published, at most maxPublishing.
+func waitFor(ctx context.Context, s *session.Session, record *client.Record) (*client.Package, error) {
+	bounded, stop := context.WithTimeout(ctx, maxPublishing)
+	defer stop()
+	p, err := s.Client.Wait(bounded, record)
+	return p, stillAccepted(err, record.Name, record.ID)
+}
+
+// maxPublishing is how long a record may take from its acceptance to a checkpoint.
+const maxPublishing = 10 * time.Minute
+
+// stillAccepted adds to the error of a wait how to go on, if the record may be published
+// yet.
+func stillAccepted(err error, name protocol.PackageName, id protocol.Hash) error {
+	var conflict *client.ConflictError
+	var rejected *client.RejectedError
+	var lie *client.VerificationError
+	if err == nil || errors.As(err, &conflict) || errors.As(err, &rejected) || errors.As(err, &lie) {
+		return err
+	}
+	return fmt.Errorf("%w\nrecord %s was accepted, and may be published yet: `warg publish wait %s %s` waits on", err, id, name, id)
 }
 
 // withInit puts an init before the entries of a package's first record, unless the user

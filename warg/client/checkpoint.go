@@ -44,6 +44,9 @@ func (c *Client) knownCheckpoint(ctx context.Context) (known knownCheckpoint, er
 	if err := known.UnmarshalJSON(known.raw); err != nil {
 		return known, &StoreError{checkpointName, err}
 	}
+	if known.Contents.LogLength == 0 {
+		return known, &StoreError{checkpointName, errors.New("it is of no log")}
+	}
 	return known, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -142,7 +143,7 @@ func (c *Client) explainRejection(ctx context.Context, record *Record, reason st
 	rejected := &RejectedError{Name: record.Name, RecordID: record.ID, Reason: reason}
 	log, _, failure := c.readOn(ctx, record)
 	if failure != nil {
-		return rejected // the reading is only for a better word
+		return superseded(rejected, err) // the reading is only for a better word
 	}
 	for _, ours := range record.signed {
 		delete(log.read, ours)
@@ -158,7 +159,22 @@ func (c *Client) explainRejection(ctx context.Context, record *Record, reason st
 		}
 	}
 	if other == "" {
-		return rejected
+		return superseded(rejected, err)
 	}
 	return &ConflictError{Name: record.Name, Other: other, Err: errors.Join(rejected, err)}
+}
+
+// supersededBy is what a registry of this project begins the reason of a rejection with
+// if another record took the place. That one may not be in a checkpoint yet.
+const supersededBy = "superseded by record "
+
+// superseded makes a conflict of a rejection that says so. It can not be proved, and does
+// no harm if it is not so: the next record is signed on the log as it is.
+func superseded(rejected *RejectedError, err error) error {
+	other, found := strings.CutPrefix(rejected.Reason, supersededBy)
+	id := protocol.AnyHash(strings.Trim(other, "`"))
+	if _, bad := id.Hash(); !found || bad != nil {
+		return rejected
+	}
+	return &ConflictError{Name: rejected.Name, Other: id, Err: errors.Join(rejected, err)}
 }

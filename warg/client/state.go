@@ -134,6 +134,9 @@ func (v *logView) restore(raw []byte) error {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return &StoreError{v.store, err}
 	}
+	if r.Head == (protocol.Hash{}) { // as of null and {}
+		return &StoreError{v.store, errors.New("it names no head")}
+	}
 	v.known, v.knownIndex = true, r.Index
 	if r.State == nil {
 		v.pass = &r.Head

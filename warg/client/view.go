@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
@@ -27,6 +28,9 @@ func (c *Client) view(ctx context.Context, pkg *logView) (*view, error) {
 	known, err := c.knownCheckpoint(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if known.raw == nil && (operator.known || pkg != nil && pkg.known) {
+		return nil, &StoreError{checkpointName, errors.New("it is gone, but logs that it proved are there: without it a registry that goes back is not noticed")}
 	}
 	latest, err := c.fetchCheckpoint(ctx, known)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/home"
@@ -160,6 +161,9 @@ func (f Flags) trust(s *Session) (err error) {
 // maxPolicy is the size in bytes of the largest policy that is read.
 const maxPolicy = 1 << 20
 
+// policyLine is a line of a policy.
+var policyLine = regexp.MustCompile(`(?m)^[ \t]*(log|witness|group|quorum)[ \t]`)
+
 // ReadPolicy reads a policy that names the records log of a registry.
 func ReadPolicy(path string) (*witness.Policy, error) {
 	f, err := os.Open(path)
@@ -172,6 +176,9 @@ func ReadPolicy(path string) (*witness.Policy, error) {
 		return nil, fmt.Errorf("policy of witnesses: %w", err)
 	}
 	policy, err := witness.ParsePolicy(text)
+	if err != nil && !policyLine.Match(text) { // it may be a key: nothing of it is shown
+		return nil, fmt.Errorf("%s is no policy of witnesses: no line of it begins with log, witness, group or quorum", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("policy of witnesses %s: %w", path, err)
 	}

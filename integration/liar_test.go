@@ -38,7 +38,8 @@ func startLied(t *testing.T, flags ...string) *lied {
 	if err := os.WriteFile(keyFile, []byte(key.Text()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags = append([]string{"--origin", origin, "--content-policy", "none", "--operator-key-file", keyFile}, flags...)
+	// Several records share a checkpoint, however slow the machine is.
+	flags = append([]string{"--origin", origin, "--content-policy", "none", "--checkpoint-interval", "500ms", "--operator-key-file", keyFile}, flags...)
 	l := &lied{server: startServer(t, flags...), state: t.TempDir()}
 	l.keys = liar.Keys{Operator: key, Notes: map[tlog.Log]*tlog.NoteKey{}}
 	for _, log := range tlog.Logs {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -22,29 +20,9 @@ func readKeyFile(path string) (protocol.PrivateKey, error) {
 // or PEM as OpenSSL writes it. White space around it is ignored. Its errors do
 // not quote the text.
 func parseKey(text, source string) (protocol.PrivateKey, error) {
-	text = strings.TrimSpace(text)
-	var key protocol.PrivateKey
-	var err error
-	switch {
-	case text == "":
-		err = errors.New("it is empty")
-	case strings.Contains(text, "-----BEGIN "):
-		key, err = protocol.ParsePrivateKeyPEM([]byte(text))
-	case strings.ContainsAny(text, "\r\n"):
-		err = errors.New("it holds more than one line")
-	default:
-		key, err = protocol.ParsePrivateKey(text)
-		if err != nil && isPublicKey(text) {
-			err = errors.New("it holds a public key")
-		}
-	}
+	key, err := protocol.ParsePrivateKeyText(text)
 	if err != nil {
 		return protocol.PrivateKey{}, settingError{fmt.Errorf("%s does not hold a private key of the form ecdsa-p256:<base64>, nor one for P-256 in PEM: %w", source, err)}
 	}
 	return key, nil
-}
-
-func isPublicKey(text string) bool {
-	_, err := protocol.ParsePublicKey(text)
-	return err == nil
 }

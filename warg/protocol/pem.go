@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ParsePrivateKeyPEM takes the first private key of a text in PEM, in PKCS #8
@@ -71,4 +72,24 @@ func ParsePublicKeyPEM(text []byte) (PublicKey, error) {
 		return PublicKey{}, errors.New("it is for another algorithm; the protocol signs with ECDSA on P-256")
 	}
 	return newPublicKey(key)
+}
+
+// ParsePrivateKeyText parses what a file with a private key holds: one line
+// "ecdsa-p256:<base64>" of the scalar, or PEM ([ParsePrivateKeyPEM]), with white space
+// around it. Errors do not quote the text.
+func ParsePrivateKeyText(text string) (PrivateKey, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "":
+		return PrivateKey{}, errors.New("it is empty")
+	case strings.Contains(text, "-----BEGIN "):
+		return ParsePrivateKeyPEM([]byte(text))
+	case strings.ContainsAny(text, "\r\n"):
+		return PrivateKey{}, errors.New("it holds more than one line")
+	}
+	key, err := ParsePrivateKey(text)
+	if _, public := ParsePublicKey(text); err != nil && public == nil {
+		err = errors.New("it holds a public key")
+	}
+	return key, err
 }

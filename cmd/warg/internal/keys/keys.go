@@ -114,20 +114,7 @@ func Read(r io.Reader, source string) (protocol.PrivateKey, error) {
 // writes it, with white space around it. Errors name the source, and do not quote the
 // text.
 func Parse(text, source string) (protocol.PrivateKey, error) {
-	text = strings.TrimSpace(text)
-	var key protocol.PrivateKey
-	var err error
-	switch {
-	case text == "":
-		err = errors.New("it is empty")
-	case strings.Contains(text, "-----BEGIN "):
-		key, err = protocol.ParsePrivateKeyPEM([]byte(text))
-	default:
-		key, err = protocol.ParsePrivateKey(text)
-		if _, public := protocol.ParsePublicKey(text); err != nil && public == nil {
-			err = errors.New("it holds a public key")
-		}
-	}
+	key, err := protocol.ParsePrivateKeyText(text)
 	if err != nil {
 		return key, usage("%s does not hold a signing key, ecdsa-p256:<base64> or one for P-256 in PEM: %w", source, err)
 	}

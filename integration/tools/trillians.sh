@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Installs the Trillians that others run, for `make test-trillians`: of each version the
 # log server, the signer and createtree, built as Trillian's own images build them
-# (without the tag batched_queue), with its schemas, linked as .cache/tools/trillian/VERSION;
-# and PostgreSQL, if it is missing. MariaDB, and the Trillian of docker-compose.yml, come
-# with install.sh.
+# (without the tag batched_queue), with its schemas, linked as .cache/tools/trillian/VERSION.
+# MariaDB, and the Trillian of docker-compose.yml, come with install.sh; PostgreSQL has to
+# be there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source integration/tools/cache.sh
+
+if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && ! command -v postgres >/dev/null; then
+	say "PostgreSQL is missing: install it (as root: apt-get install postgresql) and run this again"
+	exit 1
+fi
 
 versions=(v1.6.1 v1.7.2 v1.8.0)
 module=github.com/google/trillian

@@ -2,11 +2,12 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,31 +15,31 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 )
 
-// gateConfig has Caddy ask for client certificates, which Trillian's servers do not, and
-// pass on what it is sent, with TLS as well. docs/operations.md has the same.
-const gateConfig = `
-{
-	admin off
-	auto_https off
-	persist_config off
-}
-https://%[1]s:%[2]s {
-	bind 127.0.0.1
-	tls %[3]q %[4]q {
-		client_auth {
-			mode require_and_verify
-			trust_pool file %[5]q
-		}
+// gateConfig takes the Caddyfile of the gate from docs/operations.md, with addresses and
+// files of this test.
+func (b *beside) gateConfig(t *testing.T, port string, c trillian.Config) string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/operations.md")
+	must(t, err)
+	_, config, found := strings.Cut(string(page), "\n```caddyfile\n")
+	config, _, ended := strings.Cut(config, "```\n")
+	if !found || !ended {
+		t.Fatal("docs/operations.md has no Caddyfile of a gate")
 	}
-	reverse_proxy https://%[6]s {
-		transport http {
-			versions 2
-			tls_server_name %[1]s
-			tls_trust_pool file %[5]q
+	for _, change := range [][2]string{
+		{"https://trillian.example:8090 {", "https://" + trillianName + ":" + port + " {\n\tbind 127.0.0.1"},
+		{"https://log-server:8090", "https://" + b.logServer.RPC},
+		{"/etc/trillian/server.pem", strconv.Quote(c.CertFile)},
+		{"/etc/trillian/server.key", strconv.Quote(c.KeyFile)},
+		{"/etc/trillian/ca.pem", strconv.Quote(b.ca.File)},
+	} {
+		if !strings.Contains(config, change[0]) {
+			t.Fatalf("the gate's Caddyfile has no %q any more", change[0])
 		}
+		config = strings.ReplaceAll(config, change[0], change[1])
 	}
+	return config
 }
-`
 
 // startGate starts the gate, with the log server's certificate, and returns its address.
 // It lets nobody in without a certificate of the authority.
@@ -49,7 +50,7 @@ func (b *beside) startGate(t *testing.T, c trillian.Config) (address string) {
 	must(t, err)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "Caddyfile")
-	must(t, os.WriteFile(file, fmt.Appendf(nil, gateConfig, trillianName, port, c.CertFile, c.KeyFile, b.ca.File, b.logServer.RPC), 0o600))
+	must(t, os.WriteFile(file, []byte(b.gateConfig(t, port, c)), 0o600))
 	caddy := exec.Command(caddyPath, "run", "--config", file, "--adapter", "caddyfile")
 	caddy.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
 	startProxy(t, caddy, address, new(output))

@@ -19,6 +19,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )
 
 // referrers returns what refers to an image.
@@ -136,6 +137,7 @@ func TestProofsOfTwoProcesses(t *testing.T) {
 
 	s.Must(s.Options.Store.Update(context.Background(), func(tx *store.Tx) error {
 		signed, err := tx.SignedNote(tlog.Records)
+		signed.Text = append(signed.Text, witnesstest.NewKey("witness.example").Cosign(t, signed.Text, 1000)...)
 		return errors.Join(err, tx.PutCosignedNote(tlog.Records, signed))
 	}))
 	s.now = s.now.Add(time.Hour)

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// cyclonedx makes the SBOMs.
+const cyclonedx = "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0"
+
+// sumsName is the file of checksums.
+const sumsName = "SHA256SUMS"
+
+// name is what the files of a target begin with.
+func (b *build) name(t target) string {
+	return "warg-trillian_" + strings.TrimPrefix(b.version, "v") + "_" + t.os + "_" + t.arch
+}
+
+// boms writes the SBOM of each command, read from the program itself: what the linker took is what
+// is listed. The serial number is made of what it describes, and there is no time in it.
+func (b *build) boms(t target, bin string) error {
+	for _, c := range commands {
+		name := fmt.Sprintf("%s_%s.cdx.json", b.name(t), c)
+		serial := uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://github.com/warg-trillian/warg-trillian/"+name))
+		_, err := output(b.root, []string{"GOTOOLCHAIN=" + goVersion, "GOFLAGS="}, "go", "run", cyclonedx, "bin", "-json", "-std", "-licenses",
+			"-notimestamp", "-serial", serial.String(), "-version", b.version, "-output", filepath.Join(b.out, name), filepath.Join(bin, c))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sums writes the checksums of everything, as sha256sum -c reads them.
+func (b *build) sums() error {
+	entries, err := os.ReadDir(b.out) // sorted
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	for _, e := range entries {
+		f, err := os.Open(filepath.Join(b.out, e.Name()))
+		if err != nil {
+			return err
+		}
+		sum := sha256.New()
+		_, err = io.Copy(sum, f)
+		f.Close()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&lines, "%s  %s\n", hex.EncodeToString(sum.Sum(nil)), e.Name())
+	}
+	return write(filepath.Join(b.out, sumsName), lines.String())
+}

@@ -29,8 +29,8 @@ func (b *build) deb(t target, bin, notices string) error {
 	}
 	version := debianVersion(b.version)
 	env := []string{
-		"ARCH=" + t.arch, "DEB_VERSION=" + version, "MAINTAINER=" + maintainer, "GOTOOLCHAIN=" + goVersion, "GOFLAGS=",
-		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", b.time.Unix()), "GOFLAGS=-mod=mod",
+		"ARCH=" + t.arch, "DEB_VERSION=" + version, "MAINTAINER=" + maintainer, "GOTOOLCHAIN=" + goVersion,
+		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", b.time.Unix()), "GOFLAGS=",
 	}
 	_, err := output(root, env, "go", "run", nfpm, "package", "--packager", "deb", "--config", "nfpm.yaml",
 		"--target", filepath.Join(b.out, fmt.Sprintf("warg-trillian_%s_%s.deb", version, t.arch)))

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -35,13 +36,13 @@ complete -c %[1]s -f
 				fmt.Fprintf(&b, " -s %c", f.Short)
 			}
 			if takesValue(f) {
-				b.WriteString(" -r" + fishOffer(f.Value))
+				b.WriteString(cmp.Or(fishOffer(f.Value), " -x"))
 			}
 			fmt.Fprintf(&b, " -d %s\n", fishQuote(firstSentence(f.Help)))
 		}
 		for _, a := range n.Positional {
 			if offer := fishOffer(a); offer != "" {
-				b.WriteString(line + offer + "\n")
+				b.WriteString(line + strings.NewReplacer(" -r", "", " -x", "").Replace(offer) + "\n")
 				break // which argument is completed, fish does not say
 			}
 		}
@@ -49,12 +50,13 @@ complete -c %[1]s -f
 	return b.String()
 }
 
+// fishOffer is what may follow a flag, which requires a value (-r), and nothing but what is offered (-x).
 func fishOffer(v *kong.Value) string {
 	switch expects(v) {
 	case filePath:
-		return " -F"
+		return " -r -F"
 	case oneOf:
-		return " -a " + fishQuote(strings.Join(v.EnumSlice(), " "))
+		return " -x -a " + fishQuote(strings.Join(v.EnumSlice(), " "))
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,6 +45,9 @@ func (b *build) target(t target) error {
 	bin := filepath.Join(b.work, "bin-"+t.os+"-"+t.arch)
 	if err := b.compile(t, bin); err != nil {
 		return err
+	}
+	if version, err := stamped(bin); err != nil || version != b.version {
+		return errors.Join(err, fmt.Errorf("it was built as %q, not as %q: the working tree has changed", version, b.version))
 	}
 	if err := b.boms(t, bin); err != nil {
 		return err
@@ -96,15 +100,21 @@ func (b *build) describe() error {
 			}
 		}
 	}
+	var err error
+	b.version, err = stamped(bin)
+	if err == nil && (b.version == "" || b.version == "(devel)") {
+		return fmt.Errorf("no version was stamped on what was built of %s: it has to be a clone, with its history", b.root)
+	}
+	return err
+}
+
+// stamped is the version that Go has put into the commands in a folder.
+func stamped(bin string) (string, error) {
 	info, err := buildinfo.ReadFile(filepath.Join(bin, commands[0]))
 	if err != nil {
-		return err
+		return "", err
 	}
-	b.version = info.Main.Version
-	if b.version == "" || b.version == "(devel)" {
-		return fmt.Errorf("Go did not stamp a version on what it built of %s; is it a clone with its history?", b.root)
-	}
-	return nil
+	return info.Main.Version, nil
 }
 
 // write makes a file, and the folders that it is in.

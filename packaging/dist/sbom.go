@@ -47,6 +47,9 @@ func (b *build) sums() error {
 	}
 	var lines strings.Builder
 	for _, e := range entries {
+		if err := os.Chmod(filepath.Join(b.out, e.Name()), 0o644); err != nil { // whatever the umask
+			return err
+		}
 		f, err := os.Open(filepath.Join(b.out, e.Name()))
 		if err != nil {
 			return err

@@ -17,12 +17,13 @@ const release = "bookworm"
 const bootUnit = `[Unit]
 Description=Test of the package
 After=multi-user.target
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
 [Service]
 Type=oneshot
 ExecStart=/test/test.sh /test/1.deb /test/2.deb
-StandardOutput=file:/test/log
+StandardOutput=append:/test/log
 StandardError=inherit
-ExecStopPost=/bin/systemctl --no-block poweroff
 TimeoutStartSec=10min
 `
 

@@ -52,7 +52,7 @@ func (b *build) layOut(root, bin, notices string) error {
 		copyTo(filepath.Join(usr, "share/bash-completion/completions"), filepath.Join(b.docs, "bash")), copyTo(zsh, filepath.Join(b.docs, "zsh")),
 		copyTo(fish, filepath.Join(b.docs, "fish")), copyTo(doc, filepath.Join(b.root, "docs")),
 		copyTo(filepath.Join(usr, "share/lintian/overrides/warg-trillian"), filepath.Join(packaging, "deb/lintian-overrides")),
-		zip(filepath.Join(doc, "changelog.gz"), b.changelog()), b.copyright(filepath.Join(doc, "copyright"), notices),
+		zip(filepath.Join(doc, "changelog.gz"), b.changelog()), b.copyright(doc, notices),
 		b.settings(filepath.Join(root, "etc/warg/warg-personality.yaml")), b.manuals(filepath.Join(usr, "share/man/man1")),
 		b.control(root))
 	return err
@@ -108,12 +108,12 @@ func (b *build) changelog() string {
 		debianVersion(b.version), b.version, maintainer, b.time.Format("Mon, 02 Jan 2006 15:04:05 +0000"))
 }
 
-func (b *build) copyright(path, notices string) error {
-	validator, err := os.ReadFile(filepath.Join(b.root, "THIRD-PARTY-NOTICES.md"))
-	if err != nil {
-		return err
-	}
-	return write(path, "warg-trillian is under the Apache License, Version 2.0, which is in\n/usr/share/common-licenses/Apache-2.0.\n\n"+string(validator)+"\n"+notices)
+func (b *build) copyright(doc, notices string) error {
+	const ours = "warg-trillian is under the Apache License, Version 2.0, which is in\n/usr/share/common-licenses/Apache-2.0.\n\n" +
+		"What is linked into it: THIRD-PARTY-LICENSES.gz and THIRD-PARTY-NOTICES.md in this folder.\n"
+	return errors.Join(
+		write(filepath.Join(doc, "copyright"), ours), zip(filepath.Join(doc, "THIRD-PARTY-LICENSES.gz"), notices),
+		copyTo(filepath.Join(doc, "THIRD-PARTY-NOTICES.md"), filepath.Join(b.root, "THIRD-PARTY-NOTICES.md")))
 }
 
 // zip writes a file as gzip does, without name and time.

@@ -3,6 +3,8 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,13 +32,44 @@ func (b *build) boms(t target, bin string) error {
 	for _, c := range commands {
 		name := fmt.Sprintf("%s_%s.cdx.json", b.name(t), c)
 		serial := uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://github.com/warg-trillian/warg-trillian/"+name))
-		_, err := output(b.root, []string{"GOTOOLCHAIN=" + goVersion, "GOFLAGS="}, "go", "run", cyclonedx, "bin", "-json", "-std",
+		_, err := output(b.root, fixed, "go", "run", cyclonedx, "bin", "-json", "-std",
 			"-notimestamp", "-serial", serial.String(), "-version", b.version, "-output", filepath.Join(b.out, name), filepath.Join(bin, c))
 		if err != nil {
 			return err
 		}
+		if err := withoutToolHashes(filepath.Join(b.out, name)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
+}
+
+// withoutToolHashes takes out of an SBOM the hashes of the program that wrote it: they differ
+// between machines.
+func withoutToolHashes(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var bom map[string]any
+	if err := json.Unmarshal(text, &bom); err != nil {
+		return err
+	}
+	metadata, _ := bom["metadata"].(map[string]any)
+	tools, _ := metadata["tools"].([]any)
+	if len(tools) == 0 {
+		return errors.New("it does not name the tool that wrote it where it is looked for")
+	}
+	for _, t := range tools {
+		if tool, ok := t.(map[string]any); ok {
+			delete(tool, "hashes")
+		}
+	}
+	text, err = json.MarshalIndent(bom, "", "  ")
+	if err != nil {
+		return err
+	}
+	return write(path, string(text)+"\n")
 }
 
 // sums writes the checksums of everything, as sha256sum -c reads them.

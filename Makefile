@@ -18,7 +18,7 @@ build: ## Build the commands into bin/
 # The integration tests take the machine for themselves.
 .PHONY: test
 test: tools vet lint ## Install what the tests need, then run all checks and all tests
-	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./personality/... ./warg/...
+	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./packaging/... ./personality/... ./warg/...
 	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
 
 # Building three more Trillians, and running each, takes too long for every time.
@@ -72,6 +72,16 @@ bench: ## Measure a whole registry under load
 .PHONY: bench-stack
 bench-stack: ## Measure personalities on MariaDB and Trillian's own servers under load
 	$(GO) run ./integration/bench -only stack,stack-quota,stack-read,stack-latency,stack-failover,stack-hostile,stack-attacks -packages 12000 -runs 7
+
+# One run is the same, byte for byte, as another of the same commit.
+.PHONY: dist
+dist: ## Build archives, Debian packages, SBOMs and checksums of the commit into dist/
+	$(GO) run ./packaging/dist
+
+# As root, on Debian or what is like it: needs debootstrap.
+.PHONY: test-dist
+test-dist: ## Build dist twice and compare; install, run, upgrade and purge the Debian package in a folder with a Debian
+	WARG_TEST_DIST=1 $(GO) test -timeout 60m -v $(TESTFLAGS) ./packaging/...
 
 .PHONY: validator
 validator: ## Rebuild the WebAssembly validator that personality/content embeds

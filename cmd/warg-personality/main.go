@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
 	"github.com/warg-trillian/warg-trillian/config"
 )
 
@@ -28,6 +29,9 @@ type commands struct {
 	Token   tokenCommands   `cmd:"" help:"Make bearer tokens for a private registry."`
 	Health  healthCommand   `cmd:"" help:"Ask a server on this machine whether it is ready."`
 	Version versionCommand  `cmd:"" help:"Show the version of this program."`
+
+	Completion cmdline.Completion `cmd:"" help:"Write completions of this program for a shell."`
+	Manual     cmdline.Manual     `cmd:"" hidden:"" help:"Write the manual pages of this program."`
 }
 
 // streams are the standard streams that commands write to.

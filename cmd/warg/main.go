@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
 )
 
 // commands is the command line. A command's Run gets the [*environment] and the
@@ -35,6 +37,9 @@ type commands struct {
 	Clear    clearCommand    `cmd:"" help:"Delete the content that was downloaded."`
 	Agent    agentCommand    `cmd:"" help:"Serve a registry to wkg on this machine: what it pushes is signed and published, what it gets is verified."`
 	Version  versionCommand  `cmd:"" help:"Show the version of this program."`
+
+	Completion cmdline.Completion `cmd:"" help:"Write completions of this program for a shell."`
+	Manual     cmdline.Manual     `cmd:"" hidden:"" help:"Write the manual pages of this program."`
 }
 
 // environment is what a command has around it.

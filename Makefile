@@ -21,6 +21,12 @@ test: tools vet lint ## Install what the tests need, then run all checks and all
 	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./personality/... ./warg/...
 	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
 
+# Building three more Trillians, and running each, takes too long for every time.
+.PHONY: test-trillians
+test-trillians: tools ## Run and measure a registry beside each Trillian in docs/operations.md's table
+	integration/tools/trillians.sh
+	WARG_TEST_TRILLIANS=1 $(GO) test -timeout 60m -count 1 -v $(TESTFLAGS) ./integration -run '^TestTrillians$$'
+
 # One of the others is a module of this repository: integration/readers/program, which
 # reads logs with what others have written, is built into .cache/tools/bin.
 .PHONY: tools

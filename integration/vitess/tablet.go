@@ -132,8 +132,7 @@ func (t *tablet) restart() error {
 }
 
 // AwaitLockWait returns when a transaction waits for a lock of another one, or
-// fails the test if none does within some seconds. The server makes the table that
-// tells anew only if nobody has read it for 100 ms.
+// fails the test if none does within some seconds.
 func (c *Cluster) AwaitLockWait(t *testing.T) {
 	t.Helper()
 	db, err := c.primary(t).open()
@@ -141,9 +140,10 @@ func (c *Cluster) AwaitLockWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(150 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var name string
 		var waiting int
-		if err := db.QueryRow(`SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`).Scan(&waiting); err != nil {
+		if err := db.QueryRow(`SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'`).Scan(&name, &waiting); err != nil {
 			t.Error(err)
 			return
 		}

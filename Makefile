@@ -33,6 +33,15 @@ test-trillians: tools ## Run and measure a registry beside each Trillian in docs
 tools: ## Install what the tests need (Debian packages; the official client and others in the user's cache folder)
 	integration/tools/install.sh
 
+# Not part of `make test`: Vitess takes long to compile, and four processors and 8 GiB
+# are not too much for what runs at once.
+.PHONY: test-vitess
+test-vitess: ## Run the registry's database on Vitess: storetest, load, a planned reparent, killed primaries
+	integration/tools/vitess.sh
+	integration/tools/trillian.sh
+	WARG_TEST_VITESS=1 $(GO) test -v -timeout 25m $(TESTFLAGS) ./integration/vitess
+	WARG_TEST_VITESS=1 $(GO) test -v -timeout 25m $(TESTFLAGS) -run 'TestStackVitess' ./integration
+
 .PHONY: vet
 vet: ## Check formatting and run go vet
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

@@ -3,7 +3,6 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,17 +46,6 @@ func newDockerStack(t *testing.T) *dockerStack {
 	s.project = plain
 	t.Cleanup(func() { s.remove(t) })
 	return s
-}
-
-// freeAddress is an address on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // findImages pulls what is not there. Grafana may be missing, nothing else.

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -41,8 +42,9 @@ type environment struct {
 	context        context.Context // ends with SIGINT or SIGTERM
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	asks           bool // standard input and standard error are a terminal
-	shows          bool // standard error is a terminal
+	asks           bool          // standard input and standard error are a terminal
+	shows          bool          // standard error is a terminal
+	maxIdle        time.Duration // for how long a registry may keep silent; 0: the default
 }
 
 func main() {

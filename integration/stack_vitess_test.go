@@ -22,10 +22,10 @@ func TestStackVitess(t *testing.T) {
 	}{
 		{"reparented", v.Reparent},
 		{"primary-killed", v.KillPrimary},
-		{"primary-killed-again", v.KillPrimary},
+		{"next-primary-killed", v.KillPrimary},
 	} {
 		if !t.Run(fault.name, func(t *testing.T) {
-			underLoad(t, c, a, fault.name, func(t *testing.T, _ *cluster) { fault.fail(t) })
+			underLoadOf(t, c, a, fault.name, 300, 1000, func(t *testing.T, _ *cluster) { fault.fail(t) })
 		}) {
 			return
 		}

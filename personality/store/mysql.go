@@ -101,6 +101,7 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 	}
 	if vitess {
 		db.risks = &riskWatch{db: db.reserved.reads.(*sqlPool).DB, keyspace: cfg.DBName, log: o.Logger}
+		db.reserved.risks = db.risks
 		db.risks.look()
 	}
 	return db, nil

@@ -43,7 +43,7 @@ func TestStackVitessSharded(t *testing.T) {
 	v := vitess.Start(t)
 	v.Shard(t, "pieces")
 	server := exec.Command(command(t, "warg-personality"), "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--namespace", "example",
-		"--database-url", v.DSN("pieces"))
+		"--database-url", v.DSN("pieces"), "--trillian", "127.0.0.1:1") // the database is opened first
 	said, err := server.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 		t.Fatalf("the server ended with %v, want a failure; it said:\n%s", err, said)

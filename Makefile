@@ -39,8 +39,7 @@ test-trillians: tools ## Run and measure a registry beside each Trillian in docs
 tools: ## Install what the tests need (Debian packages; the official client and others in the user's cache folder)
 	integration/tools/install.sh
 
-# Not part of `make test`: Vitess takes long to compile, and four processors and 8 GiB
-# are not too much for what runs at once.
+# Not part of `make test`: Vitess takes minutes to compile, and runs a dozen processes.
 .PHONY: test-vitess
 test-vitess: ## Run the registry's database on Vitess: storetest, load, a planned reparent, killed primaries
 	integration/tools/vitess.sh

@@ -26,25 +26,44 @@ func (c verifyCommand) online(env *environment, out *output, s *session.Session,
 	if err != nil {
 		return err
 	}
+	var yanked error // all releases of the file that are known so far
+	try := func(name protocol.PackageName) (done bool, err error) {
+		found, err := c.tryPackage(env, out, s, digest, name)
+		var y yankedError
+		if errors.As(err, &y) {
+			yanked = errors.Join(yanked, err)
+			return false, nil
+		}
+		return found || err != nil, err
+	}
 	for _, name := range names {
-		if found, err := c.tryPackage(env, out, s, digest, name); found || err != nil {
+		if done, err := try(name); done {
 			return err
 		}
 	}
 	others, err := releasedBy(env, s, digest)
 	if err != nil {
-		return fmt.Errorf("no package that is remembered has released %s, and the registry's log can not be searched (name one with --package): %w", c.File, err)
+		return fmt.Errorf("no package that is remembered has a release that stands of %s, and the registry's log can not be searched (name one with --package): %w", c.File, err)
 	}
 	for _, name := range others {
 		if slices.Contains(names, name) {
 			continue
 		}
-		if found, err := c.tryPackage(env, out, s, digest, name); found || err != nil {
+		if done, err := try(name); done {
 			return err
 		}
 	}
+	if yanked != nil {
+		return yanked
+	}
 	return fmt.Errorf("no package of %s has released %s, whose digest is %s", s.Registry, c.File, digest)
 }
+
+// yankedError says that all releases of a file in a package were yanked. Another package
+// may have one that stands.
+type yankedError struct{ error }
+
+func (e yankedError) Unwrap() error { return e.error }
 
 // tryPackage tells whether a package has released the digest. A release that was yanked is
 // an error.
@@ -74,7 +93,7 @@ func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Sess
 		standing = append(standing, version)
 	}
 	if len(standing) == 0 {
-		return true, yanked
+		return true, yankedError{yanked}
 	}
 	if release, ok := p.Release(standing[0]); ok && release.RecordID != r.ID {
 		r = recordOf(records, release.RecordID)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func (e *environment) mayAsk(config string) bool {
 // where nobody can be asked.
 func (e *environment) confirm(question string) (bool, error) {
 	fmt.Fprintf(e.stderr, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(e.stdin).ReadString('\n')
+	answer, err := e.answer(func() (string, error) { return bufio.NewReader(e.stdin).ReadString('\n') })
 	if err != nil && err != io.EOF {
 		return false, err
 	}
@@ -40,6 +41,29 @@ func (e *environment) confirm(question string) (bool, error) {
 	return false, nil
 }
 
+// errEnded says why nothing was done.
+var errEnded = errors.New("ended before there was an answer; nothing was done")
+
+// answer waits for what somebody types, or for a signal that ends the program.
+func (e *environment) answer(read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		typed <- answer{text, err}
+	}()
+	select {
+	case a := <-typed:
+		return a.text, a.err
+	case <-e.context.Done():
+		fmt.Fprintln(e.stderr)
+		return "", errEnded
+	}
+}
+
 // maxSecret is the size in bytes of the longest secret that is read.
 const maxSecret = 64 << 10
 
@@ -48,9 +72,19 @@ const maxSecret = 64 << 10
 func (e *environment) secret(prompt string) (string, error) {
 	if f, ok := e.stdin.(*os.File); ok && e.asks {
 		fmt.Fprint(e.stderr, prompt)
-		text, err := term.ReadPassword(int(f.Fd()))
+		shown, err := term.GetState(int(f.Fd()))
+		if err != nil {
+			return "", err
+		}
+		text, err := e.answer(func() (string, error) {
+			text, err := term.ReadPassword(int(f.Fd()))
+			return string(text), err
+		})
 		fmt.Fprintln(e.stderr)
-		return strings.TrimSpace(string(text)), err
+		if err != nil { // perhaps nobody reads any more, and what is typed stays hidden
+			err = errors.Join(err, term.Restore(int(f.Fd()), shown))
+		}
+		return strings.TrimSpace(text), err
 	}
 	text, err := io.ReadAll(io.LimitReader(e.stdin, maxSecret))
 	return strings.TrimSpace(string(text)), err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/creack/pty"
 )
@@ -129,5 +131,52 @@ func TestAsking(t *testing.T) {
 	shown, status = u.onTerminal(nil, "publish", "yank", "-n", "example:hello", "-v", "1.0.0")
 	if status != exitUsage || !strings.Contains(shown, "--yes") {
 		t.Errorf("status %d:\n%s", status, shown)
+	}
+}
+
+// Whoever interrupts a question does not answer it.
+func TestInterruptedQuestion(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	u := newPublisher(t, r.url)
+	u.release("example:asked", "1.0.0", "asked")
+	const interrupt = "\x03"
+	for question, args := range map[string][]string{
+		"[y/N]": {"publish", "yank", "-n", "example:asked", "-v", "1.0.0"},
+		"Token": {"login"},
+		"Write": {"download", "example:asked"},
+	} {
+		shown, status := u.onTerminal(map[string]string{question: interrupt}, args...)
+		if status != exitRefused || !strings.Contains(shown, "nothing was done") {
+			t.Errorf("%q: status %d:\n%q", args, status, shown)
+		}
+	}
+	u.expect(exitDone, "Downloaded version: 1.0.0", "download", "example:asked", "-o", "x.wasm")
+}
+
+// What a registry says reaches no terminal as it is.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	const text = "\x1b[2J\x1b]0;title\a evil\r\nwarg: published\u202e\u009b31m"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			json.NewEncoder(w).Encode(map[string]any{"status": 422, "type": "x", "message": text})
+			return
+		}
+		io.WriteString(w, text)
+	}))
+	defer server.Close()
+	u := newUser(t)
+	for _, args := range [][]string{{"info", "example:a"}, {"--json", "info", "example:a"}, {"log", "example:a"}, {"download", "example:a", "-o", "x"}} {
+		shown, status := u.onTerminal(nil, append(args, "--registry", server.URL)...)
+		if status == exitDone || !strings.Contains(shown, "evil") {
+			t.Errorf("%q: status %d: %q", args, status, shown)
+		}
+		for line := range strings.Lines(shown) {
+			if line = strings.TrimRight(line, "\r\n"); strings.HasPrefix(line, "warg: published") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q shows %q", args, line)
+			}
+		}
 	}
 }

@@ -36,10 +36,7 @@ type Serve struct {
 // what depends on other settings and checks what no single setting can.
 func (s *Serve) AfterApply() error {
 	s.OperatorKey = Secret(os.Getenv(OperatorKeyVariable))
-	if s.ContentDir == "" {
-		s.ContentDir = filepath.Join(s.DataDir, "content")
-	}
-	return cmp.Or(s.Storage.check(), s.Addresses.check(), s.Keys.check())
+	return cmp.Or(s.Content.apply(s.DataDir), s.Storage.check(), s.Addresses.check(), s.Keys.check())
 }
 
 // Options are the settings as the registry takes them, but for the operator
@@ -59,14 +56,14 @@ func (s *Serve) Options() (personality.Options, error) {
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
-		Content:            s.content(),
+		Content:            s.content(s.DataDir),
 		Admission:          s.admission(),
 		Publisher:          s.publisher(),
 		Limits:             s.limits(),
 	}
 	o.Content.CacheDir = filepath.Join(s.DataDir, "cache")
 	s.Addresses.set(&o.API)
-	s.Content.set(&o.API)
+	s.Content.set(&o.API, &o.Admission)
 	s.Limits.set(&o.API)
 	return o, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/objects"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -175,12 +176,19 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	// Content of a private registry that this server hands out is nobody else's.
 	o.Content.Private = o.TokensFile != "" && o.API.ContentBaseURL == ""
+	o.Content.OpenObjects = objects.Open
 	contents, err := content.Open(ctx, o.Content)
 	if err != nil {
 		return p, err
 	}
 	s.closers = append(s.closers, contents.Close)
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	if contents.Bucket != nil && o.Content.Direct {
+		p.Admission.Direct = contents.Bucket
+	}
+	if contents.Bucket != nil && o.Content.Redirect {
+		p.DownloadURL = contents.Bucket.DownloadURL
+	}
 	p.Admission.ClientOf = func(ctx context.Context) string {
 		if client := limits.ClientOf(ctx); client.IsValid() {
 			return client.String()

@@ -41,6 +41,16 @@ type Contents interface {
 	Collect(ctx context.Context, olderThan time.Duration, named content.Named) (removed int, err error)
 }
 
+// Direct is where clients put content without this server between.
+type Direct interface {
+	// UploadURL returns where content for a record may be put, with HTTP PUT.
+	UploadURL(ctx context.Context, logID, recordID, digest protocol.Hash, valid time.Duration) (string, error)
+	// Incoming calls each for what was put there.
+	Incoming(ctx context.Context, each func(content.Incoming) error) error
+	OpenIncoming(ctx context.Context, i content.Incoming) (io.ReadCloser, error)
+	RemoveIncoming(ctx context.Context, i content.Incoming) error
+}
+
 // RecordPolicy decides whether a package record may be accepted, beside the
 // protocol's own rules.
 type RecordPolicy interface {
@@ -51,6 +61,11 @@ type RecordPolicy interface {
 type Options struct {
 	Store    *store.DB
 	Contents Contents
+	// Direct is where clients may put content themselves; nil: nowhere.
+	Direct Direct
+	// ContentRetention is after what time content is removed that nothing names, and
+	// that nothing has named or uploaded meanwhile; 0: never.
+	ContentRetention time.Duration
 	// CheckContent decides whether a content may be kept; nil allows all.
 	CheckContent content.Check
 	// ClientOf says for whom a request is, such as by an address, so that checks of

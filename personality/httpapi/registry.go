@@ -67,6 +67,12 @@ type Reader interface {
 
 	// HasContent returns the size of a content in bytes.
 	HasContent(ctx context.Context, digest protocol.Hash) (size int64, err error)
+	// ContentURL returns where a content can be fetched instead, for a while; empty:
+	// nowhere else.
+	ContentURL(ctx context.Context, digest protocol.Hash) (string, error)
+	// UploadURL returns where content for a record may also be put, with HTTP PUT;
+	// empty: nowhere.
+	UploadURL(ctx context.Context, logID, recordID, digest protocol.Hash) (string, error)
 	// OpenContent opens a content for reading. The caller closes it.
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
 }

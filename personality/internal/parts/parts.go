@@ -37,7 +37,8 @@ type Options struct {
 	Records     RecordsLog
 	Checkpoints publisher.Log // the checkpoints log
 	Contents    Contents
-	Cache       *cache.Cache // what is read or made is kept in it; nil: nothing is kept
+	DownloadURL func(context.Context, protocol.Hash) (string, error) // see [reader.Options]
+	Cache       *cache.Cache                                         // what is read or made is kept in it; nil: nothing is kept
 	OperatorKey protocol.PrivateKey
 	// OnlyCosigned tells whether the notes to serve are those that a quorum of witnesses
 	// has cosigned; nil: no.
@@ -82,7 +83,7 @@ func New(o Options) *Registry {
 	r.Publisher = publisher.New(p)
 
 	r.Reader = reader.New(reader.Options{
-		Store: o.Store, Records: o.Records, Index: tree, Contents: o.Contents, Cache: o.Cache,
+		Store: o.Store, Records: o.Records, Index: tree, Contents: o.Contents, DownloadURL: o.DownloadURL, Cache: o.Cache,
 		NextCheckpoint: r.Publisher.NextCheckpoint, OnlyCosigned: o.OnlyCosigned, Logger: o.Logger,
 		Named: func(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
 			err = o.Store.View(ctx, func(tx *store.Tx) (err error) {

@@ -51,8 +51,7 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
-	h.serveFixed(w, r, "application/wasm", name, modTime, file)
-	return nil
+	return h.serveFixed(w, r, "application/wasm", name, modTime, file)
 }
 
 // redirectContent sends a client to where a content is kept: to a public URL, or to one
@@ -77,18 +76,24 @@ func (h *handler) redirectContent(w http.ResponseWriter, r *http.Request, digest
 
 // serveFixed serves, whole or in parts, what never changes under its URL. The tag tells
 // caches what it is.
-func (h *handler) serveFixed(w http.ResponseWriter, r *http.Request, contentType, tag string, modTime time.Time, file io.ReadSeeker) {
+func (h *handler) serveFixed(w http.ResponseWriter, r *http.Request, contentType, tag string, modTime time.Time, file io.ReadSeeker) error {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	header := w.Header()
 	header.Set("Content-Type", contentType)
 	header.Set("ETag", `"`+tag+`"`)
 	header.Set("Cache-Control", h.cacheScope()+", "+fileCaching)
-	counted, source := &statusRecorder{ResponseWriter: w}, &failingReader{ReadSeeker: file}
-	http.ServeContent(counted, r, "", modTime, source)
+	counted := &rangeWriter{statusRecorder: &statusRecorder{ResponseWriter: w}}
+	source := &failingReader{ReadSeeker: file}
+	http.ServeContent(counted, fitRange(r, size), "", modTime, source)
 	h.Observer.ContentServed(counted.bytes)
 	if source.err != nil && r.Context().Err() == nil {
 		// The client sees that the answer is cut off.
 		h.Logger.ErrorContext(r.Context(), "content could not be read to its end", "path", r.URL.Path, "error", source.err)
 	}
+	return counted.err(size)
 }
 
 // failingReader remembers why it could not be read.

@@ -21,7 +21,10 @@ type Reader interface {
 	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
 	FetchLogs(ctx context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error)
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
-	RecordProof(ctx context.Context, name protocol.PackageName, version string) ([]byte, error)
+	RecordProofOf(ctx context.Context, name protocol.PackageName, version string, note []byte) ([]byte, error)
+	ProofToList(ctx context.Context, name protocol.PackageName, version string, index uint64) (reader.ListedProof, error)
+	ListProof(ctx context.Context, name protocol.PackageName, p reader.ListedProof) (reader.ListedProof, error)
+	ListedProof(ctx context.Context, name protocol.PackageName, digest protocol.Hash) (p reader.ListedProof, ok bool, err error)
 }
 
 // Options of [New].
@@ -34,7 +37,7 @@ type Options struct {
 type Registry struct {
 	reader   Reader
 	server   http.Handler // of ociserver, which writes to a *recorder
-	packages *cache.Map[protocol.Hash, *releases]
+	packages *packages
 	contents *cache.Map[protocol.Hash, described]
 	proofs   *proofs
 	many     chan struct{}          // one for the request that makes many images
@@ -48,7 +51,7 @@ func New(r Reader, o Options) *Registry {
 	}
 	g := &Registry{
 		reader:   r,
-		packages: cache.NewMap[protocol.Hash](o.Cache, 2, (*releases).size), // one may have an eighth: of 48 MiB, 17,000 releases
+		packages: newPackages(o.Cache),
 		contents: cache.NewMap[protocol.Hash](o.Cache, 4, described.bytes),
 		proofs:   newProofs(o.Now),
 		many:     make(chan struct{}, 1),

@@ -18,14 +18,29 @@ build: ## Build the commands into bin/
 # The integration tests take the machine for themselves.
 .PHONY: test
 test: tools vet lint ## Install what the tests need, then run all checks and all tests
-	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./personality/... ./warg/...
+	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./packaging/... ./personality/... ./warg/...
 	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
+
+# Building three more Trillians, and running each, takes too long for every time.
+.PHONY: test-trillians
+test-trillians: tools ## Run and measure a registry beside each Trillian in docs/operations.md's table
+	integration/tools/trillians.sh
+	WARG_TEST_TRILLIANS=1 $(GO) test -timeout 60m -count 1 -v $(TESTFLAGS) ./integration -run '^TestTrillians$$'
 
 # One of the others is a module of this repository: integration/readers/program, which
 # reads logs with what others have written, is built into .cache/tools/bin.
 .PHONY: tools
 tools: ## Install what the tests need (Debian packages; the official client and others in the user's cache folder)
 	integration/tools/install.sh
+
+# Not part of `make test`: Vitess takes long to compile, and four processors and 8 GiB
+# are not too much for what runs at once.
+.PHONY: test-vitess
+test-vitess: ## Run the registry's database on Vitess: storetest, load, a planned reparent, killed primaries
+	integration/tools/vitess.sh
+	integration/tools/trillian.sh
+	WARG_TEST_VITESS=1 $(GO) test -v -timeout 25m $(TESTFLAGS) ./integration/vitess
+	WARG_TEST_VITESS=1 $(GO) test -v -timeout 25m $(TESTFLAGS) -run 'TestStackVitess' ./integration
 
 .PHONY: vet
 vet: ## Check formatting and run go vet
@@ -66,6 +81,16 @@ bench: ## Measure a whole registry under load
 .PHONY: bench-stack
 bench-stack: ## Measure personalities on MariaDB and Trillian's own servers under load
 	$(GO) run ./integration/bench -only stack,stack-quota,stack-read,stack-latency,stack-failover,stack-hostile,stack-attacks -packages 12000 -runs 7
+
+# One run is the same, byte for byte, as another of the same commit.
+.PHONY: dist
+dist: ## Build archives, Debian packages, SBOMs and checksums of the commit into dist/
+	$(GO) run ./packaging/dist
+
+# As root, on Debian or what is like it: needs debootstrap.
+.PHONY: test-dist
+test-dist: ## Build dist twice and compare; install, run, upgrade and purge the Debian package in a folder with a Debian
+	WARG_TEST_DIST=1 $(GO) test -timeout 60m -v $(TESTFLAGS) ./packaging/...
 
 .PHONY: validator
 validator: ## Rebuild the WebAssembly validator that personality/content embeds

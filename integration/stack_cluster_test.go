@@ -45,6 +45,13 @@ type member struct {
 // with the test.
 func startCluster(t *testing.T, personalities int) *cluster {
 	t.Helper()
+	return startClusterOn(t, personalities, "")
+}
+
+// startClusterOn is startCluster with the personalities' database elsewhere than
+// Trillian's; empty: on the same server.
+func startClusterOn(t *testing.T, personalities int, registryDSN string) *cluster {
+	t.Helper()
 	key, err := protocol.GeneratePrivateKey()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +66,9 @@ func startCluster(t *testing.T, personalities int) *cluster {
 	c.fromTrillian = trillian.StartProxy(t, c.database.Addr())
 	config := trillian.Config{DSN: through(t, c.fromTrillian, trillianDSN)}
 	c.logServer, c.signer = trillian.StartLogServer(t, config), trillian.StartSigner(t, config)
-	c.registryDSN = c.database.Database(t)
+	if c.registryDSN = registryDSN; registryDSN == "" {
+		c.registryDSN = c.database.Database(t)
+	}
 	for range personalities {
 		c.members = append(c.members, c.startMember(t))
 	}
@@ -76,7 +85,11 @@ func (c *cluster) noteKeyFile(log string) string {
 
 func (c *cluster) startMember(t *testing.T) *member {
 	t.Helper()
-	m := &member{toDatabase: trillian.StartProxy(t, c.database.Addr()), toTrillian: trillian.StartProxy(t, c.logServer.RPC)}
+	registry, err := mysql.ParseDSN(c.registryDSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{toDatabase: trillian.StartProxy(t, registry.Addr), toTrillian: trillian.StartProxy(t, c.logServer.RPC)}
 	m.server = startServer(t, "--operator-key-file", c.keyFile, "--content-dir", c.contentDir,
 		"--records-note-key-file", c.noteKeyFile("records"), "--checkpoints-note-key-file", c.noteKeyFile("checkpoints"),
 		"--database-url", through(t, m.toDatabase, c.registryDSN), "--trillian", m.toTrillian.Addr(), "--metrics-listen", "127.0.0.1:0")

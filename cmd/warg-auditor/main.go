@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
 )
 
 // Exit statuses.
@@ -32,6 +34,9 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Check the evidence of a finding, without the registry."`
 	Export  exportCommand  `cmd:"" help:"Copy both logs of a registry into a folder, verified."`
 	Version versionCommand `cmd:"" help:"Show the version of this program."`
+
+	Completion cmdline.Completion `cmd:"" help:"Write completions of this program for a shell."`
+	Manual     cmdline.Manual     `cmd:"" hidden:"" help:"Write the manual pages of this program."`
 }
 
 // environment is what a command has around it.

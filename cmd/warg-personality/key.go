@@ -9,8 +9,9 @@ import (
 )
 
 type keyCommands struct {
-	New  keyNewCommand  `cmd:"" help:"Make a new operator key."`
-	Info keyInfoCommand `cmd:"" help:"Show the public key and the key id of a key file."`
+	New     keyNewCommand     `cmd:"" help:"Make a new operator key."`
+	Info    keyInfoCommand    `cmd:"" help:"Show the public key and the key id of a key file."`
+	Prepare keyPrepareCommand `cmd:"" help:"Make the operator key and the note keys in a folder, those that are missing."`
 }
 
 type keyNewCommand struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 )
@@ -30,7 +31,11 @@ type commands struct {
 	NoteKey  noteKeyCommands  `cmd:"" name:"note-key" help:"Make and look at note keys, which sign the logs for witnesses and auditors."`
 	Operator operatorCommands `cmd:"" help:"Read the operator log of a running registry, and add to it: namespaces and keys."`
 	Token    tokenCommands    `cmd:"" help:"Make bearer tokens for a private registry."`
+	Health   healthCommand    `cmd:"" help:"Ask a server on this machine whether it is ready."`
 	Version  versionCommand   `cmd:"" help:"Show the version of this program."`
+
+	Completion cmdline.Completion `cmd:"" help:"Write completions of this program for a shell."`
+	Manual     cmdline.Manual     `cmd:"" hidden:"" help:"Write the manual pages of this program."`
 }
 
 // streams are the standard streams that commands write to.

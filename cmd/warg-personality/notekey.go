@@ -36,22 +36,31 @@ func (c noteKeyShowCommand) Run(std streams) error {
 		}
 	}
 	for _, path := range paths {
-		text, err := files.ReadOnce(path, files.SecretSize)
+		key, err := readNoteKey(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w; a registry makes its note keys when it starts for the first time", err)
+			err = settingError{fmt.Errorf("%w; a registry makes its note keys when it starts for the first time", err)}
 		}
 		if err != nil {
-			return settingError{err}
-		}
-		key, err := tlog.ParseNoteKey(string(text))
-		if err != nil {
-			return settingError{fmt.Errorf("%s: %w", path, err)}
+			return err
 		}
 		if _, err := fmt.Fprintln(std.stdout, strings.Join(key.VKeys(), "\n")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readNoteKey reads a note key from a file. Its errors do not quote the text.
+func readNoteKey(path string) (*tlog.NoteKey, error) {
+	text, err := files.ReadOnce(path, files.SecretSize)
+	if err != nil {
+		return nil, settingError{err}
+	}
+	key, err := tlog.ParseNoteKey(string(text))
+	if err != nil {
+		return nil, settingError{fmt.Errorf("%s: %w", path, err)}
+	}
+	return key, nil
 }
 
 type noteKeyNewCommand struct {

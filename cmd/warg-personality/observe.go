@@ -14,6 +14,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/personality/tracing"
 )
 
@@ -48,7 +49,7 @@ func observe(s *config.Serve, log *slog.Logger) (*observation, error) {
 		Handler:           metrics.Handler(o.metrics, s.DebugPprof, log),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          sparselog.New(log).ForServer(),
 	}
 	log.Info("serving metrics", "address", listener.Addr().String())
 	go func() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 )
 
 // Limits of the HTTP server. There is none on the time that a whole request or
@@ -106,7 +107,7 @@ func (c *serveCommand) Run(std streams) error {
 			MaxReceiveBufferPerStream:     maxStreamBuffer,
 			MaxReceiveBufferPerConnection: maxStreamBuffers,
 		},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog: sparselog.New(log).ForServer(),
 	}
 	err = serve(withCertificate{registry, certificate}, server, registry.LimitConnections(listener), signals, log, std)
 	return errors.Join(err, registry.Close())

@@ -49,6 +49,47 @@ func writeCertificate(t *testing.T, certFile, keyFile string) *http.Client {
 	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
 }
 
+// Those who do not speak TLS do not fill the log.
+func TestFailedHandshakesAreLoggedOnce(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	client := writeCertificate(t, certFile, keyFile)
+	cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tls-cert-file", certFile, "--tls-key-file", keyFile)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("printed %q (%v): %s", line, err, &stderr)
+	}
+	for range 20 {
+		if response, err := http.Get("http://" + address); err == nil {
+			response.Body.Close() // 400, as plain HTTP is refused
+		}
+	}
+	if response, err := client.Get("https://" + address + "/healthz"); err != nil {
+		t.Errorf("a client that speaks TLS is not answered: %v", err)
+	} else {
+		response.Body.Close()
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if n := strings.Count(stderr.String(), "TLS handshake error"); n != 1 {
+		t.Errorf("20 failed handshakes have %d lines in the log, want 1:\n%s", n, &stderr)
+	}
+}
+
 // The certificate is served with HTTP/2, and renewed by SIGHUP; a wrong one
 // leaves the one before in force.
 func TestServeTLS(t *testing.T) {

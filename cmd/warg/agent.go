@@ -95,7 +95,7 @@ func (c agentCommand) serve(env *environment, out *output, s *session.Session, l
 	a, err := agent.New(agent.Options{
 		Registry: s.Client, Signer: signer, Token: token, Logger: log,
 		Dir: c.dir(s), Identity: fmt.Sprintf("%s with operator key %s", s.Registry, operator.Key.ID()), MaxKept: c.KeepMiB << 20,
-		OnError: evidence.keep,
+		Explain: evidence.explain,
 	})
 	if err != nil {
 		return err
@@ -140,16 +140,17 @@ type evidenceOf struct {
 	last time.Time // guarded by mu; when evidence was kept
 }
 
-// keep keeps the evidence that an error is about, if it is about any, and says where.
-func (e *evidenceOf) keep(err error) {
+// explain explains an error as the session does; but evidence is not kept again and again. It
+// says where it is kept.
+func (e *evidenceOf) explain(err error) error {
 	var lie *client.VerificationError
 	if !errors.As(err, &lie) {
-		return
+		return e.session.Explain(err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if time.Since(e.last) < evidencePause {
-		return
+		return err
 	}
 	e.last = time.Now()
 	var kept *session.EvidenceError
@@ -158,6 +159,7 @@ func (e *evidenceOf) keep(err error) {
 	} else {
 		e.log.Error("the evidence could not be kept", "error", err)
 	}
+	return err
 }
 
 // serveUntil serves until the context ends, and then until the requests under way are

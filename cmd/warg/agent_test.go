@@ -9,18 +9,44 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
 
+// running is an agent that runs.
+type running struct {
+	listening
+	log *said
+}
+
+// said is what a process has said so far.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder // under mu
+}
+
+// Write implements [io.Writer].
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // startAgent starts `warg agent` with arguments, and returns what it says of itself when it
 // listens. It ends with the test, in good order.
-func (u *user) startAgent(args ...string) listening {
+func (u *user) startAgent(args ...string) running {
 	u.t.Helper()
 	bound := u.command(append([]string{"agent", "--json", "--listen", "127.0.0.1:0"}, args...)...)
 	process := &exec.Cmd{Path: bound.Path, Args: bound.Args, Env: bound.Env, Dir: bound.Dir} // bound would be killed at the end
-	var said strings.Builder
-	process.Stderr = &said
+	said := new(said)
+	process.Stderr = said
 	stdout, err := process.StdoutPipe()
 	must(u.t, err)
 	must(u.t, process.Start())
@@ -38,14 +64,28 @@ func (u *user) startAgent(args ...string) listening {
 	if err := json.Unmarshal(first, &l); err != nil || !strings.Contains(string(first), `"type":"listening"`) {
 		u.t.Fatalf("the agent says %q, %v", first, err)
 	}
-	return l
+	return running{l, said}
 }
 
 // ask sends a request to an agent, and returns the status and the answer.
-func ask(t *testing.T, method string, l listening, path, token string) (int, string) {
+func ask(t *testing.T, method string, l running, path, token string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+l.Address+path, nil)
 	must(t, err)
+	return answerTo(t, r, token)
+}
+
+// send sends a request with a body.
+func send(t *testing.T, method string, l running, path, body, mediaType string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+l.Address+path, strings.NewReader(body))
+	must(t, err)
+	r.Header.Set("Content-Type", mediaType)
+	return answerTo(t, r, "")
+}
+
+func answerTo(t *testing.T, r *http.Request, token string) (int, string) {
+	t.Helper()
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -118,7 +118,9 @@ func recordOf(records []client.LoggedRecord, id protocol.Hash) client.LoggedReco
 // releasedBy looks through the registry's records log for packages that seem to have
 // released a content. What it finds is a hint: the registry has to prove it.
 func releasedBy(env *environment, s *session.Session, digest protocol.Hash) ([]protocol.PackageName, error) {
-	source, err := audit.NewHTTPSource(s.API(), audit.HTTPOptions{Token: s.Token()})
+	source, err := audit.NewHTTPSource(s.API(), audit.HTTPOptions{
+		Token: s.Token(), UserAgent: session.UserAgent, HeaderTimeout: s.MaxIdle(), RateWindow: s.MaxIdle(),
+	})
 	if err != nil {
 		return nil, err
 	}

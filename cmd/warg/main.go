@@ -11,8 +11,11 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
 )
 
 // commands is the command line. A command's Run gets the [*environment] and the
@@ -34,6 +37,9 @@ type commands struct {
 	Clear    clearCommand    `cmd:"" help:"Delete the content that was downloaded."`
 	Agent    agentCommand    `cmd:"" help:"Serve a registry to wkg on this machine: what it pushes is signed and published, what it gets is verified."`
 	Version  versionCommand  `cmd:"" help:"Show the version of this program."`
+
+	Completion cmdline.Completion `cmd:"" help:"Write completions of this program for a shell."`
+	Manual     cmdline.Manual     `cmd:"" hidden:"" help:"Write the manual pages of this program."`
 }
 
 // environment is what a command has around it.
@@ -41,8 +47,9 @@ type environment struct {
 	context        context.Context // ends with SIGINT or SIGTERM
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	asks           bool // standard input and standard error are a terminal
-	shows          bool // standard error is a terminal
+	asks           bool          // standard input and standard error are a terminal
+	shows          bool          // standard error is a terminal
+	maxIdle        time.Duration // for how long a registry may keep silent; 0: the default
 }
 
 func main() {

@@ -16,7 +16,7 @@ func TestPublishAndRead(t *testing.T) {
 	author.release("example:hello", "1.0.0", "first")
 	author.release("example:hello", "1.1.0", "second")
 	author.expect(exitRefused, "already released", "publish", "release", "-n", "example:hello", "-v", "1.0.0", author.write("other.wasm", "other"))
-	author.expect(exitRefused, "is there already", "publish", "init", "example:hello")
+	helper.expect(exitRefused, "is there already", "publish", "init", "example:hello")
 
 	helper.expect(exitRefused, "did not have required permission release", "publish", "release", "-n", "example:hello", "-v", "1.2.0", helper.write("x.wasm", "third"))
 	id, key := keyOf(t, helper.expect(exitDone, "Public Key", "key", "info"))

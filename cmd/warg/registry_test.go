@@ -54,6 +54,12 @@ func openRegistry(t *testing.T) *registry {
 // openRegistryOf opens an empty registry with an operator key, which others may have, too.
 func openRegistryOf(t *testing.T, key protocol.PrivateKey) *registry {
 	t.Helper()
+	return openRegistryWith(t, key, func(*personality.Options) {})
+}
+
+// openRegistryWith opens such a registry with other options.
+func openRegistryWith(t *testing.T, key protocol.PrivateKey, change func(*personality.Options)) *registry {
+	t.Helper()
 	data := t.TempDir()
 	text, err := tlog.GenerateNoteKey(tlog.Records.Origin(origin), false)
 	must(t, err)
@@ -61,7 +67,7 @@ func openRegistryOf(t *testing.T, key protocol.PrivateKey) *registry {
 	must(t, err)
 	noteFile := filepath.Join(data, "records.key")
 	must(t, os.WriteFile(noteFile, []byte(text), 0o600))
-	server, err := personality.Open(context.Background(), personality.Options{
+	options := personality.Options{
 		DataDir: data, OperatorKeys: []protocol.Signer{key}, Logger: slog.New(slog.DiscardHandler),
 		Notes:    personality.Notes{Origin: origin, RecordsKeyFile: noteFile},
 		Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
@@ -69,7 +75,9 @@ func openRegistryOf(t *testing.T, key protocol.PrivateKey) *registry {
 		Content:    content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 16 << 20},
 		Admission:  admission.Options{UploadTimeout: time.Hour},
 		Publisher:  publisher.Options{CheckpointInterval: time.Millisecond},
-	})
+	}
+	change(&options)
+	server, err := personality.Open(context.Background(), options)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)

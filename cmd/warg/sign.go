@@ -18,7 +18,8 @@ import (
 type published struct {
 	Package    protocol.PackageName `json:"package"`
 	RecordID   protocol.Hash        `json:"recordId"`
-	Published  bool                 `json:"published"` // and proved; otherwise it is only accepted
+	Published  bool                 `json:"published"`         // and proved; otherwise it is only accepted
+	Already    bool                 `json:"already,omitempty"` // before: nothing was published now
 	Entries    []entry              `json:"entries,omitempty"`
 	Checkpoint uint64               `json:"logLength,omitempty"` // of the checkpoint that proves it
 }
@@ -46,13 +47,10 @@ func (f signFlags) publish(env *environment, out *output, s *session.Session, na
 	if err != nil {
 		return err
 	}
-	var record *client.Record
-	var p *client.Package
-	all := entries
+	var answer *published
+	var lines []string
 	for attempt := 0; ; attempt++ {
-		if record, all, err = post(env, out, s, name, signer, entries, contents); err == nil && !f.NoWait {
-			p, err = waitFor(env.context, s, record)
-		}
+		answer, lines, err = f.try(env, out, s, name, signer, entries, contents)
 		var conflict *client.ConflictError
 		if !errors.As(err, &conflict) || attempt == maxConflicts {
 			break
@@ -67,18 +65,38 @@ func (f signFlags) publish(env *environment, out *output, s *session.Session, na
 	if err != nil {
 		return err
 	}
-	answer := published{Package: name, RecordID: record.ID, Entries: all}
+	out.say("published", answer, lines...)
+	return nil
+}
+
+// try signs a record on the log as it is, unless the package is as it asks for already, and
+// publishes it. It returns the answer and what to say.
+func (f signFlags) try(env *environment, out *output, s *session.Session, name protocol.PackageName, signer protocol.Signer, entries []entry, contents []client.Content) (*published, []string, error) {
+	draft, err := s.Client.Draft(env.context, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if answer, lines, err := already(env.context, s, draft, signer.Public(), entries); answer != nil || err != nil {
+		return answer, lines, err
+	}
+	record, all, err := post(env, out, s, draft, signer, entries, contents)
+	if err != nil {
+		return nil, nil, err
+	}
+	answer := &published{Package: name, RecordID: record.ID, Entries: all}
 	if f.NoWait {
-		out.say("published", answer, fmt.Sprintf("submitted record `%s` for publishing", record.ID))
-		return nil
+		return answer, []string{fmt.Sprintf("submitted record `%s` for publishing", record.ID)}, nil
+	}
+	p, err := waitFor(env.context, s, record)
+	if err != nil {
+		return nil, nil, err
 	}
 	answer.Published, answer.Checkpoint = true, p.Checkpoint.Contents.LogLength
 	var lines []string
 	for _, e := range all {
 		lines = append(lines, e.done(name))
 	}
-	out.say("published", answer, lines...)
-	return nil
+	return answer, lines, nil
 }
 
 // contentsOf opens what the entries release, which must be what it was when they were
@@ -101,12 +119,9 @@ func contentsOf(entries []entry) ([]client.Content, error) {
 	return all, nil
 }
 
-// post signs a record and has the registry accept it.
-func post(env *environment, out *output, s *session.Session, name protocol.PackageName, signer protocol.Signer, entries []entry, contents []client.Content) (*client.Record, []entry, error) {
-	draft, err := s.Client.Draft(env.context, name)
-	if err != nil {
-		return nil, nil, err
-	}
+// post signs a record and has the registry accept it. It returns the entries, too, with the
+// init that it may have added.
+func post(env *environment, out *output, s *session.Session, draft *client.Draft, signer protocol.Signer, entries []entry, contents []client.Content) (*client.Record, []entry, error) {
 	all, err := withInit(out, s, draft, entries)
 	if err != nil {
 		return nil, nil, err
@@ -119,12 +134,12 @@ func post(env *environment, out *output, s *session.Session, name protocol.Packa
 	}
 	record, err := draft.Sign(signer, signed...)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, explainInvalid(err, draft, signer.Public(), entries)
 	}
 	err = s.Client.Post(env.context, record, contents...)
 	var lost *client.TransportError
 	if errors.As(err, &lost) {
-		err = fmt.Errorf("%w\nthe registry may have accepted record %s all the same; `warg publish wait %s %s` says so", err, record.ID, name, record.ID)
+		err = fmt.Errorf("%w\nthe registry may have accepted record %s all the same; `warg publish wait %s %s` says so", err, record.ID, draft.Name, record.ID)
 	}
 	return record, all, err
 }
@@ -158,7 +173,7 @@ func withInit(out *output, s *session.Session, draft *client.Draft, entries []en
 	begins := slices.ContainsFunc(entries, func(e entry) bool { return e.Type == "init" })
 	switch {
 	case !draft.Empty() && begins:
-		return nil, fmt.Errorf("package %s is there already", draft.Name)
+		return nil, fmt.Errorf("package %s is there already: leave out the initialization; `warg info %s` shows who may publish to it", draft.Name, draft.Name)
 	case !draft.Empty() || begins:
 		return entries, nil
 	case s.Home.Config.DisableAutoInit:

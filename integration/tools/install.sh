@@ -16,6 +16,10 @@ need() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
 need git git # version stamps of the build
 need cc gcc  # links the official client, and the race detector
 need openssl openssl # signs for cmd/warg as a command that keeps the key
+# Shells that completions are tried in, and a reader of manual pages (cmd/internal/cmdline).
+need zsh zsh
+need fish fish
+need mandoc mandoc
 # Without the packages that run MariaDB as a service of this machine: the tests
 # start servers of their own (integration/mariadb).
 need mariadbd mariadb-server-core

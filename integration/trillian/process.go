@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -29,6 +30,12 @@ const patience = 30 * time.Second
 type Config struct {
 	// DSN is the database, with Trillian's schema in it ([LoadSchema]).
 	DSN string
+	// PostgreSQL is the URI of one there, with Trillian's schema for it, in place of
+	// DSN.
+	PostgreSQL string
+	// Release is a version that integration/tools/trillians.sh has installed, such as
+	// v1.6.1, in place of the one that integration/tools/trillian.sh has.
+	Release string
 	// MaxConns bounds the connections to the database. 0: 20. Without a bound
 	// the log server's starve the signer's.
 	MaxConns int
@@ -63,15 +70,10 @@ func RunSigner(c Config) (*Process, error) {
 }
 
 func run(name string, c Config) (*Process, error) {
-	command, err := tool("bin", name)
+	command, err := Tool(c.Release, name)
 	if err != nil {
 		return nil, err
 	}
-	dsn, err := mysql.ParseDSN(c.DSN)
-	if err != nil {
-		return nil, fmt.Errorf("data source name %q: %w", c.DSN, err)
-	}
-	dsn.InterpolateParams = true // one round trip for each statement, not three
 	p := &Process{command: command, scheme: "http", output: new(output)}
 	if p.RPC, err = freeAddress(); err != nil {
 		return nil, err
@@ -79,14 +81,13 @@ func run(name string, c Config) (*Process, error) {
 	if p.HTTP, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	if c.MaxConns == 0 {
-		c.MaxConns = 20
+	if p.args, err = c.database(); err != nil {
+		return nil, err
 	}
-	p.args = []string{
-		"--mysql_uri=" + dsn.FormatDSN(), "--mysql_max_conns=" + strconv.Itoa(c.MaxConns), "--mysql_max_idle_conns=" + strconv.Itoa(c.MaxConns),
-		"--rpc_endpoint=" + p.RPC, "--http_endpoint=" + p.HTTP,
+	p.args = append(p.args,
+		"--rpc_endpoint="+p.RPC, "--http_endpoint="+p.HTTP,
 		"--quota_system=noop", // the other one asks the database about its queue at each leaf, which costs a third
-	}
+	)
 	if c.CertFile != "" {
 		p.scheme = "https"
 		p.args = append(p.args, "--tls_cert_file="+c.CertFile, "--tls_key_file="+c.KeyFile)
@@ -96,6 +97,30 @@ func run(name string, c Config) (*Process, error) {
 		return nil, errors.Join(err, p.Kill())
 	}
 	return p, nil
+}
+
+// database returns the flags that say where the database is.
+func (c Config) database() ([]string, error) {
+	if c.MaxConns == 0 {
+		c.MaxConns = 20
+	}
+	conns := strconv.Itoa(c.MaxConns)
+	if c.PostgreSQL != "" {
+		uri, err := url.Parse(c.PostgreSQL)
+		if err != nil {
+			return nil, err
+		}
+		query := uri.Query()
+		query.Set("pool_max_conns", conns)
+		uri.RawQuery = query.Encode()
+		return []string{"--storage_system=postgresql", "--postgresql_uri=" + uri.String()}, nil
+	}
+	dsn, err := mysql.ParseDSN(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("data source name %q: %w", c.DSN, err)
+	}
+	dsn.InterpolateParams = true // one round trip for each statement, not three
+	return []string{"--mysql_uri=" + dsn.FormatDSN(), "--mysql_max_conns=" + conns, "--mysql_max_idle_conns=" + conns}, nil
 }
 
 func freeAddress() (string, error) {

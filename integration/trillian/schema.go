@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -18,6 +19,20 @@ func LoadSchema(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
+	return loadSchema(ctx, dsn, path)
+}
+
+// LoadSchemaOf is LoadSchema with that of a release that integration/tools/trillians.sh
+// has installed.
+func LoadSchemaOf(ctx context.Context, release, dsn string) error {
+	path, err := Tool(release, "mysql.sql")
+	if err != nil {
+		return err
+	}
+	return loadSchema(ctx, dsn, path)
+}
+
+func loadSchema(ctx context.Context, dsn, path string) error {
 	schema, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -39,6 +54,19 @@ func LoadSchema(ctx context.Context, dsn string) error {
 	return nil
 }
 
+// Tool returns the path of a command, or of a file beside the commands, of a release
+// that integration/tools/trillians.sh has installed; release "": of the one that
+// integration/tools/trillian.sh has.
+func Tool(release, name string) (string, error) {
+	if release == "" {
+		return tool("bin", name)
+	}
+	if strings.HasSuffix(name, ".sql") {
+		return tool("trillian", release, name)
+	}
+	return tool("trillian", release, "bin", name)
+}
+
 // tool finds what integration/tools has installed, from any folder of the
 // repository.
 func tool(parts ...string) (string, error) {
@@ -56,7 +84,7 @@ func tool(parts ...string) (string, error) {
 	}
 	path := filepath.Join(append([]string{dir, ".cache", "tools"}, parts...)...)
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%w: run `make tools`", err)
+		return "", fmt.Errorf("%w: run `make tools`, or for `make test-trillians` integration/tools/trillians.sh", err)
 	}
 	return path, nil
 }

@@ -48,20 +48,24 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
-	h.serveFixed(w, r, "application/wasm", name, modTime, file)
-	return nil
+	return h.serveFixed(w, r, "application/wasm", name, modTime, file)
 }
 
 // serveFixed serves, whole or in parts, what never changes under its URL. The tag tells
 // caches what it is.
-func (h *handler) serveFixed(w http.ResponseWriter, r *http.Request, contentType, tag string, modTime time.Time, file io.ReadSeeker) {
+func (h *handler) serveFixed(w http.ResponseWriter, r *http.Request, contentType, tag string, modTime time.Time, file io.ReadSeeker) error {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	header := w.Header()
 	header.Set("Content-Type", contentType)
 	header.Set("ETag", `"`+tag+`"`)
 	header.Set("Cache-Control", h.cacheScope()+", "+fileCaching)
-	counted := &statusRecorder{ResponseWriter: w}
-	http.ServeContent(counted, r, "", modTime, file)
+	counted := &rangeWriter{statusRecorder: &statusRecorder{ResponseWriter: w}}
+	http.ServeContent(counted, fitRange(r, size), "", modTime, file)
 	h.Observer.ContentServed(counted.bytes)
+	return counted.err(size)
 }
 
 func contentName(digest protocol.Hash) string {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/warg-trillian/warg-trillian/personality/limits"
@@ -45,8 +46,8 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 			h.Logger.ErrorContext(r.Context(), "unexpected error", "method", r.Method, "path", r.URL.Path, "error", err)
 		}
 	}
-	if what := partTrouble(err); what != "" {
-		h.Logger.WarnContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
+	if what, part := partTrouble(err); what != "" {
+		h.trouble.Write(r.Context(), slog.LevelWarn, what+": "+part, what, "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	body = inFormOf(r.URL.Path, body)
 	h.Observer.Refused(reason(err, observedStatus(r, body.Status())))
@@ -54,15 +55,15 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 }
 
 // partTrouble is what the log says of a part of the registry that failed a
-// request; empty if none did.
-func partTrouble(err error) string {
-	switch {
-	case has[*registry.UnavailableError](err):
-		return "a part of the registry is away"
-	case has[*registry.StorageFullError](err):
-		return "a part of the registry is full"
+// request, and the part; empty if none did.
+func partTrouble(err error) (what string, part string) {
+	if e, ok := is[*registry.UnavailableError](err); ok {
+		return "a part of the registry is away", e.Part
 	}
-	return ""
+	if e, ok := is[*registry.StorageFullError](err); ok {
+		return "a part of the registry is full", e.Part
+	}
+	return "", ""
 }
 
 // asAPIError returns err if a handler has already put it into the form of the

@@ -216,3 +216,22 @@ func (f *fake) RecordProof(_ context.Context, name protocol.PackageName, version
 }
 
 func (f *fake) Remarks() []string { return f.remarks }
+
+func (f *fake) RecordProofOf(_ context.Context, name protocol.PackageName, version string, _ []byte) ([]byte, error) {
+	return f.file, f.ask(name, version)
+}
+
+func (f *fake) ProofToList(context.Context, protocol.PackageName, string, uint64) (p reader.ListedProof, err error) {
+	if err := f.ask(); err != nil {
+		return p, err
+	}
+	return p, &registry.NoNoteError{Log: string(tlog.Records)}
+}
+
+func (f *fake) ListProof(_ context.Context, _ protocol.PackageName, p reader.ListedProof) (reader.ListedProof, error) {
+	return p, f.ask()
+}
+
+func (f *fake) ListedProof(context.Context, protocol.PackageName, protocol.Hash) (p reader.ListedProof, ok bool, err error) {
+	return p, false, f.ask()
+}

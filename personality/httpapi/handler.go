@@ -8,6 +8,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
@@ -53,8 +54,9 @@ type Options struct {
 type handler struct {
 	registry Registry
 	Options
-	buffers  sync.Pool     // of *[]byte, for JSON bodies
-	roomless chan struct{} // one for each answer that waits for room in memory
+	buffers  sync.Pool      // of *[]byte, for JSON bodies
+	roomless chan struct{}  // one for each answer that waits for room in memory
+	trouble  *sparselog.Log // of parts that are away: each request says so then
 }
 
 // New returns the handler of the whole API, for the root of a server.
@@ -66,7 +68,7 @@ func New(reg Registry, o Options) http.Handler {
 	if o.Observer == nil {
 		o.Observer = unobserved{}
 	}
-	h := &handler{registry: reg, Options: o, roomless: make(chan struct{}, maxRoomless)}
+	h := &handler{registry: reg, Options: o, roomless: make(chan struct{}, maxRoomless), trouble: sparselog.New(o.Logger)}
 
 	mux := http.NewServeMux()
 	route := func(method, path string, translate translator, serve serveFunc) {

@@ -80,8 +80,7 @@ func (h *handler) ociBlob(w http.ResponseWriter, r *http.Request) error {
 		file, modTime = content, time
 	}
 	w.Header().Set("Docker-Content-Digest", blob.Digest.String())
-	h.serveFixed(w, r, blob.MediaType, blob.Digest.String(), modTime, file)
-	return nil
+	return h.serveFixed(w, r, blob.MediaType, blob.Digest.String(), modTime, file)
 }
 
 // ociError is an error body of the OCI distribution API.

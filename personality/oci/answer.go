@@ -149,8 +149,8 @@ func (g *Registry) Blob(ctx context.Context, repo, text string) (Blob, error) {
 	case text == string(empty.Digest):
 		return Blob{Digest: digest, MediaType: empty.MediaType, Body: empty.Data}, nil
 	}
-	if a, ok := g.proofs.get(p.name, digest); ok && a.proofDigest == digest {
-		return Blob{Digest: digest, MediaType: ProofType, Body: a.proof}, nil
+	if a, err := g.listed(ctx, p, digest); err != nil || a != nil && a.proofDigest == digest {
+		return proofBlob(a), err
 	}
 	i, err := g.find(ctx, p, func(d imageDigests) bool { return d.config == digest })
 	if err == nil && i < 0 {
@@ -161,4 +161,12 @@ func (g *Registry) Blob(ctx context.Context, repo, text string) (Blob, error) {
 	}
 	image, err := g.image(ctx, p, i)
 	return Blob{Digest: digest, MediaType: ociimage.ConfigType, Body: image.Config}, err
+}
+
+// proofBlob returns the file of an artifact; nothing for none.
+func proofBlob(a *artifact) Blob {
+	if a == nil {
+		return Blob{}
+	}
+	return Blob{Digest: a.proofDigest, MediaType: ProofType, Body: a.proof}
 }

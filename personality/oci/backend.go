@@ -89,7 +89,11 @@ func (b *backend) manifest(ctx context.Context, repo string, text ociregistry.Di
 	if err != nil { // of another hash function
 		return document{}, unknown
 	}
-	if a, ok := b.registry.proofs.get(p.name, digest); ok && a.manifestDigest == digest {
+	a, err := b.registry.listed(ctx, p, digest)
+	if err != nil {
+		return document{}, err
+	}
+	if a != nil && a.manifestDigest == digest {
 		return manifestOf(a.manifest, digest), nil
 	}
 	i, err := b.registry.find(ctx, p, func(d imageDigests) bool { return d.manifest == digest })

@@ -44,11 +44,12 @@ func ProblemOf(err error) (p Problem, ok bool) {
 
 // codes are those of errors that have come about outside of the protocol, by HTTP status.
 var codes = map[int]string{
-	http.StatusUnauthorized:          ociregistry.ErrUnauthorized.Code(),
-	http.StatusForbidden:             ociregistry.ErrDenied.Code(),
-	http.StatusMethodNotAllowed:      ociregistry.ErrUnsupported.Code(),
-	http.StatusRequestEntityTooLarge: ociregistry.ErrSizeInvalid.Code(),
-	http.StatusTooManyRequests:       ociregistry.ErrTooManyRequests.Code(),
+	http.StatusUnauthorized:                 ociregistry.ErrUnauthorized.Code(),
+	http.StatusForbidden:                    ociregistry.ErrDenied.Code(),
+	http.StatusMethodNotAllowed:             ociregistry.ErrUnsupported.Code(),
+	http.StatusRequestEntityTooLarge:        ociregistry.ErrSizeInvalid.Code(),
+	http.StatusRequestedRangeNotSatisfiable: ociregistry.ErrRangeInvalid.Code(),
+	http.StatusTooManyRequests:              ociregistry.ErrTooManyRequests.Code(),
 }
 
 // CodeOf returns the code of an error that has no other. The specification has none for

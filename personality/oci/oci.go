@@ -21,7 +21,10 @@ type Reader interface {
 	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
 	FetchLogs(ctx context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error)
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
-	RecordProof(ctx context.Context, name protocol.PackageName, version string) ([]byte, error)
+	RecordProofOf(ctx context.Context, name protocol.PackageName, version string, note []byte) ([]byte, error)
+	ProofToList(ctx context.Context, name protocol.PackageName, version string, index uint64) (reader.ListedProof, error)
+	ListProof(ctx context.Context, name protocol.PackageName, p reader.ListedProof) (reader.ListedProof, error)
+	ListedProof(ctx context.Context, name protocol.PackageName, digest protocol.Hash) (p reader.ListedProof, ok bool, err error)
 }
 
 // Options of [New].

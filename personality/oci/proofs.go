@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/ociimage"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -24,11 +25,11 @@ import (
 const ProofType = "application/vnd.warg-trillian.tlog-proof"
 
 const (
-	// proofAge is how long a proof is answered again. A proof is good for ever, but a later
-	// one may have more cosignatures.
-	proofAge = time.Minute
-	// keptProofs bounds the proofs that are kept, in bytes. They are fetched by digest right
-	// after they were listed, and a later proof has another digest.
+	// proofAge is how long a proof is listed without asking for what is listed. It stays the
+	// same but for one thing: that of a cosigned note comes in its place.
+	proofAge = 5 * time.Second
+	// keptProofs bounds the proofs that are kept in memory, in bytes. They are fetched by
+	// digest right after they were listed.
 	keptProofs = 8 << 20
 	// largestProof bounds one of them. A larger one is not listed: it is at the URL that the
 	// annotation of the image has.
@@ -87,30 +88,97 @@ func (a *artifact) descriptor() ociregistry.Descriptor {
 
 // proof returns the proof of the release at a place as an artifact; nil if there is none
 // yet, for no tree head that covers the release is signed and cosigned, or it is too large.
+// What is returned was stored as listed, so that every process finds it by its digests.
 func (g *Registry) proof(ctx context.Context, p *releases, i int) (*artifact, error) {
-	version := p.all[i].version
-	if a, ok := g.proofs.newest(p.name, version); ok {
+	r := p.all[i]
+	if a, ok := g.proofs.newest(p.name, r.version); ok {
 		return a, nil
 	}
+	listed, err := g.reader.ProofToList(ctx, p.name, r.version, r.index)
+	if err != nil {
+		return nil, unlessNone(err)
+	}
+	a, err := g.artifact(ctx, p, i, listed)
+	if err != nil || len(a.proof) > largestProof {
+		return nil, unlessNone(err)
+	}
+	if listed.Manifest == (protocol.Hash{}) {
+		listed.Manifest, listed.Proof = a.manifestDigest, a.proofDigest
+		if listed, err = g.reader.ListProof(ctx, p.name, listed); err != nil {
+			return nil, err
+		}
+	}
+	if listed.Manifest != a.manifestDigest { // another process was first, with another note
+		if a, err = g.artifact(ctx, p, i, listed); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.is(listed); err != nil {
+		return nil, err
+	}
+	g.proofs.keep(a)
+	return a, nil
+}
+
+// unlessNone returns nil for errors that say that a release has no proof, or none yet, that
+// can be listed.
+func unlessNone(err error) error {
+	_, noNote := errors.AsType[*registry.NoNoteError](err)
+	_, notYet := errors.AsType[*registry.ReleaseNotFoundError](err)
+	_, tooLarge := errors.AsType[*registry.TooLargeError](err)
+	if noNote || notYet || tooLarge {
+		return nil
+	}
+	return err
+}
+
+// artifact makes the artifact of the release at a place of what was listed, or is to be.
+func (g *Registry) artifact(ctx context.Context, p *releases, i int, listed reader.ListedProof) (*artifact, error) {
 	image, err := g.image(ctx, p, i)
 	if err != nil {
 		return nil, err
 	}
-	proof, err := g.reader.RecordProof(ctx, p.name, version)
-	_, noNote := errors.AsType[*registry.NoNoteError](err)
-	_, notYet := errors.AsType[*registry.ReleaseNotFoundError](err)
-	_, tooLarge := errors.AsType[*registry.TooLargeError](err)
-	if noNote || notYet || tooLarge || err == nil && len(proof) > largestProof {
+	proof, err := g.reader.RecordProofOf(ctx, p.name, listed.Version, listed.Note)
+	if err != nil {
+		return nil, err
+	}
+	return newArtifact(p.name, listed.Version, proof, image, g.proofs.now())
+}
+
+// is demands that an artifact is the one that was listed: nobody may get other bytes under a
+// digest than were promised.
+func (a *artifact) is(listed reader.ListedProof) error {
+	if a.manifestDigest != listed.Manifest || a.proofDigest != listed.Proof {
+		return fmt.Errorf("the proof of %s %s was listed with the manifest %s and is made again with %s: the registry's database is damaged, or the form of proofs has changed",
+			a.of, a.version, listed.Manifest, a.manifestDigest)
+	}
+	return nil
+}
+
+// listed returns the artifact of a package that was listed, by whatever process, and whose
+// manifest or file has a digest; nil if none has.
+func (g *Registry) listed(ctx context.Context, p *releases, digest protocol.Hash) (*artifact, error) {
+	if a, ok := g.proofs.get(p.name, digest); ok {
+		return a, nil
+	}
+	listed, ok, err := g.reader.ListedProof(ctx, p.name, digest)
+	if err != nil || !ok {
+		return nil, err
+	}
+	i, ok := p.byVersion[listed.Version]
+	if !ok { // published since p was read, by the checkpoint that another process has seen
 		return nil, nil
+	}
+	a, err := g.artifact(ctx, p, i, listed)
+	if err == nil {
+		err = a.is(listed)
 	}
 	if err != nil {
 		return nil, err
 	}
-	a, err := newArtifact(p.name, version, proof, image, g.proofs.now())
-	if err == nil {
-		g.proofs.keep(a)
-	}
-	return a, err
+	a.made = time.Time{} // to be found by its digests, and not to be listed
+	g.proofs.keep(a)
+	return a, nil
 }
 
 // proofs keeps what was listed last. Safe for concurrent use.
@@ -151,7 +219,7 @@ func (s *proofs) last(is func(*artifact) bool) (*artifact, bool) {
 func (s *proofs) keep(a *artifact) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.IndexFunc(s.kept, a.equals); i >= 0 { // the log has not grown
+	if i := slices.IndexFunc(s.kept, a.equals); i >= 0 {
 		s.size -= s.kept[i].bytes()
 		s.kept = slices.Delete(s.kept, i, i+1)
 	}

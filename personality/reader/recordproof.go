@@ -34,6 +34,12 @@ func (r *Reader) RecordProof(ctx context.Context, name protocol.PackageName, ver
 	if err != nil {
 		return nil, err
 	}
+	return r.RecordProofOf(ctx, name, version, note)
+}
+
+// RecordProofOf is [Reader.RecordProof] as of a note that the registry has signed. It is
+// always the same of the same note.
+func (r *Reader) RecordProofOf(ctx context.Context, name protocol.PackageName, version string, note []byte) ([]byte, error) {
 	head, err := tlog.HeadOf(note)
 	if err != nil {
 		return nil, fmt.Errorf("the note of the records log in the database: %w", err)

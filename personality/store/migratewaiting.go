@@ -84,26 +84,22 @@ func (m waitingMigration) runMySQL(ctx context.Context, db *sql.DB) error {
 	if err := m.exec(ctx, db, m.tables); err != nil {
 		return err
 	}
-	const (
-		column = `SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?`
-		index  = `SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? AND index_name = ?`
-	)
-	if err := m.unless(ctx, db, column, "logs", "waiting", true, `ALTER TABLE logs ADD COLUMN waiting BIGINT NOT NULL DEFAULT 0`); err != nil {
+	if err := m.unless(ctx, db, `SHOW COLUMNS FROM logs LIKE 'waiting'`, true, `ALTER TABLE logs ADD COLUMN waiting BIGINT NOT NULL DEFAULT 0`); err != nil {
 		return err
 	}
-	if err := m.unless(ctx, db, index, "releases", "content", true, `ALTER TABLE releases ADD KEY content (content)`); err != nil {
+	if err := m.unless(ctx, db, `SHOW INDEX FROM releases WHERE Key_name = 'content'`, true, `ALTER TABLE releases ADD KEY content (content)`); err != nil {
 		return err
 	}
-	var left int // the old table goes when all of it was moved
-	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'missing_content'`).Scan(&left); err != nil {
+	left, err := shows(ctx, db, `SHOW TABLES LIKE 'missing_content'`) // the old table goes when all of it was moved
+	if err != nil {
 		return err
 	}
-	if left > 0 {
+	if left {
 		if err := m.moveLogs(ctx, db); err != nil {
 			return err
 		}
 	}
-	return m.unless(ctx, db, column, "records", "state_before", false, `ALTER TABLE records DROP COLUMN state_before`)
+	return m.unless(ctx, db, `SHOW COLUMNS FROM records LIKE 'state_before'`, false, `ALTER TABLE records DROP COLUMN state_before`)
 }
 
 // moveLogs moves what waits, a log in a transaction.
@@ -137,14 +133,12 @@ func (waitingMigration) exec(ctx context.Context, r runner, statements []string)
 	return nil
 }
 
-// unless runs a statement unless something of a table is there, or is not.
-func (m waitingMigration) unless(ctx context.Context, r runner, count, table, name string, there bool, statement string) error {
-	var n int
-	if err := r.QueryRowContext(ctx, count, table, name).Scan(&n); err != nil {
+// unless runs a statement unless something is there, which a SHOW statement tells, or
+// is not.
+func (m waitingMigration) unless(ctx context.Context, r runner, show string, there bool, statement string) error {
+	found, err := shows(ctx, r, show)
+	if err != nil || found == there {
 		return err
-	}
-	if (n > 0) == there {
-		return nil
 	}
 	return m.exec(ctx, r, []string{statement})
 }

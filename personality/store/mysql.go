@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/pressly/goose/v3"
 )
 
 // MySQLOptions are what [OpenMySQL] is told beside the data source name.
@@ -44,8 +42,6 @@ const (
 	// ask it.
 	startWait = 20 * time.Second
 	startPoll = 250 * time.Millisecond
-	// How long a process may wait for another that migrates the schema.
-	migrationWait = 2 * time.Minute
 )
 
 var mysqlDialect = dialect{
@@ -74,6 +70,9 @@ var mysqlDialect = dialect{
 // rows would be locked with the gaps around them, which makes deadlocks. A
 // server that writes a binary log must write rows (binlog_format ROW or MIXED,
 // as is the default), for READ COMMITTED allows nothing else.
+//
+// A vtgate of Vitess 24 is such a server, the database a keyspace of one shard; any
+// other is refused. The logger is told which of its settings could lose records.
 func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 	cfg, err := parseDSN(dsn)
 	if err != nil {
@@ -81,6 +80,13 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 	}
 	cfg.Logger = driverLogger{o.Logger}
 	where := fmt.Sprintf("database %s at %s", cfg.DBName, cfg.Addr)
+	vitess, err := vitessKeyspace(ctx, cfg)
+	if err == nil && vitess {
+		err = forVitess(cfg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
 	if err := migrateMySQL(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
@@ -92,6 +98,10 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if vitess {
+		db.risks = &riskWatch{db: db.reserved.reads.(*sqlPool).DB, keyspace: cfg.DBName, log: o.Logger}
+		db.risks.look()
 	}
 	return db, nil
 }
@@ -196,42 +206,10 @@ func firstConnection(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 		if err == nil || !connectionLost(err) || time.Now().After(end) {
 			return conn, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(startPoll):
+		if err := pause(ctx); err != nil {
+			return nil, err
 		}
 	}
-}
-
-// migrateMySQL brings the schema up to date. One process does so at a time: the
-// others wait for the lock that it has by its connection, and so lets go of
-// however it ends. Statements that define tables cannot be undone, so each of a
-// migration must bear being run again.
-func migrateMySQL(ctx context.Context, cfg *mysql.Config) error {
-	cfg = cfg.Clone()
-	cfg.ReadTimeout = 0 // to change a big table takes its time
-	db, err := openMySQL(cfg, sql.LevelRepeatableRead, minConnections)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	conn, err := firstConnection(ctx, db)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	var locked sql.Null[int]
-	// A lock's name has at most 64 characters, as a database's own may have.
-	lock := fmt.Sprintf("warg schema %.16x", sha256.Sum256([]byte(strings.ToLower(cfg.DBName))))
-	err = conn.QueryRowContext(ctx, `SELECT GET_LOCK(?, ?)`, lock, int(migrationWait.Seconds())).Scan(&locked)
-	if err != nil {
-		return fmt.Errorf("lock its schema: %w", err)
-	}
-	if locked.V != 1 {
-		return fmt.Errorf("another process has been migrating its schema for more than %v: wait for it, then start this one again", migrationWait)
-	}
-	return migrate(ctx, db, goose.DialectMySQL, "migrations/mysql", waitingMigrationMySQL())
 }
 
 // Remote reports whether the database is a server, whose answers may never come

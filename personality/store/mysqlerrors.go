@@ -10,7 +10,7 @@ import (
 
 // mysqlPassing is [dialect].passing of MySQL and MariaDB: conflicts with other
 // transactions, and a server that is not there. The numbers are from their
-// lists of error codes; 2006 and 2013 come from proxies.
+// lists of error codes; those from 2000 come from proxies.
 func mysqlPassing(err error, tries int) bool {
 	var e *mysql.MySQLError
 	if !errors.As(err, &e) {
@@ -27,7 +27,7 @@ func mysqlPassing(err error, tries int) bool {
 	case 1040, 1203: // too many connections
 		return true
 	}
-	return mysqlAway(e.Number)
+	return mysqlAway(e.Number) || vitessPassing(e)
 }
 
 // mysqlAway tells the errors of a server that is not there, or not for this
@@ -36,7 +36,8 @@ func mysqlAway(number uint16) bool {
 	switch number {
 	case 1047, 1053, // the server joins or leaves its cluster, shuts down
 		1152, 1158, 1159, 1160, 1161, 1184, // connection broken
-		1927, 2006, 2013, 4031: // connection killed, gone, lost, idle too long
+		1927, 2006, 2013, 4031, // connection killed, gone, lost, idle too long
+		2002, 2003, 3168: // a proxy's server takes no connections, is not available
 		return true
 	}
 	return false

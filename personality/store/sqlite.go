@@ -11,6 +11,7 @@ import (
 	"runtime"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
@@ -44,7 +45,11 @@ func OpenSQLite(ctx context.Context, file string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, writes, goose.DialectSQLite3, "migrations/sqlite", waitingMigrationSQLite()); err != nil {
+	versions, err := database.NewStore(goose.DialectSQLite3, goose.DefaultTablename)
+	if err == nil {
+		err = migrate(ctx, writes, versions, "migrations/sqlite", waitingMigrationSQLite())
+	}
+	if err != nil {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", file, err)
 	}
@@ -83,12 +88,12 @@ func pragma(p string) string { return "_pragma=" + url.QueryEscape(p) }
 
 // migrate brings the schema to the newest version that this program knows, and
 // refuses one that is newer still.
-func migrate(ctx context.Context, db *sql.DB, d goose.Dialect, dir string, inGo ...*goose.Migration) error {
+func migrate(ctx context.Context, db *sql.DB, versions database.Store, dir string, inGo ...*goose.Migration) error {
 	files, err := fs.Sub(migrations, dir)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(d, db, files, goose.WithGoMigrations(inGo...))
+	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithStore(versions), goose.WithGoMigrations(inGo...))
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type DB struct {
 	dialect       dialect
 	reserved      *DB // nil: there is no other
 	probe         writeProbe
+	risks         *riskWatch // nil but on Vitess
 }
 
 // Reserved returns the same database over a few connections of its own: for work

@@ -40,7 +40,9 @@ func Unavailable(err error) (reason string, unavailable bool) {
 	} else if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		reason = sqliteReason(e.Code())
 	} else if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		reason = mysqlReason(e.Number)
+		if reason = mysqlReason(e.Number); reason == "" && vitessPassing(e) {
+			reason = reasonAway
+		}
 	} else if connectionLost(err) || errors.Is(err, context.DeadlineExceeded) {
 		reason = reasonAway
 	}

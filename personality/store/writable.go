@@ -82,6 +82,7 @@ func (p *writeProbe) begin(now time.Time, try func() error) (running <-chan stru
 // probeWrite changes a row that nothing else uses. It writes other bytes each
 // time: a database need not write what does not change.
 func (db *DB) probeWrite() error {
+	db.risks.look()
 	value := make([]byte, probeBytes)
 	rand.Read(value)
 	return db.Update(context.Background(), func(tx *Tx) error {

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/warg-trillian/warg-trillian/warg/wholefile"
+
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -67,7 +69,7 @@ func (c *Client) DownloadFile(ctx context.Context, digest protocol.Hash, path st
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, mode, func(f *os.File) error {
+	return wholefile.Replace(path, mode, func(f *os.File) error {
 		var failures []error
 		for _, source := range sources {
 			err := c.copySource(ctx, digest, source, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -51,6 +52,16 @@ type Draft struct {
 func (d *Draft) Empty() bool {
 	_, _, began := d.log.Head()
 	return !began
+}
+
+// Release returns the release of a version, yanked or not, as [Package.Release] does, with
+// what was signed since.
+func (d *Draft) Release(version string) (protocol.Release, bool) { return d.log.Release(version) }
+
+// Keys returns the keys of the package's log, as [Package.Keys] does, with what was signed
+// since.
+func (d *Draft) Keys() iter.Seq2[protocol.KeyID, Key[protocol.PackagePermission]] {
+	return keys(d.log.Permissions(), d.log.PublicKey)
 }
 
 // Record is a signed record of a package.

@@ -3,9 +3,11 @@ package client_test
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/client"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // A package that began after the checkpoint that is shown is not found at it: no lie,
@@ -51,4 +53,46 @@ func TestAllRecordsLeftOut(t *testing.T) {
 	as[*client.NotFoundError](t, err)
 	_, _, err = newClient(t, url, client.Options{Store: s.known()}).Records(t.Context(), s.a)
 	refused(t, err, client.ClaimPackageLog)
+}
+
+// A registry of several servers may say that a record is published, and then show a
+// checkpoint from before it: a newer one is waited for. One that never comes is a lie.
+func TestRecordYoungerThanCheckpoint(t *testing.T) {
+	r := sharedRegistry(t)
+	c, key, n := r.client(t, client.Options{}), newKey(t), name(t, "example:younger")
+	publish(t, c, n, key, nil, client.Init(key.Public()))
+	for _, again := range []int32{1, 3, 1 << 20} { // how often the old checkpoint is shown
+		before, err := c.Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var old atomic.Int32
+		url := lie(t, r, func(path string, _, answer []byte) []byte {
+			if path == api.FetchCheckpointPath && old.Add(-1) >= 0 {
+				return marshal(t, before)
+			}
+			return answer
+		})
+		front := newClient(t, url, client.Options{MaxWait: 500 * time.Millisecond})
+		draft, err := front.Draft(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record, err := draft.Sign(key, client.Grant(newKey(t).Public(), protocol.PermissionYank))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := front.Post(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		old.Store(again)
+		p, err := front.Wait(t.Context(), record)
+		if again == 1<<20 {
+			refused(t, err, client.ClaimRecord)
+			continue
+		}
+		if err != nil || p.Head != record.ID {
+			t.Errorf("shown the old checkpoint %d times: %+v, %v", again, p, err)
+		}
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/warg-trillian/warg-trillian/warg/wholefile"
+
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -68,7 +70,7 @@ func (s *FolderStore) Replace(ctx context.Context, name string, old, value []byt
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return replaceFile(file, 0o600, func(f *os.File) error {
+	return wholefile.Replace(file, 0o600, func(f *os.File) error {
 		_, err := f.Write(value)
 		return err
 	})
@@ -79,31 +81,6 @@ func (s *FolderStore) file(name string) (string, error) {
 		return "", fmt.Errorf("%q is not a name of a value", name)
 	}
 	return filepath.Join(s.dir, filepath.FromSlash(name)+".json"), nil
-}
-
-// replaceFile writes a file beside path, and gives it that name when it is on
-// disk. On error path is as before and nothing is left behind.
-func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close() // perhaps again, which does no harm
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
 }
 
 // Packages returns the packages that something is remembered of, in the order of their

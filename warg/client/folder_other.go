@@ -5,6 +5,3 @@ package client
 // lockFolder keeps nobody out: these systems have no lock of a file that ends
 // with its process and is in package syscall.
 func lockFolder(string) (unlock func(), err error) { return func() {}, nil }
-
-// syncFolder does nothing: folders can not be synced here.
-func syncFolder(string) error { return nil }

@@ -27,12 +27,3 @@ func lockFolder(dir string) (unlock func(), err error) {
 	}
 	return func() { f.Close() }, nil
 }
-
-// syncFolder has the names in a folder on disk.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

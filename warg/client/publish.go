@@ -98,20 +98,40 @@ func (c *Client) readOn(ctx context.Context, record *Record) (*logView, *Package
 	return log, p, err
 }
 
-// provePublished demands that a record is in the log where the registry says.
+// provePublished demands that a record is in the log where the registry says. A
+// checkpoint that is older than the record, such as one of a server that lags behind, says
+// nothing of it: a newer one is waited for as long as [Options.MaxWait] says.
 func (c *Client) provePublished(ctx context.Context, record *Record, index uint64) (*Package, error) {
+	var waited time.Duration
+	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
+		p, behind, err := c.tryPublished(ctx, record, index)
+		if waited += pause; !behind || waited > c.options.MaxWait {
+			return p, err
+		}
+		if ended := sleep(ctx, pause); ended != nil {
+			return nil, errors.Join(err, ended)
+		}
+	}
+}
+
+// tryPublished reads the log of a record that is said to be at an index. behind says that
+// the checkpoint that was shown ends before it.
+func (c *Client) tryPublished(ctx context.Context, record *Record, index uint64) (p *Package, behind bool, err error) {
 	log, p, err := c.readOn(ctx, record)
 	var missing *NotFoundError
-	if errors.As(err, &missing) {
-		return nil, c.unproven(ClaimRecord, fmt.Errorf("record %s is said to be published: %w", record.ID, err))
+	if errors.As(err, &missing) { // as of the checkpoint that is remembered since
+		known, failure := c.knownCheckpoint(ctx)
+		behind = failure == nil && known.raw != nil && known.Contents.LogLength <= index
+		return nil, behind, c.unproven(ClaimRecord, fmt.Errorf("record %s is said to be published: %w", record.ID, err))
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if at, ok := log.read[record.ID]; !ok || at != index {
-		return nil, c.unproven(ClaimRecord, fmt.Errorf("record %s is said to be published at index %d, but is not there in its log", record.ID, index))
+		behind = !ok && p.Checkpoint.Contents.LogLength <= index
+		return nil, behind, c.unproven(ClaimRecord, fmt.Errorf("record %s is said to be published at index %d, but is not there in its log, as of a checkpoint of length %d", record.ID, index, p.Checkpoint.Contents.LogLength))
 	}
-	return p, nil
+	return p, false, nil
 }
 
 // explainRefusal turns the refusal of a post into the error that says what to do.

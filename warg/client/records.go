@@ -9,7 +9,9 @@ import (
 
 // LoggedRecord is a record of a package as it stands in the registry's log.
 type LoggedRecord struct {
-	Index    uint64 // in the registry's log
+	// Index is where the registry says that the record is in its log. Only that of the
+	// package's last record is proved; [Client.RecordIndex] proves one of the others.
+	Index    uint64
 	ID       protocol.Hash
 	Envelope protocol.Envelope
 	Record   *protocol.PackageRecord // what the envelope holds

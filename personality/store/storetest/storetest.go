@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB, block
 		"log tiles":          testLogTiles,
 		"notes":              testNotes,
 		"witnessed":          testWitnessed,
+		"listed proofs":      testListedProofs,
 		"logged checkpoints": testLoggedCheckpoints,
 		"envelopes":          testEnvelopes,
 		"transactions":       testTransactions,

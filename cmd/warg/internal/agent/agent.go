@@ -52,9 +52,10 @@ type Options struct {
 	MaxKept int64
 	// Logger says what happens; nil: nobody does.
 	Logger *slog.Logger
-	// OnError is called with each error by which a request failed, before it is turned into
-	// one of OCI; nil: nobody is. It may keep evidence of a registry that lied.
-	OnError func(error)
+	// Explain is called with each error by which a request failed, before it is turned into
+	// one of OCI, and returns what the log says of it; nil: nobody is. It may keep evidence
+	// of a registry that lied, and name files of this machine.
+	Explain func(error) error
 	// Now is the clock, for the age of uploads; nil: [time.Now].
 	Now func() time.Time
 }

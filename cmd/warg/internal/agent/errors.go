@@ -16,10 +16,14 @@ import (
 // writeError answers a request that failed: the only place where errors become those of
 // OCI.
 func (a *Agent) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	if a.options.OnError != nil {
-		a.options.OnError(err)
-	}
 	body, status := ociregistry.MarshalError(ociError(err))
+	var outside *rangeError
+	if errors.As(err, &outside) {
+		w.Header().Set(outside.header, outside.value)
+	}
+	if a.options.Explain != nil {
+		err = a.options.Explain(err)
+	}
 	said := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "error", err)
 	var lie *client.VerificationError
 	switch {
@@ -76,8 +80,12 @@ func ociError(err error) error {
 	case errors.As(err, &api) && api.Status < 500:
 		return refusal(ociregistry.ErrDenied, "the registry refuses: %v", err)
 	}
+	var damaged *client.StoreError
+	if errors.As(err, &damaged) && !isLocal(err) {
+		return localFault("what this machine remembers of the registry is damaged: the agent's log says which file, and what to do")
+	}
 	if isLocal(err) { // the log has the paths
-		return ociregistry.NewHTTPError(ociregistry.NewError("the agent could not use its folder: its log says why", "UNKNOWN", nil), http.StatusInternalServerError, nil, nil)
+		return localFault("the agent could not use its folder: its log says why")
 	}
 	status := http.StatusInternalServerError
 	var transport *client.TransportError
@@ -89,6 +97,24 @@ func ociError(err error) error {
 	}
 	return ociregistry.NewHTTPError(ociregistry.NewError(err.Error(), "UNKNOWN", nil), status, nil, nil)
 }
+
+// localFault is a fault of this machine.
+func localFault(text string) error {
+	return ociregistry.NewHTTPError(ociregistry.NewError(text, "UNKNOWN", nil), http.StatusInternalServerError, nil, nil)
+}
+
+// rangeError is a range that is not there, with the header that says what is: Range of an
+// upload, as its status has it (OCI distribution specification, "Pushing a blob in chunks"),
+// and Content-Range of a blob (RFC 9110, section 15.5.17).
+type rangeError struct {
+	refusal       ociregistry.Error
+	header, value string
+}
+
+func (e *rangeError) Error() string { return e.refusal.Error() }
+
+// Unwrap returns the error of OCI.
+func (e *rangeError) Unwrap() error { return e.refusal }
 
 // isLocal tells whether an error is one of this machine's files, and may name them.
 func isLocal(err error) bool {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strings"
 
@@ -160,6 +161,10 @@ func (a *Agent) bounded(next http.Handler) http.Handler {
 			inner.Header = r.Header.Clone() // ociserver takes that for no bytes; without it, it is the same
 			inner.Header.Del("Content-Range")
 		}
+		if ranges := inner.Header.Get("Range"); ranges != "" && !servedRange.MatchString(ranges) {
+			inner.Header = inner.Header.Clone()
+			inner.Header.Del("Range")
+		}
 		inner.Body = http.MaxBytesReader(w, r.Body, limit)
 		if err := a.checkPush(inner); err != nil {
 			a.writeError(w, r, err)
@@ -168,6 +173,10 @@ func (a *Agent) bounded(next http.Handler) http.Handler {
 		next.ServeHTTP(w, inner)
 	})
 }
+
+// servedRange is what ociserver can serve of a range. All else it would refuse with 416; a
+// server may pass such a header over, and answer with the whole (RFC 9110, section 14.2).
+var servedRange = regexp.MustCompile(`^bytes=[0-9]{1,18}-[0-9]{0,18}$`)
 
 // checkReference refuses what is no tag and no digest, before ociserver sees it: it panics
 // for an empty one, and says nothing of the others.

@@ -12,8 +12,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// images is a folder of what was proved to belong to a package, so that it is found by its
-// digest. A package has a folder, and in it a file "<hex of the digest>.<kind>" each.
+// images is a folder of what was proved to belong to a package, or pushed to it, so that it is
+// found by its digest. A package has a folder, and in it a file "<hex of the digest>.<kind>" each.
 type images struct{ dir string }
 
 // Kinds of files.
@@ -21,6 +21,7 @@ const (
 	manifestFile = "manifest" // holds the manifest
 	configFile   = "config"   // holds the config
 	layerFile    = "layer"    // empty: the content is elsewhere
+	pushedFile   = "pushed"   // likewise; it was pushed to the package, and nothing was proved
 )
 
 func (s images) path(name protocol.PackageName, digest protocol.Hash, kind string) string {
@@ -63,13 +64,16 @@ func (s images) read(name protocol.PackageName, digest protocol.Hash, kind strin
 	return data, err
 }
 
-// hasLayer says whether a content was proved to be of a release of the package.
-func (s images) hasLayer(name protocol.PackageName, content protocol.Hash) (bool, error) {
-	_, err := os.Stat(s.path(name, content, layerFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
+// has says whether a package has such a file of a content, such as that of a layer that was
+// proved to be of a release.
+func (s images) has(name protocol.PackageName, content protocol.Hash, kind string) bool {
+	_, err := os.Stat(s.path(name, content, kind))
+	return err == nil
+}
+
+// pushed notes that a content was pushed to a package.
+func (s images) pushed(name protocol.PackageName, content protocol.Hash) error {
+	return replaceFile(s.path(name, content, pushedFile), nil)
 }
 
 // replaceFile writes a file, which gets its name when it is whole, in a folder that is made

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"cuelabs.dev/go/oci/ociregistry"
@@ -121,7 +120,7 @@ func (a *Agent) release(ctx context.Context, name protocol.PackageName, version 
 	defer done()
 	for attempt := 1; ; attempt++ {
 		p, err := a.tryRelease(ctx, name, version, digest)
-		if !isConflict(err) || attempt == attempts {
+		if _, conflict := errors.AsType[*client.ConflictError](err); !conflict || attempt == attempts {
 			return p, err
 		}
 		a.log.Info("another record took the place of ours: once more", "package", name, "reason", err)
@@ -131,15 +130,6 @@ func (a *Agent) release(ctx context.Context, name protocol.PackageName, version 
 		case <-time.After(firstPause << (attempt - 1)):
 		}
 	}
-}
-
-// isConflict says whether another record took the place of one. A record that waited for
-// its content is rejected then, in the registry's words, and which record it was can not
-// be proved before that one is published.
-func isConflict(err error) bool {
-	var conflict *client.ConflictError
-	var rejected *client.RejectedError
-	return errors.As(err, &conflict) || errors.As(err, &rejected) && strings.HasPrefix(rejected.Reason, "superseded by record ")
 }
 
 func (a *Agent) tryRelease(ctx context.Context, name protocol.PackageName, version string, digest protocol.Hash) (*client.Package, error) {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"cuelabs.dev/go/oci/ociregistry"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // PushBlob implements [ociregistry.Interface].
@@ -23,48 +26,56 @@ func (b backend) PushBlob(ctx context.Context, repo string, desc ociregistry.Des
 
 // PushBlobChunked implements [ociregistry.Interface].
 func (b backend) PushBlobChunked(_ context.Context, repo string, _ int) (ociregistry.BlobWriter, error) {
-	if _, err := b.pushable(repo); err != nil {
+	name, err := b.pushable(repo)
+	if err != nil {
 		return nil, err
 	}
 	w, err := b.uploads.begin()
 	if err != nil {
 		return nil, err
 	}
-	return blobWriter{w, &b.blobs}, nil
+	return blobWriter{w, b.Agent, name}, nil
 }
 
 // PushBlobChunkedResume implements [ociregistry.Interface].
 func (b backend) PushBlobChunkedResume(_ context.Context, repo, id string, offset int64, length int) (ociregistry.BlobWriter, error) {
-	if _, err := b.pushable(repo); err != nil {
+	name, err := b.pushable(repo)
+	if err != nil {
 		return nil, err
 	}
 	w, err := b.uploads.resume(id, offset, length)
 	if err != nil {
 		return nil, err
 	}
-	return blobWriter{w, &b.blobs}, nil
+	return blobWriter{w, b.Agent, name}, nil
 }
 
-// MountBlob implements [ociregistry.Interface]: what was pushed is there for all packages.
-func (b backend) MountBlob(_ context.Context, _, repo string, text ociregistry.Digest) (ociregistry.Descriptor, error) {
-	if _, err := b.pushable(repo); err != nil {
+// MountBlob implements [ociregistry.Interface]: what one package has, or was pushed to it, need
+// not be pushed to another one.
+func (b backend) MountBlob(ctx context.Context, from, repo string, text ociregistry.Digest) (ociregistry.Descriptor, error) {
+	name, err := b.pushable(repo)
+	if err != nil {
 		return ociregistry.Descriptor{}, err
 	}
 	digest, err := hashOf(text)
 	if err != nil {
 		return ociregistry.Descriptor{}, err
 	}
-	f, err := b.blobs.open(digest)
+	desc, err := b.ResolveBlob(ctx, from, text)
 	if err != nil {
+		return ociregistry.Descriptor{}, err
+	}
+	if _, err := os.Stat(b.blobs.path(digest)); err != nil { // a config that follows from a record
 		return ociregistry.Descriptor{}, refusal(ociregistry.ErrBlobUnknown, "content %s is not here: upload it", digest)
 	}
-	return describe(inFile(f, digest))
+	return desc, b.images.pushed(name, digest)
 }
 
 // blobWriter implements [ociregistry.BlobWriter].
 type blobWriter struct {
 	*upload
-	blobs *blobs
+	agent *Agent
+	name  protocol.PackageName
 }
 
 // Size implements [ociregistry.BlobWriter].
@@ -89,5 +100,8 @@ func (w blobWriter) Commit(text ociregistry.Digest) (ociregistry.Descriptor, err
 	if err != nil {
 		return ociregistry.Descriptor{}, err
 	}
-	return ociregistry.Descriptor{Digest: text, Size: w.size}, w.blobs.adopt(path, digest)
+	if err := w.agent.blobs.adopt(path, digest); err != nil {
+		return ociregistry.Descriptor{}, err
+	}
+	return ociregistry.Descriptor{Digest: text, Size: w.size}, w.agent.images.pushed(w.name, digest)
 }

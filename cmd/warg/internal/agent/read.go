@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -151,9 +152,8 @@ func (b backend) GetBlob(ctx context.Context, repo string, text ociregistry.Dige
 
 // demandLayer demands that a content is of a release of a package.
 func (b backend) demandLayer(ctx context.Context, name protocol.PackageName, digest protocol.Hash) error {
-	known, err := b.images.hasLayer(name, digest)
-	if known || err != nil {
-		return err
+	if b.images.has(name, digest, layerFile) {
+		return nil
 	}
 	p, err := b.options.Registry.Package(ctx, name)
 	if err != nil {
@@ -173,6 +173,13 @@ func (b backend) GetBlobRange(ctx context.Context, repo string, digest ociregist
 	if err != nil {
 		return nil, err
 	}
+	if size := whole.Descriptor().Size; from >= size {
+		beyond := &rangeError{
+			refusal(ociregistry.ErrRangeInvalid, "the content has %d bytes, none of them from %d on", size, from),
+			"Content-Range", fmt.Sprintf("bytes */%d", size),
+		}
+		return nil, errors.Join(beyond, whole.Close())
+	}
 	return part(whole.(blobReader), from, to), nil
 }
 
@@ -182,12 +189,14 @@ func (b backend) ResolveBlob(ctx context.Context, repo string, digest ociregistr
 	if err == nil || b.options.Signer == nil {
 		return desc, err
 	}
-	// What was pushed is there before it is released: pushing clients look, and so do not
-	// push it once more. It is handed on when it is released.
-	if pushed, e := hashOf(digest); e == nil {
-		if f, e := b.blobs.open(pushed); e == nil {
-			return describe(inFile(f, pushed))
-		}
+	// What was pushed to a package is there before it is released: pushing clients look, and
+	// so do not push it once more. It is handed on when it is released.
+	name, pushed, e := nameAndDigest(repo, digest)
+	if e != nil || !b.images.has(name, pushed, pushedFile) {
+		return desc, err
+	}
+	if f, e := b.blobs.open(pushed); e == nil {
+		return describe(inFile(f, pushed))
 	}
 	return desc, err
 }

@@ -65,7 +65,17 @@ func TestGet(t *testing.T) {
 	if part := b.do(t, "GET", layer, nil, "Range", "bytes=1-3").want(t, 206, ""); part.body != "asm" {
 		t.Errorf("bytes 1 to 3: %q", part.body)
 	}
-	b.do(t, "GET", layer, nil, "Range", "bytes=1000-").want(t, 416, "")
+	for _, beyond := range []string{"bytes=1000-", fmt.Sprintf("bytes=%d-", len(component))} {
+		want := fmt.Sprintf("bytes */%d", len(component))
+		if got := b.do(t, "GET", layer, nil, "Range", beyond).want(t, 416, `"RANGE_INVALID"`).header.Get("Content-Range"); got != want {
+			t.Errorf("%s: Content-Range %q, want %q", beyond, got, want)
+		}
+	}
+	for _, passedOver := range []string{"bytes=-3", "bytes=0-1,3-4", "lines=1-2", "nonsense"} {
+		if got := b.do(t, "GET", layer, nil, "Range", passedOver).want(t, 200, ""); got.body != string(component) {
+			t.Errorf("%s: %q", passedOver, got.body)
+		}
+	}
 	proof := b.do(t, "GET", manifest.Annotations["io.github.warg-trillian.tlog-proof"], nil).want(t, 307, "")
 	got = b.do(t, "GET", proof.header.Get("Location"), nil)
 	for deadline := time.Now().Add(20 * time.Second); got.status == 404 && time.Now().Before(deadline); {
@@ -136,7 +146,7 @@ func TestALyingRegistry(t *testing.T) {
 			honest.publish(t, repo, "1.0.1", []byte("the head")).want(t, 201, "")
 			l := liar.Start(t, r.url)
 			var seen error
-			a := start(t, l.URL, func(o *Options) { o.OnError = func(err error) { seen = err } })
+			a := start(t, l.URL, func(o *Options) { o.Explain = func(err error) error { seen = err; return err } })
 			tell(l, packageName(t, "example:"+repo[len("example/"):]).LogID().String())
 			a.do(t, "GET", "/v2/"+repo+"/manifests/1.0.0", nil).want(t, 403, `"DENIED","message":"VERIFICATION FAILED`)
 			var lie *client.VerificationError

@@ -92,7 +92,10 @@ func (u *uploads) resume(id string, offset int64, length int) (*upload, error) {
 }
 
 func outOfPlace(size int64) error {
-	return refusal(ociregistry.ErrRangeInvalid, "the upload has %d bytes: go on from there, or push again", size)
+	return &rangeError{
+		refusal(ociregistry.ErrRangeInvalid, "the upload has %d bytes: go on from there, or push again", size),
+		"Range", fmt.Sprintf("0-%d", max(size-1, 0)),
+	}
 }
 
 // validID says whether an id has the form that begin gives it: it is a file's name.

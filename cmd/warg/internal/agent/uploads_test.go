@@ -40,7 +40,9 @@ func TestUploadOutOfPlace(t *testing.T) {
 	a.chunk(t, at, data, 0, 4).want(t, 202, "")
 	a.chunk(t, at, data, 0, 4).want(t, 416, "has 4 bytes")
 	a.chunk(t, at, data, 2, 6).want(t, 416, "has 4 bytes")
-	a.chunk(t, at, data, 6, 10).want(t, 416, "has 4 bytes")
+	if got := a.chunk(t, at, data, 6, 10).want(t, 416, "has 4 bytes").header.Get("Range"); got != "0-3" {
+		t.Errorf("the upload has the range %q, want 0-3", got)
+	}
 	a.do(t, "PATCH", at, data[4:], "Content-Range", "4-6").want(t, 400, "Content-Length")
 	a.chunk(t, at, bytes.Repeat(data, 20), 4, 150).want(t, 400, "larger than")
 	a.chunk(t, at, bytes.Repeat(data, 20), 4, 102).want(t, 400, "larger than 100 bytes")
@@ -52,8 +54,13 @@ func TestUploadOutOfPlace(t *testing.T) {
 	}
 	a.do(t, "POST", base+"?digest="+digestOf(data), data).want(t, 201, "")
 	a.do(t, "POST", base+"?digest="+digestOf(data), data[1:]).want(t, 400, `"DIGEST_INVALID"`)
-	a.do(t, "POST", base+"?mount="+digestOf(data)+"&from=example/other", nil).want(t, 201, "")
-	a.do(t, "POST", base+"?mount="+digestOf([]byte("none"))+"&from=example/other", nil).want(t, 404, `"BLOB_UNKNOWN"`)
+	const second = "/v2/example/mounted/blobs/"
+	a.do(t, "HEAD", second+digestOf(data), nil).want(t, 404, "") // it was pushed to another package
+	a.do(t, "POST", second+"uploads/?mount="+digestOf(data)+"&from=example/other", nil).want(t, 404, "")
+	a.do(t, "HEAD", second+digestOf(data), nil).want(t, 404, "")
+	a.do(t, "POST", second+"uploads/?mount="+digestOf(data)+"&from=example/out-of-place", nil).want(t, 201, "")
+	a.do(t, "HEAD", second+digestOf(data), nil).want(t, 200, "")
+	a.do(t, "POST", base+"?mount="+digestOf([]byte("none"))+"&from=example/other", nil).want(t, 404, "")
 	left, err := os.ReadDir(a.uploads.dir)
 	if err != nil || len(left) > 0 {
 		t.Errorf("%d uploads are left, %v", len(left), err)

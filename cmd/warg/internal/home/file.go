@@ -1,11 +1,12 @@
 package home
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/warg-trillian/warg-trillian/warg/wholefile"
 )
 
 // WriteFile makes or replaces a file, whole or not at all. Its folder is made if need be
@@ -19,25 +20,9 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 
 // ReplaceFile makes or replaces a file of what write writes, whole or not at all: on
 // error nothing has changed. Its folder is made if need be (0700).
-func ReplaceFile(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+func ReplaceFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close() // perhaps again, which does no harm
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return wholefile.Replace(path, mode, func(f *os.File) error { return write(f) })
 }

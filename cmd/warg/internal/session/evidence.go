@@ -43,8 +43,14 @@ type evidence struct {
 }
 
 // Explain returns err; if it is that the registry did not prove what it said, as an
-// [*EvidenceError], after it has written the evidence. Others stay as they are.
+// [*EvidenceError], after it has written the evidence; and if it is about what is remembered,
+// with the file and what to do. Others stay as they are.
 func (s *Session) Explain(err error) error {
+	var damaged *client.StoreError
+	if errors.As(err, &damaged) {
+		file := filepath.Join(s.VerifiedDir(), filepath.FromSlash(damaged.Name)+".json")
+		return fmt.Errorf("%w\nthis is a fault of the file %s on this machine, not of the registry: restore it, or `warg reset` forgets all that was verified, and the next contact is the first one", err, file)
+	}
 	var unproven *client.VerificationError
 	var already *EvidenceError
 	if !errors.As(err, &unproven) || errors.As(err, &already) {

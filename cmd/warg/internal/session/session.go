@@ -13,6 +13,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ type Options struct {
 	Transport http.RoundTripper
 	// Remark gets remarks for people, a line each; nil: nobody does.
 	Remark io.Writer
+	// MaxIdle is for how long a registry may keep silent; 0: [client.DefaultMaxIdle].
+	MaxIdle time.Duration
 	// Now is the clock; nil: [time.Now].
 	Now func() time.Time
 }
@@ -67,6 +70,7 @@ type Session struct {
 	store    *client.FolderStore
 	recorder *recorder
 	remark   io.Writer
+	maxIdle  time.Duration
 	now      func() time.Time
 }
 
@@ -82,7 +86,7 @@ func (f Flags) Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.api = findAPI(ctx, s.http(), s.Registry)
+	s.api = findAPI(ctx, s.http(), s.Registry, s.maxIdle)
 	if s.token, err = f.token(s); err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func (f Flags) Open(ctx context.Context, o Options) (*Session, error) {
 	s.remarkFirstContact(ctx)
 	options := client.Options{
 		HTTPClient: s.http(), Token: s.token, UserAgent: UserAgent, Store: s.store,
-		MaxCheckpointAge: time.Duration(s.Trust.MaxAge), Witnesses: s.Policy, Now: o.Now,
+		MaxCheckpointAge: time.Duration(s.Trust.MaxAge), Witnesses: s.Policy, MaxIdle: s.maxIdle, Now: o.Now,
 	}
 	if s.Trust.OperatorKey != nil {
 		options.OperatorKey = *s.Trust.OperatorKey
@@ -109,7 +113,7 @@ func (f Flags) OpenOffline(o Options) (*Session, error) {
 	if err != nil {
 		return nil, UsageError{err}
 	}
-	s := &Session{Home: h, named: f.Registry, remark: o.Remark, now: o.Now}
+	s := &Session{Home: h, named: f.Registry, remark: o.Remark, maxIdle: cmp.Or(o.MaxIdle, client.DefaultMaxIdle), now: o.Now}
 	if s.remark == nil {
 		s.remark = io.Discard
 	}
@@ -237,6 +241,9 @@ func (s *Session) LoggedIn() bool { return s.token != "" }
 func (s *Session) Token() string { return s.token }
 
 func (s *Session) http() *http.Client { return &http.Client{Transport: s.recorder} }
+
+// MaxIdle is for how long the registry may keep silent, for what does not use the Client.
+func (s *Session) MaxIdle() time.Duration { return s.maxIdle }
 
 // Close lets connections go.
 func (s *Session) Close() { s.http().CloseIdleConnections() }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/client"
 )
@@ -34,7 +35,7 @@ func TestFindAPI(t *testing.T) {
 		if want == "" {
 			want = server.URL + "/"
 		}
-		if got := findAPI(t.Context(), server.Client(), server.URL+"/"); got != want {
+		if got := findAPI(t.Context(), server.Client(), server.URL+"/", time.Minute); got != want {
 			t.Errorf("%s: %s, want %s", document, got, want)
 		}
 		server.Close()
@@ -44,15 +45,15 @@ func TestFindAPI(t *testing.T) {
 		io.WriteString(w, `{"wargUrl":"http://127.0.0.1:9"}`)
 	}))
 	t.Cleanup(secure.Close)
-	if got := findAPI(t.Context(), secure.Client(), secure.URL+"/"); got != secure.URL+"/" {
+	if got := findAPI(t.Context(), secure.Client(), secure.URL+"/", time.Minute); got != secure.URL+"/" {
 		t.Errorf("from https to %s", got)
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())
-	if got := findAPI(t.Context(), gone.Client(), gone.URL+"/"); got != gone.URL+"/" {
+	if got := findAPI(t.Context(), gone.Client(), gone.URL+"/", time.Minute); got != gone.URL+"/" {
 		t.Errorf("without a document: %s", got)
 	}
 	gone.Close()
-	if got := findAPI(t.Context(), gone.Client(), gone.URL+"/"); got != gone.URL+"/" {
+	if got := findAPI(t.Context(), gone.Client(), gone.URL+"/", time.Minute); got != gone.URL+"/" {
 		t.Errorf("without an answer: %s", got)
 	}
 }

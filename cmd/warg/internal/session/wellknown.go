@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/home"
 )
@@ -27,8 +28,10 @@ type wellKnown struct {
 
 // findAPI returns the URL of the API that a domain names, or else that of the domain
 // itself. Nothing is believed of it: the domain may as well answer by itself. What does
-// not parse is passed over, as by other clients.
-func findAPI(ctx context.Context, c *http.Client, registry string) string {
+// not parse, or does not come in time, is passed over, as by other clients.
+func findAPI(ctx context.Context, c *http.Client, registry string, limit time.Duration) string {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, registry+wellKnownPath, nil)
 	if err != nil {
 		return registry

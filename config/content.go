@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/admission"
@@ -18,7 +19,7 @@ type Content struct {
 	ContentDir       string        `env:"WARG_CONTENT_DIR" group:"content" placeholder:"DIR" help:"Folder for package content (default: content in the data folder)."`
 	ContentURL       StoreURL      `env:"WARG_CONTENT_URL" name:"content-url" group:"content" placeholder:"URL" help:"Bucket for package content, in place of a folder: s3://BUCKET, gs://BUCKET or azblob://CONTAINER, with parameters; credentials come from where the provider's own tools take them. Several processes may share it. file:///DIR is a folder."`
 	ContentTimeout   Duration      `env:"WARG_CONTENT_TIMEOUT" name:"content-timeout" group:"content" default:"30s" placeholder:"TIME" help:"Longest silence of the bucket (default: ${default})."`
-	ContentUpload    ContentUpload `env:"WARG_CONTENT_UPLOAD" name:"content-upload" group:"content" default:"proxy" placeholder:"HOW" help:"How content comes into the bucket: proxy (through this server) or direct (also by URLs that are signed for each record, for clients that can; it is verified from the bucket then) (default: ${default})."`
+	ContentUpload    ContentUpload `env:"WARG_CONTENT_UPLOAD" name:"content-upload" group:"content" default:"proxy" placeholder:"HOW" help:"How content comes into the bucket: proxy (through this server) or direct (also by URLs that are signed for each record, for clients that can, not with azblob; it is verified from the bucket then) (default: ${default})."`
 	ContentRedirect  bool          `env:"WARG_CONTENT_REDIRECT" name:"content-redirect" group:"content" default:"false" help:"Answer downloads of content with a redirect to the bucket: to the content base URL, or to URLs that are signed for a while (default: ${default})."`
 	ContentRetention Duration      `env:"WARG_CONTENT_RETENTION" name:"content-retention" group:"content" default:"1h" placeholder:"TIME" help:"Content that no record names, published or waiting, is removed after so long (default: ${default})."`
 	ContentBaseURL   URL           `env:"WARG_CONTENT_BASE_URL" name:"content-base-url" group:"content" placeholder:"URL" help:"URL under which clients download content, if not from this server."`
@@ -38,6 +39,9 @@ func (c *Content) apply(dataDir string) error {
 	}
 	if !c.ContentURL.isBucket() && (c.ContentUpload == uploadDirect || c.ContentRedirect) {
 		return errors.New("--content-upload=direct and --content-redirect are for content in a bucket, which --content-url (or WARG_CONTENT_URL) names")
+	}
+	if c.ContentUpload == uploadDirect && c.ContentURL.scheme() == "azblob" {
+		return errors.New("--content-upload=direct (or WARG_CONTENT_UPLOAD) cannot be with azblob://: Azure wants a header with each upload that the protocol does not let a registry ask for; leave it at proxy")
 	}
 	if time.Duration(c.ContentRetention) < minRetention {
 		return fmt.Errorf("--content-retention (or WARG_CONTENT_RETENTION) is %v; make it %v or more, so that nothing is removed that is about to be named", time.Duration(c.ContentRetention), minRetention)
@@ -100,6 +104,11 @@ func (s *StoreURL) UnmarshalText(text []byte) error {
 }
 
 func (s StoreURL) isBucket() bool { return s != "" && s.dir() == "" }
+
+func (s StoreURL) scheme() string {
+	scheme, _, _ := strings.Cut(string(s), ":")
+	return strings.ToLower(scheme)
+}
 
 // dir is the folder, if it is one.
 func (s StoreURL) dir() string {

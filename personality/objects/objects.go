@@ -19,7 +19,7 @@ import (
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
+	"gocloud.dev/blob/gcsblob"     // gs://
 	_ "gocloud.dev/blob/s3blob"    // s3://
 	"gocloud.dev/gcerrors"
 
@@ -40,6 +40,7 @@ const contentType = "application/wasm"
 type Bucket struct {
 	bucket       *blob.Bucket
 	name         string // the URL, without its parameters but the prefix
+	scheme       string
 	cacheControl string
 	timeout      time.Duration
 }
@@ -52,14 +53,22 @@ func Open(ctx context.Context, o content.ObjectOptions) (content.Objects, error)
 	if err != nil {
 		return nil, errors.New("the URL of the content bucket cannot be parsed")
 	}
-	b := &Bucket{name: bucketName(parsed), cacheControl: o.CacheControl, timeout: o.Timeout}
+	b := &Bucket{name: bucketName(parsed), scheme: parsed.Scheme, cacheControl: o.CacheControl, timeout: o.Timeout}
 	if parsed.User != nil {
 		return nil, fmt.Errorf("%s: put no credentials into the URL of the content bucket; set the environment variables of its provider", b.name)
 	}
-	if b.bucket, err = blob.OpenBucket(ctx, o.URL); err != nil {
+	if b.bucket, err = openBucket(ctx, parsed); err != nil {
 		return nil, fmt.Errorf("%s: %s", b.name, redact(err))
 	}
 	return b, nil
+}
+
+// openBucket opens it, below its prefix.
+func openBucket(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+	if u.Scheme != gcsblob.Scheme {
+		return blob.DefaultURLMux().OpenBucketURL(ctx, u)
+	}
+	return openGCS(ctx, u)
 }
 
 func bucketName(u *url.URL) string {
@@ -191,7 +200,11 @@ func (b *Bucket) List(ctx context.Context, prefix string, each func(content.Obje
 func (b *Bucket) Sign(ctx context.Context, method, key string, valid time.Duration) (string, error) {
 	w := b.watch(ctx)
 	defer w.end()
-	signed, err := b.bucket.SignedURL(w.ctx, key, &blob.SignedURLOptions{Method: method, Expiry: valid})
+	o := &blob.SignedURLOptions{Method: method, Expiry: valid}
+	if b.scheme == gcsblob.Scheme {
+		o.BeforeSign = signGCS
+	}
+	signed, err := b.bucket.SignedURL(w.ctx, key, o)
 	return signed, w.bucket(err)
 }
 

@@ -181,7 +181,7 @@ func TestDirectUpload(t *testing.T) {
 				t.Error("there is a signed URL in the log")
 			}
 			for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-				left := incomingKeys(t, bucket.URL)
+				left := keysBelow(t, bucket.URL, "incoming/")
 				if len(left) == 0 {
 					break
 				}

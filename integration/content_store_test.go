@@ -342,10 +342,10 @@ func TestSignedURLs(t *testing.T) {
 	})
 }
 
-// incomingKeys are the objects that clients have put, and nobody took yet.
-func incomingKeys(t *testing.T, url string) (keys []string) {
+// keysBelow are the keys of the objects with a prefix.
+func keysBelow(t *testing.T, url, prefix string) (keys []string) {
 	t.Helper()
-	err := openObjects(t, url).List(t.Context(), "incoming/", func(o content.Object) error {
+	err := openObjects(t, url).List(t.Context(), prefix, func(o content.Object) error {
 		keys = append(keys, o.Key)
 		return nil
 	})

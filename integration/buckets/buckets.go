@@ -33,7 +33,9 @@ type Server struct {
 	// test, which the processes that it starts inherit.
 	URL string
 	// Addr is where the server listens.
-	Addr    string
+	Addr string
+	// Dir is where S3 keeps buckets: folders with a file for each object.
+	Dir     string
 	process *exec.Cmd
 }
 
@@ -59,7 +61,7 @@ func S3(t *testing.T) *Server {
 	t.Setenv("AWS_ACCESS_KEY_ID", user)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 	addr := freeAddr(t)
-	s := &Server{Addr: addr, URL: "s3://warg?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape("http://"+addr)}
+	s := &Server{Addr: addr, Dir: dir, URL: "s3://warg?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape("http://"+addr)}
 	s.start(t, "versitygw", "--port", addr, "--access", user, "--secret", secret, "--region", "us-east-1", "posix", dir)
 	return s
 }

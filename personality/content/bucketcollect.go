@@ -121,9 +121,10 @@ func (b *Bucket) collectOne(ctx context.Context, digest protocol.Hash, then time
 	a := aside{digest, asidePrefixKey + fileName(digest) + "." + rand.Text()}
 	if err := b.objects.Copy(ctx, a.path, contentKey(digest)); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil // another process collects too
+			err = nil // another process collects too
 		}
-		return false, err
+		// The bucket may have made the copy for all that.
+		return false, errors.Join(err, b.objects.Remove(ctx, a.path))
 	}
 	o, found, err := b.look(ctx, digest)
 	if err != nil || !found || !o.ModTime.Before(then) || time.Now().Round(0).Sub(began) > setAsideTime {

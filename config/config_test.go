@@ -68,6 +68,7 @@ func TestDefaults(t *testing.T) {
 		Content: Content{
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
 			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,
+			ContentTimeout: Duration(30 * time.Second), ContentUpload: "proxy", ContentRetention: Duration(time.Hour),
 		},
 		Records: Records{
 			UploadTimeout: Duration(time.Hour), CheckpointInterval: Duration(100 * time.Millisecond),
@@ -168,6 +169,7 @@ func TestBlanksInLists(t *testing.T) {
 	items := map[string][2]string{
 		"namespace":          {"one", "two"},
 		"imported-namespace": {"x=x.example", "y=y.example"},
+		"operator-key-file":  {"a.key", "/b.key"},
 		"trusted-proxy":      {"10.0.0.0/8", "192.0.2.7"},
 	}
 	for _, flag := range serveFlags(t) {

@@ -12,12 +12,14 @@ import (
 const exampleFile = "warg-personality.yaml"
 
 // setting matches a commented setting; prose has a space behind the #.
-var setting = regexp.MustCompile(`(?m)^#([a-z-]+: .*)$`)
+var setting = regexp.MustCompile(`(?m)^#([a-z0-9-]+: .*)$`)
 
 // companions are settings without which another one is refused.
 var companions = map[string]string{
 	"tls-cert-file":        "tls-key-file: x\n",
 	"tls-key-file":         "tls-cert-file: x\n",
+	"operator-key-command": "operator-public-key: x\n",
+	"operator-public-key":  "operator-key-command: x\n",
 	"database-url":         "trillian: x:1\n",
 	"database-url-file":    "trillian: x:1\n",
 	"trillian-ca-file":     "trillian: x:1\n",
@@ -63,13 +65,14 @@ func TestExampleFile(t *testing.T) {
 		t.Errorf("settings that do not exist: %v", shown)
 	}
 
-	// All at once, but for the pair that excludes itself.
+	// All at once, but for the pairs that exclude each other.
 	all := setting.ReplaceAllString(string(data), "$1")
 	var settings map[string]any
 	if err := yaml.Unmarshal([]byte(all), &settings); err != nil {
 		t.Fatal(err)
 	}
 	delete(settings, "database-url-file")
+	delete(settings, "content-dir")
 	uncommented, err := yaml.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)

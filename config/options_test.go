@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 var commandsOwn = map[string]bool{
 	"config": true, "listen": true, "metrics-listen": true, "debug-pprof": true,
 	"tls-cert-file": true, "tls-key-file": true, "operator-key-file": true,
+	"operator-key-command": true, "operator-public-key": true, "operator-key-pkcs11": true,
 	"log-level": true, "log-format": true, "database-url-file": true, "shutdown-delay": true,
 }
 
@@ -27,12 +29,18 @@ var commandsOwn = map[string]bool{
 func TestEverySettingIsHandedOver(t *testing.T) {
 	clearEnvironment(t)
 	base := []string{"--trillian=t:1", "--trillian-cert-file=x", "--trillian-key-file=x"}
-	before := optionsText(t, base...)
+	// What is for a bucket only.
+	bucket := map[string]bool{"content-upload": true, "content-redirect": true}
 	for _, flag := range serveFlags(t) {
 		if commandsOwn[flag.Name] {
 			continue
 		}
-		if after := optionsText(t, append(base, "--"+flag.Name+"="+otherValue(flag))...); after == before {
+		args := slices.Clone(base)
+		if bucket[flag.Name] {
+			args = append(args, "--content-url=s3://bucket")
+		}
+		before := optionsText(t, args...)
+		if after := optionsText(t, append(args, "--"+flag.Name+"="+otherValue(flag))...); after == before {
 			t.Errorf("--%s changes nothing of\n%s", flag.Name, after)
 		}
 	}
@@ -81,6 +89,10 @@ func otherValue(flag *kong.Flag) string {
 		return "other.example:1"
 	case URL:
 		return "https://other.example"
+	case StoreURL:
+		return "s3://other"
+	case ContentUpload:
+		return "direct"
 	case ContentPolicy:
 		return "none"
 	case []ImportedNamespace:

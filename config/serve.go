@@ -12,7 +12,6 @@ package config
 
 import (
 	"cmp"
-	"os"
 	"path/filepath"
 
 	"github.com/warg-trillian/warg-trillian/personality"
@@ -35,11 +34,7 @@ type Serve struct {
 // AfterApply is called by the parser once all sources are read: it fills in
 // what depends on other settings and checks what no single setting can.
 func (s *Serve) AfterApply() error {
-	s.OperatorKey = Secret(os.Getenv(OperatorKeyVariable))
-	if s.ContentDir == "" {
-		s.ContentDir = filepath.Join(s.DataDir, "content")
-	}
-	return cmp.Or(s.Storage.check(), s.Addresses.check(), s.Keys.check())
+	return cmp.Or(s.OperatorKeys.Complete(), s.Content.apply(s.DataDir), s.Storage.check(), s.Addresses.check(), s.Keys.check())
 }
 
 // Options are the settings as the registry takes them, but for the operator
@@ -59,14 +54,14 @@ func (s *Serve) Options() (personality.Options, error) {
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
-		Content:            s.content(),
+		Content:            s.content(s.DataDir),
 		Admission:          s.admission(),
 		Publisher:          s.publisher(),
 		Limits:             s.limits(),
 	}
 	o.Content.CacheDir = filepath.Join(s.DataDir, "cache")
 	s.Addresses.set(&o.API)
-	s.Content.set(&o.API)
+	s.Content.set(&o.API, &o.Admission)
 	s.Limits.set(&o.API)
 	return o, nil
 }
@@ -84,6 +79,6 @@ a key of the YAML file that --config names. Flags win, then the environment,
 then the file. Lists are comma-separated, or flags given more than once.
 
 When it is ready it prints "listening on ADDRESS". SIGTERM finishes what is
-under way and stops, SIGHUP reads the authorized keys, the tokens, the witness
-policy and the certificate again.`
+under way and stops, SIGHUP reads the operator keys, the authorized keys, the
+tokens, the witness policy and the certificate again.`
 }

@@ -46,7 +46,8 @@ var arrows = []struct {
 		inAnyWay, "each part says in an interface of its own what it reports"},
 	{"personality/access personality/limits personality/policy personality/tracing", "personality/httpapi personality/admission personality/publisher personality/reader personality/store personality/trilliansvc",
 		inAnyWay, "they are used, and use nobody"},
-	{"personality/store personality/content personality/index personality/trilliansvc personality/sqlitestorage personality/files", upperPackages, inAnyWay, "dependencies point downwards"},
+	{"personality/content personality/admission personality/reader personality/httpapi", "gocloud.dev github.com/aws github.com/Azure cloud.google.com", inAnyWay, "what a bucket is made of is for personality/objects"},
+	{"personality/store personality/content personality/objects personality/index personality/trilliansvc personality/sqlitestorage personality/files", upperPackages, inAnyWay, "dependencies point downwards"},
 }
 
 type knowing string

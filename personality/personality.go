@@ -21,8 +21,11 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/objects"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -37,6 +40,7 @@ const reloadTimeout = 10 * time.Second
 type Server struct {
 	options  Options
 	registry *parts.Registry
+	db       *store.DB
 	private  *httpapi.Private // nil: public
 	cache    *cache.Cache     // nil: nothing is kept in memory
 	handler  http.Handler
@@ -44,6 +48,7 @@ type Server struct {
 
 	witnesses *witnesses            // nil: nobody cosigns
 	vkeys     map[tlog.Log][]string // public note keys
+	keys      *signing.Keys         // operator keys
 
 	rebuilding bool // nothing new is to be begun
 }
@@ -65,7 +70,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err := s.registry.InitOperatorLog(ctx, o.Namespaces); err != nil {
 		return s, err
 	}
-	if s.private, err = openPrivate(o); err != nil {
+	if s.private, err = s.openPrivate(ctx); err != nil {
 		return s, err
 	}
 	if err := s.Reload(); err != nil {
@@ -160,6 +165,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	if p.Store, err = o.Database.Open(ctx, o.Logger); err != nil {
 		return p, err
 	}
+	s.db = p.Store
 	s.closers = append(s.closers, p.Store.Close)
 	logs, err := o.Trillian.open(ctx, s, p.Store)
 	if err != nil {
@@ -169,18 +175,26 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	if err := s.makeOperatorKey(ctx, p); err != nil {
 		return p, err
 	}
-	p.OperatorKey = s.options.OperatorKey
+	s.keys = signing.New(s.options.OperatorKeys...)
+	p.Keys = s.keys
 	if err := s.openNoteKeys(ctx, &p); err != nil {
 		return p, err
 	}
 	// Content of a private registry that this server hands out is nobody else's.
 	o.Content.Private = o.TokensFile != "" && o.API.ContentBaseURL == ""
+	o.Content.OpenObjects = objects.Open
 	contents, err := content.Open(ctx, o.Content)
 	if err != nil {
 		return p, err
 	}
 	s.closers = append(s.closers, contents.Close)
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	if contents.Bucket != nil && o.Content.Direct {
+		p.Admission.Direct = contents.Bucket
+	}
+	if contents.Bucket != nil && o.Content.Redirect {
+		p.DownloadURL = contents.Bucket.DownloadURL
+	}
 	p.Admission.ClientOf = func(ctx context.Context) string {
 		if client := limits.ClientOf(ctx); client.IsValid() {
 			return client.String()
@@ -230,7 +244,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Reload reads the authorized keys, the tokens and the witness policy again. What can
+// Reload reads the operator keys, the authorized keys, the tokens and the witness policy
+// again. What can
 // not be read stays in force as it was read before.
 func (s *Server) Reload() error {
 	var tokens error
@@ -243,7 +258,7 @@ func (s *Server) Reload() error {
 		defer cancel()
 		policy = s.witnesses.reload(ctx)
 	}
-	return errors.Join(s.reloadKeys(), tokens, policy)
+	return errors.Join(s.reloadOperatorKeys(), s.reloadKeys(), tokens, policy)
 }
 
 func (s *Server) reloadKeys() error {

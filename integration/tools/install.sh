@@ -72,5 +72,6 @@ link "caddy-$caddy_version" caddy
 integration/tools/trillian.sh
 integration/tools/witnesses.sh
 integration/tools/readers.sh
+integration/tools/buckets.sh
 integration/tools/wkg.sh
 integration/tools/oci.sh

@@ -21,6 +21,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/internal/groupcommit"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -41,6 +42,16 @@ type Contents interface {
 	Collect(ctx context.Context, olderThan time.Duration, named content.Named) (removed int, err error)
 }
 
+// Direct is where clients put content without this server between.
+type Direct interface {
+	// UploadURL returns where content for a record may be put, with HTTP PUT.
+	UploadURL(ctx context.Context, logID, recordID, digest protocol.Hash, valid time.Duration) (string, error)
+	// Incoming calls each for what was put there.
+	Incoming(ctx context.Context, each func(content.Incoming) error) error
+	OpenIncoming(ctx context.Context, i content.Incoming) (io.ReadCloser, error)
+	RemoveIncoming(ctx context.Context, i content.Incoming) error
+}
+
 // RecordPolicy decides whether a package record may be accepted, beside the
 // protocol's own rules.
 type RecordPolicy interface {
@@ -51,14 +62,19 @@ type RecordPolicy interface {
 type Options struct {
 	Store    *store.DB
 	Contents Contents
+	// Direct is where clients may put content themselves; nil: nowhere.
+	Direct Direct
+	// ContentRetention is after what time content is removed that nothing names, and
+	// that nothing has named or uploaded meanwhile; 0: never.
+	ContentRetention time.Duration
 	// CheckContent decides whether a content may be kept; nil allows all.
 	CheckContent content.Check
 	// ClientOf says for whom a request is, such as by an address, so that checks of
 	// content take turns between clients, and what waits is shared between them; nil
 	// or empty: by the key of the record.
 	ClientOf func(context.Context) string
-	// OperatorKey signs operator records.
-	OperatorKey protocol.PrivateKey
+	// Keys sign the operator records that are made at start, and checkpoints.
+	Keys *signing.Keys
 	// RecordsLogSize returns how many leaves Trillian's records log has.
 	RecordsLogSize func(context.Context) (uint64, error)
 	// UploadTimeout is how long a record may wait without anything of its
@@ -89,15 +105,14 @@ type WaitingLimits struct {
 
 // Admission accepts records and content. Safe for concurrent use.
 type Admission struct {
-	options       Options
-	operatorKeyID protocol.KeyID
-	recordPolicy  atomic.Pointer[RecordPolicy]
-	operator      operatorCache
-	totals        totals
-	group         groupcommit.Group[*task]
-	decoded       *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
-	arrived       chan struct{}                                            // content came that others wait for, too
-	heavy         *heavyTurns
+	options      Options
+	recordPolicy atomic.Pointer[RecordPolicy]
+	operator     operatorCache
+	totals       totals
+	group        groupcommit.Group[*task]
+	decoded      *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
+	arrived      chan struct{}                                            // content came that others wait for, too
+	heavy        *heavyTurns
 }
 
 // decodedRecords is how many decoded records are remembered, of at most
@@ -116,7 +131,7 @@ func New(o Options) *Admission {
 	if o.ClientOf == nil {
 		o.ClientOf = func(context.Context) string { return "" }
 	}
-	a := &Admission{options: o, operatorKeyID: o.OperatorKey.Public().ID(), arrived: make(chan struct{}, 1), heavy: newHeavyTurns()}
+	a := &Admission{options: o, arrived: make(chan struct{}, 1), heavy: newHeavyTurns()}
 	a.group.Commit = a.commit
 	a.group.Size = func(t *task) (int, int) { return 1, t.bytes() }
 	a.group.MaxItems, a.group.MaxBytes = maxBatchTasks, maxBatchBytes

@@ -22,7 +22,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newAdmission(t)
-	a.options.Contents = folder
+	a.options.Contents, a.options.ContentRetention = folder, time.Hour
 	put := func(text string) protocol.Hash {
 		digest := protocol.HashOf([]byte(text))
 		if _, err := folder.Put(context.Background(), digest, strings.NewReader(text), nil); err != nil {
@@ -38,7 +38,7 @@ func TestCollect(t *testing.T) {
 	commit(t, a, inLog, beside)
 	stay := []protocol.Hash{put("accepted"), put("waits")}
 	goes := put("nobody's")
-	old := time.Now().Add(-2 * collectAfter)
+	old := time.Now().Add(-2 * time.Hour)
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -15,11 +15,10 @@ const (
 	endEach    = time.Minute // look for records whose content does not come
 	arriveEach = time.Second // look for content that another process has taken
 	retryAfter = 500 * time.Millisecond
-	// Content that nothing names is looked for so often, and is removed when it has
-	// been so for a while: whoever posts a record that names it has that long to
-	// store it. Uploads that ended without a word leave files for as long.
-	collectEach  = 10 * time.Minute
-	collectAfter = time.Hour
+	// Content that nothing names is looked for so often. Uploads that ended without a
+	// word leave files for so long at most.
+	collectEach = 10 * time.Minute
+	sweepAfter  = time.Hour
 	// forgetAfter is how long a rejected record can be asked for.
 	forgetAfter = 24 * time.Hour
 	// endedAtOnce is how many waiting records are dealt with at a time, so that
@@ -36,6 +35,9 @@ func (a *Admission) Run(ctx context.Context) {
 	work.Go(func() { a.repeat(ctx, "forgetting rejected records", nil, a.forgetRejected) })
 	work.Go(func() { a.repeat(ctx, "counting the queue", nil, a.count) })
 	work.Go(func() { a.repeat(ctx, "removing content that nothing names", nil, a.collect) })
+	if a.options.Direct != nil {
+		work.Go(func() { a.repeat(ctx, "taking what clients have put into the content bucket", nil, a.takeIncoming) })
+	}
 	work.Wait()
 }
 
@@ -160,11 +162,14 @@ func (a *Admission) forgetRejected(ctx context.Context) (time.Duration, error) {
 // waits: a registry is no place to keep files at.
 func (a *Admission) collect(ctx context.Context) (time.Duration, error) {
 	// Nothing of an upload that is older than this can belong to a record that waits.
-	swept, err := a.options.Contents.SweepUploads(ctx, min(collectAfter, a.options.UploadTimeout))
+	swept, err := a.options.Contents.SweepUploads(ctx, min(sweepAfter, a.options.UploadTimeout))
 	if err != nil {
 		return collectEach, err
 	}
-	collected, err := a.options.Contents.Collect(ctx, collectAfter, a.named)
+	collected := 0
+	if a.options.ContentRetention > 0 {
+		collected, err = a.options.Contents.Collect(ctx, a.options.ContentRetention, a.named)
+	}
 	if swept+collected > 0 {
 		a.options.Logger.Info("removed what nothing names", "contents", collected, "unfinished_uploads", swept)
 	}

@@ -23,6 +23,17 @@ type RejectedError struct {
 
 func (e *RejectedError) Error() string { return e.Reason }
 
+// DamagedError says that the store gave other bytes than those that its content is
+// made of. It comes in the place of the last of them.
+type DamagedError struct {
+	Digest protocol.Hash
+	Reason string // what is wrong
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("content %s is damaged in its store: %s; put the right bytes back", e.Digest, e.Reason)
+}
+
 // TooLargeError says that content is larger than the store takes.
 type TooLargeError struct {
 	Limit int64 // bytes
@@ -58,15 +69,19 @@ func (e *NoSpaceError) Error() string {
 func (e *NoSpaceError) Reason() string { return "the registry has no space left for content" }
 
 // UnavailableError says that the store cannot take content at the moment, whatever the
-// content. It unwraps to the error of the file system.
+// content. It unwraps to the error of the file system, if it is about a folder.
 type UnavailableError struct {
-	Dir   string // the content folder
-	Full  bool   // for lack of space
-	State string // what is the matter with the folder, as in "is read-only"
-	Err   error
+	Dir    string // the content folder, or
+	Bucket string // the URL of the bucket, without what may be secret
+	Full   bool   // for lack of space
+	State  string // what is the matter with it, as in "is read-only"
+	Err    error
 }
 
 func (e *UnavailableError) Error() string {
+	if e.Bucket != "" {
+		return fmt.Sprintf("content bucket %s %s: %v", e.Bucket, e.State, e.Err)
+	}
 	return fmt.Sprintf("content folder %s %s: %v", e.Dir, e.State, e.Err)
 }
 
@@ -76,6 +91,9 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 func (e *UnavailableError) Reason() string {
 	if e.Full {
 		return "the registry has no space left for content"
+	}
+	if e.Bucket != "" {
+		return "the registry cannot reach its content at the moment: its content bucket " + e.State
 	}
 	return "the registry cannot store content at the moment: its content folder " + e.State
 }

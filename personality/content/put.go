@@ -25,29 +25,47 @@ import (
 // before check is asked: whoever sends other bytes cannot have a policy reject the
 // record that needs this content.
 func (f *Folder) Put(ctx context.Context, digest protocol.Hash, r io.Reader, check Check) (size int64, err error) {
-	if err := f.enoughSpace(); err != nil {
-		return 0, fmt.Errorf("storing content %s: %w", digest, err)
-	}
-	tmp, err := f.fs.CreateTemp(f.tmp, "upload-*")
-	if err != nil {
-		return 0, fmt.Errorf("storing content %s: %w", digest, f.unavailable(err))
-	}
-	defer f.fs.Remove(tmp.Name()) // in vain once it is renamed
-	defer tmp.Close()
-
-	size, err = f.receive(ctx, tmp, digest, r)
+	tmp, size, err := f.take(ctx, digest, r, check)
 	if err != nil {
 		return 0, err
 	}
-	if check != nil {
-		if err := check(ctx, tmp, size); err != nil {
-			return 0, fmt.Errorf("checking content %s: %w", digest, err)
-		}
-	}
+	defer f.drop(tmp)
 	if err := f.publish(tmp, digest); err != nil {
 		return 0, fmt.Errorf("storing content %s: %w", digest, f.unavailable(err))
 	}
 	return size, nil
+}
+
+// take receives content into a file in tmp/ that nobody else sees, and has it checked.
+// The file is to be dropped, or published.
+func (f *Folder) take(ctx context.Context, digest protocol.Hash, r io.Reader, check Check) (tmp partialFile, size int64, err error) {
+	if err := f.enoughSpace(); err != nil {
+		return nil, 0, fmt.Errorf("storing content %s: %w", digest, err)
+	}
+	file, err := f.fs.CreateTemp(f.tmp, "upload-*")
+	if err != nil {
+		return nil, 0, fmt.Errorf("storing content %s: %w", digest, f.unavailable(err))
+	}
+	defer func() {
+		if tmp == nil { // also if check panics
+			f.drop(file)
+		}
+	}()
+	if size, err = f.receive(ctx, file, digest, r); err != nil {
+		return nil, 0, err
+	}
+	if check != nil {
+		if err := check(ctx, file, size); err != nil {
+			return nil, 0, fmt.Errorf("checking content %s: %w", digest, err)
+		}
+	}
+	return file, size, nil
+}
+
+// drop removes what take has made, in vain once it is published.
+func (f *Folder) drop(tmp partialFile) {
+	tmp.Close()
+	f.fs.Remove(tmp.Name())
 }
 
 // receive copies r to tmp and compares size and digest.

@@ -43,12 +43,35 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || name != contentName(digest) {
 		return notFound(w, r)
 	}
+	if away, err := h.redirectContent(w, r, digest); away || err != nil {
+		return err
+	}
 	file, modTime, err := h.registry.OpenContent(r.Context(), digest)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	return h.serveFixed(w, r, "application/wasm", name, modTime, file)
+}
+
+// redirectContent sends a client to where a content is kept: to a public URL, or to one
+// that is signed for a while. It reports whether it has. One that asks for the headers
+// only is answered here: what is signed is GET.
+func (h *handler) redirectContent(w http.ResponseWriter, r *http.Request, digest protocol.Hash) (bool, error) {
+	if r.Method != http.MethodGet {
+		return false, nil
+	}
+	url, err := h.registry.ContentURL(r.Context(), digest)
+	if err != nil || url == "" {
+		return false, err
+	}
+	caching := "no-store"
+	if h.ContentBaseURL != "" {
+		url, caching = strings.TrimRight(h.ContentBaseURL, "/")+"/content/"+contentName(digest), h.cacheScope()+", max-age=300"
+	}
+	w.Header().Set("Cache-Control", caching)
+	http.Redirect(w, r, url, http.StatusTemporaryRedirect)
+	return true, nil
 }
 
 // serveFixed serves, whole or in parts, what never changes under its URL. The tag tells
@@ -63,9 +86,28 @@ func (h *handler) serveFixed(w http.ResponseWriter, r *http.Request, contentType
 	header.Set("ETag", `"`+tag+`"`)
 	header.Set("Cache-Control", h.cacheScope()+", "+fileCaching)
 	counted := &rangeWriter{statusRecorder: &statusRecorder{ResponseWriter: w}}
-	http.ServeContent(counted, fitRange(r, size), "", modTime, file)
+	source := &failingReader{ReadSeeker: file}
+	http.ServeContent(counted, fitRange(r, size), "", modTime, source)
 	h.Observer.ContentServed(counted.bytes)
+	if source.err != nil && r.Context().Err() == nil {
+		// The client sees that the answer is cut off.
+		h.Logger.ErrorContext(r.Context(), "content could not be read to its end", "path", r.URL.Path, "error", source.err)
+	}
 	return counted.err(size)
+}
+
+// failingReader remembers why it could not be read.
+type failingReader struct {
+	io.ReadSeeker
+	err error
+}
+
+func (f *failingReader) Read(p []byte) (int, error) {
+	n, err := f.ReadSeeker.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
 }
 
 func contentName(digest protocol.Hash) string {

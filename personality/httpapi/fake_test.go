@@ -22,8 +22,9 @@ import (
 // fake answers as the test says and keeps what it was asked. The real registry
 // is tested elsewhere.
 type fake struct {
-	err        error // if set, the answer to everything
-	panicWith  any   // if set, everything panics
+	err        error  // if set, the answer to everything
+	panicWith  any    // if set, everything panics
+	elsewhere  string // where content can be put and fetched, too
 	checkpoint protocol.SignedCheckpoint
 	status     registry.RecordStatus
 	logs       reader.FetchLogsResponse
@@ -58,6 +59,10 @@ func (f *fake) VerifyCheckpoint(_ context.Context, c protocol.ReceivedCheckpoint
 
 func (f *fake) Publish(_ context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error) {
 	return f.status, f.ask(logID, name, env)
+}
+
+func (f *fake) PublishOperator(_ context.Context, env protocol.Envelope) (registry.RecordStatus, error) {
+	return f.status, f.ask(env)
 }
 
 func (f *fake) RecordStatus(_ context.Context, logID, recordID protocol.Hash) (registry.RecordStatus, error) {
@@ -100,6 +105,14 @@ func (f *fake) ProveConsistency(_ context.Context, from, to uint64) ([]byte, err
 
 func (f *fake) HasContent(_ context.Context, digest protocol.Hash) (int64, error) {
 	return int64(len(f.content)), f.ask(digest)
+}
+
+func (f *fake) ContentURL(_ context.Context, digest protocol.Hash) (string, error) {
+	return f.elsewhere, nil
+}
+
+func (f *fake) UploadURL(_ context.Context, logID, recordID, digest protocol.Hash) (string, error) {
+	return f.elsewhere, nil
 }
 
 // released is a log of name with one release, of digest.

@@ -72,6 +72,9 @@ func (h *handler) ociBlob(w http.ResponseWriter, r *http.Request) error {
 	var modTime time.Time
 	if blob.Body == nil {
 		held.Release()
+		if away, err := h.redirectContent(w, r, blob.Digest); away || err != nil {
+			return err
+		}
 		content, time, err := h.registry.OpenContent(r.Context(), blob.Digest)
 		if err != nil {
 			return err

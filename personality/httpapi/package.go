@@ -86,15 +86,23 @@ func pathRecord(r *http.Request) (logID, recordID protocol.Hash, err error) {
 
 // recordReply answers with the status of a record in the API's form.
 func (h *handler) recordReply(r *http.Request, code int, logID protocol.Hash, status registry.RecordStatus) reply {
-	record := api.PackageRecord{RecordID: status.RecordID.Any()}
+	record, private := api.PackageRecord{RecordID: status.RecordID.Any()}, h.Private != nil
 	switch status.State {
 	case registry.Sourcing:
 		record.State = api.StateSourcing
 		for _, digest := range status.Missing {
 			url := h.link(r, access.Publish, http.MethodPost, api.UploadContentPath(logID, status.RecordID, digest))
+			// Official clients take the first, and do not say how long the content is,
+			// which most buckets want to know.
+			places := []api.UploadEndpoint{{Method: http.MethodPost, URL: url}}
+			if direct, err := h.registry.UploadURL(r.Context(), logID, status.RecordID, digest); err != nil {
+				h.Logger.WarnContext(r.Context(), "there is no URL for uploads to the content bucket; clients upload to this server", "error", err)
+			} else if direct != "" {
+				places = append(places, api.UploadEndpoint{Method: http.MethodPut, URL: direct})
+				private = true
+			}
 			record.MissingContent = append(record.MissingContent, api.HashEntry[api.MissingContent]{
-				Hash:  digest.Any(),
-				Value: api.MissingContent{Upload: []api.UploadEndpoint{{Method: http.MethodPost, URL: url}}},
+				Hash: digest.Any(), Value: api.MissingContent{Upload: places},
 			})
 		}
 	case registry.Published:
@@ -108,7 +116,7 @@ func (h *handler) recordReply(r *http.Request, code int, logID protocol.Hash, st
 		return jsonReply(internalError.Status(), internalError)
 	}
 	answer := jsonReply(code, record)
-	answer.private = h.Private != nil
+	answer.private = private
 	return answer
 }
 

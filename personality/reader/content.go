@@ -35,6 +35,19 @@ func (r *Reader) OpenContent(ctx context.Context, digest protocol.Hash) (io.Read
 	return c, c.ModTime(), nil
 }
 
+// ContentURL returns where a content can be fetched instead, for a while; empty: nowhere
+// else. Errors are those of [Reader.HasContent].
+func (r *Reader) ContentURL(ctx context.Context, digest protocol.Hash) (string, error) {
+	if r.options.DownloadURL == nil {
+		return "", nil
+	}
+	if _, err := r.HasContent(ctx, digest); err != nil {
+		return "", err
+	}
+	url, err := r.options.DownloadURL(ctx, digest)
+	return url, contentsError(err)
+}
+
 func (r *Reader) openContent(ctx context.Context, digest protocol.Hash) (content.Content, error) {
 	named, err := r.isNamed(ctx, digest)
 	if err == nil && !named {
@@ -45,9 +58,17 @@ func (r *Reader) openContent(ctx context.Context, digest protocol.Hash) (content
 	}
 	c, err := r.options.Contents.Open(ctx, digest)
 	if !errors.Is(err, content.ErrNotFound) {
-		return c, err
+		return c, contentsError(err)
 	}
 	return nil, r.missing(ctx, digest)
+}
+
+// contentsError says that the content store cannot be used, where an error means that.
+func contentsError(err error) error {
+	if away, ok := errors.AsType[*content.UnavailableError](err); ok {
+		return &registry.UnavailableError{Part: registry.PartContents, Reason: away.Reason(), Err: err}
+	}
+	return err
 }
 
 // missing is the error of a content that is not kept: it is lost if a record in

@@ -37,6 +37,9 @@ type Options struct {
 	Index    *index.Tree  // the package index, over the tiles in Store
 	Cache    *cache.Cache // where to keep what was read; nil: nothing is kept
 	Contents Contents
+	// DownloadURL returns where a content that is kept may be fetched for a while; nil:
+	// from this server alone.
+	DownloadURL func(ctx context.Context, digest protocol.Hash) (string, error)
 	// Named returns which of some digests are the content of a record that is
 	// accepted or waits. Content that no record names is not served. nil: all
 	// that is kept is served.

@@ -228,12 +228,13 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// A registry may say where to upload; only POST is known.
+// A registry may say where to upload; PUT is tried before POST, and others are not
+// known.
 func TestUploadPlaces(t *testing.T) {
 	n, key, content := name(t, "example:places"), newKey(t), client.ContentOfBytes([]byte("to upload"))
 	r := sharedRegistry(t)
 	var uploaded string
-	places := []api.UploadEndpoint{{Method: "PUT", URL: "no"}}
+	places := []api.UploadEndpoint{{Method: "PATCH", URL: "no"}}
 	url := lie(t, r, func(path string, _, answer []byte) []byte {
 		if !strings.HasSuffix(path, "/record") {
 			return answer
@@ -259,7 +260,7 @@ func TestUploadPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	as[*client.MissingContentError](t, c.Post(t.Context(), record, content))
-	places = append(places, api.UploadEndpoint{Method: "POST", URL: elsewhere + "/" + strconv.Itoa(1), Headers: []api.Header{{Name: "Authorization", Value: "Bearer a-place"}, {Name: "X-Other", Value: "x"}}})
+	places = append(places, api.UploadEndpoint{Method: "PUT", URL: "no"}, api.UploadEndpoint{Method: "POST", URL: elsewhere + "/" + strconv.Itoa(1), Headers: []api.Header{{Name: "Authorization", Value: "Bearer a-place"}, {Name: "X-Other", Value: "x"}}})
 	if err := c.Post(t.Context(), record, content); err != nil || uploaded != "to upload" {
 		t.Errorf("uploaded %q, %v", uploaded, err)
 	}

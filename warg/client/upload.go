@@ -19,11 +19,18 @@ func (c *Client) uploadMissing(ctx context.Context, record *Record, status api.P
 		if !ok {
 			return &MissingContentError{record.Name, missing.Hash, "it was not given; post the record again with it"}
 		}
-		endpoint, ok := findEndpoint(missing.Value.Upload)
-		if !ok {
-			return &MissingContentError{record.Name, missing.Hash, "the registry names no place that takes it by HTTP POST"}
+		places := uploadPlaces(missing.Value.Upload)
+		if len(places) == 0 {
+			return &MissingContentError{record.Name, missing.Hash, "the registry names no place that takes it by HTTP POST or PUT"}
 		}
-		if err := c.upload(ctx, endpoint, content); err != nil {
+		err := c.upload(ctx, places[0], content)
+		for _, other := range places[1:] {
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			err = c.upload(ctx, other, content)
+		}
+		if err != nil {
 			var refusal *api.PackageError
 			if !errors.As(err, &refusal) {
 				return err
@@ -49,15 +56,19 @@ func findContent(contents []Content, digest protocol.AnyHash) (Content, bool) {
 	return Content{}, false
 }
 
-// findEndpoint returns the first place with POST, the only method that is known
-// to be made for uploads.
-func findEndpoint(places []api.UploadEndpoint) (api.UploadEndpoint, bool) {
-	for _, p := range places {
-		if p.Method == http.MethodPost {
-			return p, true
+// uploadPlaces returns the places to try, in this order: those with PUT, where the
+// registry keeps content, which spares the way through the registry, and the first with
+// POST, which is the registry's own and has the last word.
+func uploadPlaces(places []api.UploadEndpoint) (ordered []api.UploadEndpoint) {
+	for _, method := range []string{http.MethodPut, http.MethodPost} {
+		for _, p := range places {
+			if p.Method == method {
+				ordered = append(ordered, p)
+				break
+			}
 		}
 	}
-	return api.UploadEndpoint{}, false
+	return ordered
 }
 
 func (c *Client) upload(ctx context.Context, endpoint api.UploadEndpoint, content Content) error {
@@ -67,10 +78,10 @@ func (c *Client) upload(ctx context.Context, endpoint api.UploadEndpoint, conten
 		if err != nil {
 			return fmt.Errorf("content %s: %w", content.Digest, err)
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), body)
+		request, err := http.NewRequestWithContext(ctx, endpoint.Method, target.String(), body)
 		if err != nil {
 			body.Close()
-			return transportError(http.MethodPost, target, err)
+			return transportError(endpoint.Method, target, err)
 		}
 		request.ContentLength = content.Size
 		request.GetBody = content.Open // for redirections

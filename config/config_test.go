@@ -68,6 +68,7 @@ func TestDefaults(t *testing.T) {
 		Content: Content{
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
 			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,
+			ContentSources: "refuse", FetchTimeout: Duration(10 * time.Minute),
 		},
 		Records: Records{
 			UploadTimeout: Duration(time.Hour), CheckpointInterval: Duration(100 * time.Millisecond),

@@ -83,6 +83,8 @@ func otherValue(flag *kong.Flag) string {
 		return "https://other.example"
 	case ContentPolicy:
 		return "none"
+	case ContentSources:
+		return "link"
 	case []ImportedNamespace:
 		return "other=other.example"
 	case []Network:

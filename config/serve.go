@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
 )
@@ -60,10 +61,13 @@ func (s *Serve) Options() (personality.Options, error) {
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
 		Content:            s.content(),
+		Sources:            personality.Sources(s.ContentSources),
+		Outbound:           s.outbound(s.MinTransferRate),
 		Admission:          s.admission(),
 		Publisher:          s.publisher(),
 		Limits:             s.limits(),
 	}
+	o.Admission.FetchTimeout = time.Duration(s.FetchTimeout)
 	o.Content.CacheDir = filepath.Join(s.DataDir, "cache")
 	s.Addresses.set(&o.API)
 	s.Content.set(&o.API)

@@ -36,6 +36,8 @@ func (a *Admission) Run(ctx context.Context) {
 	work.Go(func() { a.repeat(ctx, "forgetting rejected records", nil, a.forgetRejected) })
 	work.Go(func() { a.repeat(ctx, "counting the queue", nil, a.count) })
 	work.Go(func() { a.repeat(ctx, "removing content that nothing names", nil, a.collect) })
+	work.Go(func() { a.repeat(ctx, "forgetting what is not fetched any more", nil, a.forgetFetches) })
+	work.Go(func() { a.fetchContents(ctx) })
 	work.Wait()
 }
 

@@ -27,6 +27,8 @@ type Admission interface {
 	// Publish accepts a record of the package log logID, which must be that of
 	// name.
 	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
+	// PublishFrom is Publish, and has contents of the record fetched.
+	PublishFrom(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope, sources registry.SourceURLs) (registry.RecordStatus, error)
 	// UploadContent takes content that a record names, and bounds its size. It
 	// need not read what it does not want.
 	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
@@ -67,6 +69,8 @@ type Reader interface {
 
 	// HasContent returns the size of a content in bytes.
 	HasContent(ctx context.Context, digest protocol.Hash) (size int64, err error)
+	// ContentSources returns URLs of others where a content may be had, too.
+	ContentSources(ctx context.Context, digest protocol.Hash) ([]string, error)
 	// OpenContent opens a content for reading. The caller closes it.
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
 }

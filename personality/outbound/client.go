@@ -68,15 +68,13 @@ func New(o Options) *Client {
 		config = o.TLS.Clone()
 	}
 	config.MinVersion = minTLSVersion
-	dialer := &net.Dialer{Timeout: o.Idle, Resolver: o.Resolver, Control: c.control}
+	dialer := &net.Dialer{Resolver: o.Resolver, Control: c.control}
 	c.http = &http.Client{
 		CheckRedirect: c.redirect,
 		Transport: &http.Transport{
 			Proxy:                  nil, // HTTPS_PROXY would dial for us, and we would not see what
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        config,
-			TLSHandshakeTimeout:    o.Idle,
-			ResponseHeaderTimeout:  o.Idle,
 			MaxResponseHeaderBytes: maxHeader,
 			DisableKeepAlives:      true,
 			DisableCompression:     true,

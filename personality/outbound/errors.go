@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 )
 
 // Error is why something could not be fetched.
@@ -52,7 +51,7 @@ func failed(ctx context.Context, err error) *Error {
 		err = request.Err
 	}
 	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errIdle), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(cause, errIdle):
 		return &Error{"its host sent nothing for too long", errIdle}
 	case errors.Is(cause, errSlow):
 		return &Error{"its host sent it too slowly", errSlow}

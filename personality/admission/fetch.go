@@ -44,6 +44,7 @@ func (a *Admission) fetch(ctx context.Context, f store.Fetch) {
 	switch {
 	case err == nil:
 		a.fetched(FetchTaken, bytes)
+		a.options.Logger.Debug("fetched content", "url", a.options.RedactURL(source), "digest", f.Digest, "bytes", bytes)
 		err = a.endFetch(after, f, source)
 	case ctx.Err() != nil: // the process ends; another one takes it at once
 		err = a.updateFetch(after, f, func(tx *store.Tx) error { return tx.KeepFetch(f, time.Time{}) })
@@ -53,8 +54,7 @@ func (a *Admission) fetch(ctx context.Context, f store.Fetch) {
 		}
 		err = a.endFetch(after, f, "")
 	default:
-		a.fetched(FetchFailed, bytes)
-		err = a.failFetch(after, f, within, err)
+		err = a.failFetch(after, f, within, bytes, err)
 	}
 	if err != nil {
 		a.options.Logger.Warn("what became of fetching a content could not be stored; it is fetched again", "digest", f.Digest, "error", err)
@@ -123,7 +123,7 @@ func listable(url string) bool { return url != "" && !strings.ContainsAny(url, "
 
 // failFetch notes why a content could not be fetched, for its author to read. What went
 // wrong here is tried again.
-func (a *Admission) failFetch(ctx context.Context, f store.Fetch, within context.Context, err error) error {
+func (a *Admission) failFetch(ctx context.Context, f store.Fetch, within context.Context, bytes int64, err error) error {
 	reason := ""
 	sources := (*sourcesError)(nil)
 	switch {
@@ -138,6 +138,7 @@ func (a *Admission) failFetch(ctx context.Context, f store.Fetch, within context
 		a.options.Logger.Warn("fetching a content failed", "digest", f.Digest, "error", err)
 		reason = "the registry could not take it: " + publicText(registry.DatabaseError(err))
 	}
+	a.fetched(FetchFailed, bytes)
 	return a.updateFetch(ctx, f, func(tx *store.Tx) error { return tx.FailFetch(f, reason) })
 }
 

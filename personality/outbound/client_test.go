@@ -3,9 +3,12 @@ package outbound
 import (
 	"compress/gzip"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -251,5 +254,40 @@ func TestSlow(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "took too long") {
 		t.Errorf("at its deadline: %v", err)
+	}
+}
+
+// A host is who it says, and https does not lead to http.
+func TestTLS(t *testing.T) {
+	outside, err := net.Listen("tcp", stands.String()+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := &names{addresses: map[string][]string{"example.com.": {"127.0.0.2"}, "other.org.": {"127.0.0.2"}}}
+	w := newWorld(t, names, Options{})
+	server := &httptest.Server{Listener: outside, Config: &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/down" {
+			http.Redirect(rw, r, "http://example.com:"+w.port+"/", http.StatusFound)
+		}
+		io.WriteString(rw, "content")
+	})}}
+	server.StartTLS()
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(outside.Addr().String())
+	if text, err := w.get("https://example.com:" + port + "/"); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("nobody vouches for the host: %q, %v", text, err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	trusting := newWorld(t, names, Options{TLS: &tls.Config{RootCAs: roots}})
+	trusting.client.options.AllowHTTP = false
+	if text, err := trusting.get("https://example.com:" + port + "/"); err != nil || text != "content" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if text, err := trusting.get("https://other.org:" + port + "/"); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("the certificate is of another host: %q, %v", text, err)
+	}
+	if text, err := trusting.get("https://example.com:" + port + "/down"); err == nil || !strings.Contains(err.Error(), "not an https one") {
+		t.Errorf("a redirect to http: %q, %v", text, err)
 	}
 }

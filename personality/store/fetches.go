@@ -144,3 +144,15 @@ func (tx *Tx) InsertContentSource(digest protocol.Hash, number int, url string) 
 	_, err := tx.exec(tx.dialect.insertIgnore+` INTO content_sources (digest, number, url) VALUES (?, ?, ?)`, digest[:], number, url)
 	return err
 }
+
+// ForgetContentSources forgets the URLs of contents.
+func (tx *Tx) ForgetContentSources(digests []protocol.Hash) error {
+	return batches(tx, digests, func(batch []protocol.Hash) error {
+		args := make([]any, len(batch))
+		for i := range batch {
+			args[i] = batch[i][:]
+		}
+		_, err := tx.exec(`DELETE FROM content_sources WHERE digest IN (`+repeat(len(batch), `?`, `, `)+`)`, args...)
+		return err
+	})
+}

@@ -100,7 +100,7 @@ func testFetches(t *testing.T, db *store.DB) {
 	})
 }
 
-// testContentSources: what has a number keeps it.
+// testContentSources: what has a number keeps it, until the content is forgotten.
 func testContentSources(t *testing.T, db *store.DB) {
 	update(t, db, func(tx *store.Tx) error {
 		return errors.Join(tx.InsertContentSource(hash("1"), 1, "https://b"), tx.InsertContentSource(hash("1"), 0, "https://a"), tx.InsertContentSource(hash("1"), 0, "https://c"))
@@ -110,6 +110,16 @@ func testContentSources(t *testing.T, db *store.DB) {
 		none, err2 := tx.ContentSources(hash("2"))
 		equal(t, "sources", of, []string{"https://a", "https://b"})
 		equal(t, "of another", len(none), 0)
+		return errors.Join(err, err2)
+	})
+	update(t, db, func(tx *store.Tx) error {
+		return errors.Join(tx.InsertContentSource(hash("3"), 0, "https://d"), tx.ForgetContentSources([]protocol.Hash{hash("1"), hash("2")}))
+	})
+	view(t, db, func(tx *store.Tx) error {
+		forgotten, err := tx.ContentSources(hash("1"))
+		left, err2 := tx.ContentSources(hash("3"))
+		equal(t, "forgotten", len(forgotten), 0)
+		equal(t, "left", left, []string{"https://d"})
 		return errors.Join(err, err2)
 	})
 }

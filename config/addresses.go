@@ -12,6 +12,7 @@ type Addresses struct {
 	BaseURL       URL      `env:"WARG_BASE_URL" name:"base-url" group:"net" placeholder:"URL" help:"URL by which clients reach this registry (default: the host that each request names)."`
 	MetricsListen HostPort `env:"WARG_METRICS_LISTEN" group:"net" placeholder:"HOST:PORT" help:"Address to serve metrics on, for Prometheus, at /metrics; without it, they are not served."`
 	DebugPprof    bool     `env:"WARG_DEBUG_PPROF" name:"debug-pprof" group:"net" default:"false" help:"Serve profiles of this process beside the metrics, at /debug/pprof/ (default: ${default})."`
+	ShutdownDelay Delay    `env:"WARG_SHUTDOWN_DELAY" name:"shutdown-delay" group:"net" default:"0s" placeholder:"TIME" help:"How long to serve on after SIGTERM while /readyz already answers 503, so that proxies that ask it send nothing more (default: ${default})."`
 	TLSCertFile   string   `env:"WARG_TLS_CERT_FILE" name:"tls-cert-file" group:"net" placeholder:"FILE" help:"PEM file with the certificate for TLS, and those that lead to its root; without it, plain HTTP. Read again on SIGHUP."`
 	TLSKeyFile    string   `env:"WARG_TLS_KEY_FILE" name:"tls-key-file" group:"net" placeholder:"FILE" help:"PEM file with the private key of that certificate. Read again on SIGHUP."`
 }

@@ -19,7 +19,7 @@ import (
 var commandsOwn = map[string]bool{
 	"config": true, "listen": true, "metrics-listen": true, "debug-pprof": true,
 	"tls-cert-file": true, "tls-key-file": true, "operator-key-file": true,
-	"log-level": true, "log-format": true, "database-url-file": true,
+	"log-level": true, "log-format": true, "database-url-file": true, "shutdown-delay": true,
 }
 
 // TestEverySettingIsHandedOver sets one setting at a time: the options of the

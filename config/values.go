@@ -119,6 +119,19 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Delay is a length of time in Go's notation, which may be zero.
+type Delay time.Duration
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Delay) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil || parsed < 0 {
+		return fmt.Errorf("%q is not a time such as 0s, 500ms or 3s", text)
+	}
+	*d = Delay(parsed)
+	return nil
+}
+
 // ByteSize is a number of bytes above zero.
 type ByteSize int64
 

@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
+	"github.com/warg-trillian/warg-trillian/cmd/internal/plain"
 )
 
 // Exit statuses.
@@ -100,7 +101,7 @@ var errEnded = errors.New("it was asked to end before it was done")
 
 // complain tells of what went wrong.
 func complain(stderr io.Writer, err error) {
-	fmt.Fprintf(stderr, "warg-auditor: %s\n", plainError(err))
+	fmt.Fprintf(stderr, "warg-auditor: %s\n", plain.Error(err))
 }
 
 // isTerminal tells whether somebody may be looking.

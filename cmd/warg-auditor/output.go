@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/warg-trillian/warg-trillian/cmd/internal/plain"
 )
 
 // outputFlags say how a command speaks.
@@ -32,7 +34,7 @@ func (o *output) say(kind string, object any, lines ...string) {
 		text = jsonLine(kind, object)
 	} else {
 		for _, line := range lines {
-			text = append(text, plain(line)+"\n"...)
+			text = append(text, plain.Text(line)+"\n"...)
 		}
 	}
 	o.mu.Lock()
@@ -59,7 +61,7 @@ func jsonLine(kind string, object any) []byte {
 	if len(text) > 2 {
 		line = append(line, ',')
 	}
-	return append(append(line, plainJSON(text[1:])...), '\n')
+	return append(append(line, plain.JSON(text[1:])...), '\n')
 }
 
 // progress shows how far a command has come on a terminal, in one line that is written

@@ -96,8 +96,9 @@ func (c *serveCommand) Run(std streams) error {
 		return fmt.Errorf("open the registry: %w", err)
 	}
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stopping := &stopping{next: registry.Handler()}
 	server := &http.Server{
-		Handler:           registry.Handler(),
+		Handler:           stopping,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -109,7 +110,8 @@ func (c *serveCommand) Run(std streams) error {
 		},
 		ErrorLog: sparselog.New(log).ForServer(),
 	}
-	err = serve(withCertificate{registry, certificate}, server, registry.LimitConnections(listener), signals, log, std)
+	wait := func() { stopping.wait(time.Duration(c.ShutdownDelay), signals) }
+	err = serve(withCertificate{registry, certificate}, server, registry.LimitConnections(listener), signals, wait, log, std)
 	return errors.Join(err, registry.Close())
 }
 
@@ -130,9 +132,10 @@ type service interface {
 }
 
 // serve runs the registry and its HTTP server until a signal or until one of
-// them fails. When the registry is ready it prints where it listens. Requests are
-// drained first, while the registry still works for them; then the registry stops.
-func serve(registry service, server *http.Server, listener net.Listener, signals <-chan os.Signal, log *slog.Logger, std streams) error {
+// them fails. When the registry is ready it prints where it listens. At a signal it
+// calls wait, while all goes on. Requests are drained then, while the registry still works
+// for them; then the registry stops.
+func serve(registry service, server *http.Server, listener net.Listener, signals <-chan os.Signal, wait func(), log *slog.Logger, std streams) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ran, served := make(chan error, 1), make(chan error, 1)
@@ -156,6 +159,7 @@ func serve(registry service, server *http.Server, listener net.Listener, signals
 				continue
 			}
 			log.Info("stopping", "signal", s.String())
+			wait()
 		case err := <-served:
 			failure = fmt.Errorf("HTTP server: %w", err)
 		case err := <-ran:

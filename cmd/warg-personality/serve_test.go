@@ -160,7 +160,7 @@ func start(t *testing.T, handler http.Handler) *started {
 	s := &started{&probe{fail: make(chan error)}, make(chan os.Signal), listener.Addr().String(), make(chan error, 1)}
 	printed, output := io.Pipe()
 	go func() {
-		s.ended <- serve(s.registry, &http.Server{Handler: handler}, listener, s.signals,
+		s.ended <- serve(s.registry, &http.Server{Handler: handler}, listener, s.signals, func() {},
 			slog.New(slog.DiscardHandler), streams{stdout: output})
 	}()
 	lines := make(chan string, 1)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/warg-trillian/warg-trillian/cmd/internal/plain"
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/home"
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/keys"
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/session"
@@ -62,10 +63,10 @@ func (e *environment) report(out *output, err error) int {
 	if f.Status == exitUnverified {
 		heading = "warg: VERIFICATION FAILED: do not use what was given:"
 	}
-	fmt.Fprintf(e.stderr, "%s %v\n", heading, err)
+	fmt.Fprintf(e.stderr, "%s %s\n", heading, plain.Error(err))
 	var missing *client.NotFoundError
 	if errors.As(err, &missing) && missing.Hint != "" {
-		fmt.Fprintf(e.stderr, "the registry suggests another one (<namespace>=<registry>), which nobody vouches for: %s\n", missing.Hint)
+		fmt.Fprintf(e.stderr, "the registry suggests another one (<namespace>=<registry>), which nobody vouches for: %s\n", plain.Text(missing.Hint))
 	}
 	return f.Status
 }

@@ -3,7 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"github.com/warg-trillian/warg-trillian/cmd/internal/plain"
 )
 
 // output writes what a command has to say to standard output: lines for people, or an
@@ -16,13 +17,16 @@ type output struct {
 
 func openOutput(env *environment, json bool) *output { return &output{env: env, json: json} }
 
-// say writes an object with its type or, for people, lines.
+// say writes an object with its type or, for people, lines, each of which stays one
+// whatever the registry has put into it.
 func (o *output) say(kind string, object any, lines ...string) {
 	var text []byte
 	if o.json {
 		text = jsonLine(kind, object)
-	} else if len(lines) > 0 {
-		text = []byte(strings.Join(lines, "\n") + "\n")
+	} else {
+		for _, line := range lines {
+			text = append(text, plain.Text(line)+"\n"...)
+		}
 	}
 	if _, err := o.env.stdout.Write(text); err != nil && o.err == nil {
 		o.err = fmt.Errorf("standard output: %w", err)
@@ -32,7 +36,7 @@ func (o *output) say(kind string, object any, lines ...string) {
 // remark writes a line for people to standard error; to those who read JSON, nothing.
 func (o *output) remark(format string, args ...any) {
 	if !o.json {
-		fmt.Fprintf(o.env.stderr, format+"\n", args...)
+		fmt.Fprintln(o.env.stderr, plain.Text(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -46,5 +50,5 @@ func jsonLine(kind string, object any) []byte {
 	if len(text) > 2 {
 		line = append(line, ',')
 	}
-	return append(append(line, text[1:]...), '\n')
+	return append(append(line, plain.JSON(text[1:])...), '\n')
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -14,36 +12,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog/tlogtest"
 )
-
-func TestPlain(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                         "",
-		"länger, 世界 'quoted' \\":   "länger, 世界 'quoted' \\",
-		"\x1b[31mkey\nFOUND x\r\t": `\x1b[31mkey\nFOUND x\r\t`,
-		"a\u009b31mb\x7f":          `a\u009b31mb\x7f`,
-		"a\u202eb\u2028c\u200bd":   `a\u202eb\u2028c\u200bd`,
-		"a\x9bb\xff\ufffd":         `a\x9bb\xff` + "\ufffd",
-		"\U000e0041":               `\U000e0041`,
-	} {
-		if got := plain(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-		object := map[string]string{"text": text}
-		line := jsonLine("x", object)
-		for _, r := range strings.TrimSuffix(string(line), "\n") {
-			if !unicode.IsPrint(r) {
-				t.Errorf("%q in JSON is %q", text, line)
-			}
-		}
-		var back map[string]string
-		if err := json.Unmarshal(line, &back); err != nil || back["text"] != strings.ToValidUTF8(text, "\ufffd") {
-			t.Errorf("%q comes back from JSON as %q, %v", text, back["text"], err)
-		}
-	}
-	if got := plainError(errors.Join(errors.New("a"), errors.New("b\x1b"))); got != `a; b\x1b` {
-		t.Error(got)
-	}
-}
 
 // What a registry says comes to no terminal as it is: in findings, checked evidence, what
 // a watcher tells, reports, and errors.

@@ -1,4 +1,5 @@
-package main
+// Package plain makes text from elsewhere fit to be shown on a terminal.
+package plain
 
 import (
 	"fmt"
@@ -9,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// plain is a text on one line that shows all that is in it: whatever a terminal would
+// Text is a text on one line that shows all that is in it: whatever a terminal would
 // obey, such as an escape sequence, a line break or a change of direction, is written as
 // in a string of Go ("\x1b"). Most of what this program says comes from a registry that
 // nobody trusts.
-func plain(text string) string {
+func Text(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)
@@ -30,14 +31,14 @@ func plain(text string) string {
 	return b.String()
 }
 
-// plainError is an error on one line: those that were joined are parted by semicolons.
-func plainError(err error) string {
-	return plain(strings.ReplaceAll(err.Error(), "\n", "; "))
+// Error is an error on one line: those that were joined are parted by semicolons.
+func Error(err error) string {
+	return Text(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-// plainJSON writes what a terminal would obey in JSON as "\u....": encoding/json does
+// JSON writes what a terminal would obey in JSON as "\u....": encoding/json does
 // that for characters below the space alone. All others can stand in strings only.
-func plainJSON(text []byte) []byte {
+func JSON(text []byte) []byte {
 	plain := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

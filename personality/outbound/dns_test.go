@@ -26,7 +26,9 @@ func (n *names) resolver(t *testing.T) *net.Resolver {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
+	n.mu.Lock()
 	n.asked = map[string]int{}
+	n.mu.Unlock()
 	go func() {
 		buffer := make([]byte, 1500)
 		for {

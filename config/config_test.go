@@ -69,6 +69,7 @@ func TestDefaults(t *testing.T) {
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
 			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,
 			ContentTimeout: Duration(30 * time.Second), ContentUpload: "proxy", ContentRetention: Duration(time.Hour),
+			ContentSources: "refuse", FetchTimeout: Duration(10 * time.Minute),
 		},
 		Records: Records{
 			UploadTimeout: Duration(time.Hour), CheckpointInterval: Duration(100 * time.Millisecond),

@@ -95,6 +95,8 @@ func otherValue(flag *kong.Flag) string {
 		return "direct"
 	case ContentPolicy:
 		return "none"
+	case ContentSources:
+		return "link"
 	case []ImportedNamespace:
 		return "other=other.example"
 	case []Network:

@@ -13,6 +13,7 @@ package config
 import (
 	"cmp"
 	"path/filepath"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality"
 )
@@ -55,10 +56,13 @@ func (s *Serve) Options() (personality.Options, error) {
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
 		Content:            s.content(s.DataDir),
+		Sources:            personality.Sources(s.ContentSources),
+		Outbound:           s.outbound(s.MinTransferRate),
 		Admission:          s.admission(),
 		Publisher:          s.publisher(),
 		Limits:             s.limits(),
 	}
+	o.Admission.FetchTimeout = time.Duration(s.FetchTimeout)
 	o.Content.CacheDir = filepath.Join(s.DataDir, "cache")
 	s.Addresses.set(&o.API)
 	s.Content.set(&o.API, &o.Admission)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warg-trillian/warg-trillian/personality/admission"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
@@ -17,6 +18,7 @@ import (
 var (
 	_ publisher.Observer = (*metrics.Metrics)(nil)
 	_ httpapi.Observer   = (*metrics.Metrics)(nil)
+	_ admission.Observer = (*metrics.Metrics)(nil)
 	_ witness.Observer   = (*metrics.Metrics)(nil)
 )
 

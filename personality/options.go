@@ -10,6 +10,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
+	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/tracing"
@@ -57,6 +58,11 @@ type Options struct {
 	// CacheBytes bounds what is kept in memory of what was read and will be read
 	// again; 0: nothing is kept.
 	CacheBytes int64
+
+	// Sources says whether content is fetched from where authors say that it is, and
+	// Outbound how.
+	Sources  Sources
+	Outbound outbound.Options
 
 	Content   content.Options
 	Admission admission.Options

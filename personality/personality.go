@@ -80,6 +80,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
 	o.API.OCI = oci.New(s.registry, oci.Options{Cache: s.cache, Now: o.Now})
 	o.API.VKeys = s.vkeys
+	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
 }
@@ -115,7 +116,7 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if err != nil {
 		return s, nil, err
 	}
-	p.Publisher.Observer = observer
+	p.Publisher.Observer, p.Admission.Observer = observer, observer
 	if err := s.openWitnesses(ctx, &p, observer); err != nil {
 		return s, nil, err
 	}
@@ -195,6 +196,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	if contents.Bucket != nil && o.Content.Redirect {
 		p.DownloadURL = contents.Bucket.DownloadURL
 	}
+	o.setSources(&p)
 	p.Admission.ClientOf = func(ctx context.Context) string {
 		if client := limits.ClientOf(ctx); client.IsValid() {
 			return client.String()

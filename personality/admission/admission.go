@@ -22,6 +22,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/internal/groupcommit"
 	"github.com/warg-trillian/warg-trillian/personality/signing"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -88,6 +89,17 @@ type Options struct {
 	MaxQueue int
 	// Waiting bounds what waits beside the logs.
 	Waiting WaitingLimits
+	// Fetcher fetches contents from where authors say that they are; nil: none are
+	// fetched. RedactURL makes URLs fit for log lines.
+	Fetcher   Fetcher
+	RedactURL func(string) string
+	// LinkSources remembers where contents were fetched from, for others to read.
+	LinkSources bool
+	// FetchTimeout is how long it may take to fetch a content from all of its sources,
+	// and to check it.
+	FetchTimeout time.Duration
+	// Observer is told what is done beside requests; nil for nobody.
+	Observer Observer
 	// Accepted is told that there is something to sequence; nil for nobody.
 	Accepted func()
 
@@ -113,6 +125,9 @@ type Admission struct {
 	decoded      *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
 	arrived      chan struct{}                                            // content came that others wait for, too
 	heavy        *heavyTurns
+	toFetch      chan struct{} // something is to be fetched, or may be now
+	// sourceFailures are lines that clients cause.
+	sourceFailures *sparselog.Log
 }
 
 // decodedRecords is how many decoded records are remembered, of at most
@@ -131,7 +146,11 @@ func New(o Options) *Admission {
 	if o.ClientOf == nil {
 		o.ClientOf = func(context.Context) string { return "" }
 	}
-	a := &Admission{options: o, arrived: make(chan struct{}, 1), heavy: newHeavyTurns()}
+	if o.RedactURL == nil {
+		o.RedactURL = func(string) string { return "" }
+	}
+	a := &Admission{options: o, arrived: make(chan struct{}, 1), heavy: newHeavyTurns(),
+		toFetch: make(chan struct{}, 1), sourceFailures: sparselog.New(o.Logger)}
 	a.group.Commit = a.commit
 	a.group.Size = func(t *task) (int, int) { return 1, t.bytes() }
 	a.group.MaxItems, a.group.MaxBytes = maxBatchTasks, maxBatchBytes

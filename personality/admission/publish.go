@@ -17,11 +17,11 @@ import (
 // log as accepted so far, published or not, and the waiting records that it
 // follows. A record that was posted before is answered with where it stands now.
 func (a *Admission) Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (registry.RecordStatus, error) {
-	status, err := a.publish(ctx, logID, name, envelope)
+	status, err := a.publish(ctx, logID, name, envelope, nil)
 	return status, registry.DatabaseError(err)
 }
 
-func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope) (registry.RecordStatus, error) {
+func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, envelope protocol.Envelope, sources registry.SourceURLs) (registry.RecordStatus, error) {
 	none := registry.RecordStatus{}
 	if want := name.LogID(); want != logID {
 		return none, &registry.InvalidError{Reason: fmt.Sprintf("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`", want, name, logID)}
@@ -48,6 +48,9 @@ func (a *Admission) publish(ctx context.Context, logID protocol.Hash, name proto
 		return none, err
 	}
 	if s.contents, s.here, err = a.contents(ctx, s.record.Record); err != nil {
+		return none, err
+	}
+	if err := onlyOf(s.contents, sources); err != nil {
 		return none, err
 	}
 	if len(s.here) < len(s.contents) {

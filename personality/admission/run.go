@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,8 @@ func (a *Admission) Run(ctx context.Context) {
 	if a.options.Direct != nil {
 		work.Go(func() { a.repeat(ctx, "taking what clients have put into the content bucket", nil, a.takeIncoming) })
 	}
+	work.Go(func() { a.repeat(ctx, "forgetting what is not fetched any more", nil, a.forgetFetches) })
+	work.Go(func() { a.fetchContents(ctx) })
 	work.Wait()
 }
 
@@ -168,12 +171,25 @@ func (a *Admission) collect(ctx context.Context) (time.Duration, error) {
 	}
 	collected := 0
 	if a.options.ContentRetention > 0 {
-		collected, err = a.options.Contents.Collect(ctx, a.options.ContentRetention, a.named)
+		collected, err = a.options.Contents.Collect(ctx, a.options.ContentRetention, a.collected)
 	}
 	if swept+collected > 0 {
 		a.options.Logger.Info("removed what nothing names", "contents", collected, "unfinished_uploads", swept)
 	}
 	return min(collectEach, max(a.options.UploadTimeout, time.Second)), err
+}
+
+// collected is named, and forgets where those contents came from that nothing names.
+func (a *Admission) collected(ctx context.Context, digests []protocol.Hash) (map[protocol.Hash]bool, error) {
+	named, err := a.named(ctx, digests)
+	if err != nil {
+		return nil, err
+	}
+	unnamed := slices.DeleteFunc(slices.Clone(digests), func(d protocol.Hash) bool { return named[d] })
+	if len(unnamed) == 0 {
+		return named, nil
+	}
+	return named, a.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ForgetContentSources(unnamed) })
 }
 
 func (a *Admission) named(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {

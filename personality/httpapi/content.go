@@ -12,7 +12,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// contentSources says where a content can be fetched: from here.
+// contentSources says where a content can be fetched: from here, and then from where
+// others have it.
 func (h *handler) contentSources(r *http.Request, _ []byte) (reply, error) {
 	anyDigest, err := pathHash(r, "digest")
 	if err != nil {
@@ -28,9 +29,16 @@ func (h *handler) contentSources(r *http.Request, _ []byte) (reply, error) {
 	}
 	size := uint64(bytes)
 	url, private := h.contentURL(r, digest)
-	source := api.ContentSource{URL: url, AcceptRanges: true, Size: &size}
+	sources := []api.ContentSource{{URL: url, AcceptRanges: true, Size: &size}}
+	others, err := h.registry.ContentSources(r.Context(), digest)
+	if err != nil {
+		return reply{}, err
+	}
+	for _, other := range others {
+		sources = append(sources, api.ContentSource{URL: other, Size: &size})
+	}
 	answer := jsonReply(http.StatusOK, api.ContentSourcesResponse{
-		ContentSources: api.HashMap[[]api.ContentSource]{{Hash: anyDigest, Value: []api.ContentSource{source}}},
+		ContentSources: api.HashMap[[]api.ContentSource]{{Hash: anyDigest, Value: sources}},
 	})
 	answer.private = private
 	return answer, nil

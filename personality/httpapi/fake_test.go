@@ -38,6 +38,8 @@ type fake struct {
 	remarks    []string
 	envelopes  []tlog.NamedEnvelope // of the first bundle; they come two at a time
 
+	sources []string // of content
+
 	asked []any // arguments of the last call
 }
 
@@ -243,4 +245,12 @@ func (f *fake) ListProof(_ context.Context, _ protocol.PackageName, p reader.Lis
 
 func (f *fake) ListedProof(context.Context, protocol.PackageName, protocol.Hash) (p reader.ListedProof, ok bool, err error) {
 	return p, false, f.ask()
+}
+
+func (f *fake) PublishFrom(_ context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope, sources registry.SourceURLs) (registry.RecordStatus, error) {
+	return f.status, f.ask(logID, name, env, sources)
+}
+
+func (f *fake) ContentSources(context.Context, protocol.Hash) ([]string, error) {
+	return f.sources, f.err
 }

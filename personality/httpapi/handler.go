@@ -45,8 +45,11 @@ type Options struct {
 	// Observer is told what is answered; nil for nobody.
 	Observer Observer
 	Limits   Limits
-	Private  *Private      // nil: the registry is public
-	OCI      *oci.Registry // nil: there is no OCI distribution API
+	// FetchContent: content sources of a record are taken; without, a request that
+	// names some is answered with 501.
+	FetchContent bool
+	Private      *Private      // nil: the registry is public
+	OCI          *oci.Registry // nil: there is no OCI distribution API
 	// VKeys are the public keys in text that sign the notes of each log.
 	VKeys map[tlog.Log][]string
 }

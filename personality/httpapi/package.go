@@ -24,14 +24,14 @@ func (h *handler) publish(r *http.Request, body []byte) (reply, error) {
 		return reply{}, badRequest("package log identifier `%s` derived from `%s` does not match provided log identifier `%s`",
 			request.PackageName.LogID(), request.PackageName, anyLogID)
 	}
-	if len(request.ContentSources) > 0 {
+	if len(request.ContentSources) > 0 && !h.FetchContent {
 		return reply{}, &api.PackageError{Variant: api.NotSupported, Message: "specifying content sources is not supported"}
 	}
 	key := request.Record.KeyID
 	if err := h.Limits.Records.Check(key); err != nil {
 		return reply{}, err
 	}
-	status, err := h.registry.Publish(r.Context(), logID, request.PackageName, request.Record)
+	status, err := h.publishRecord(r, logID, request)
 	if err != nil {
 		return reply{}, err
 	}
@@ -39,6 +39,24 @@ func (h *handler) publish(r *http.Request, body []byte) (reply, error) {
 		h.Limits.Records.Charge(key)
 	}
 	return h.recordReply(r, http.StatusAccepted, logID, status), nil
+}
+
+// publishRecord posts a record, with where its content may be fetched if it says that.
+func (h *handler) publishRecord(r *http.Request, logID protocol.Hash, request api.PublishRecordRequest) (registry.RecordStatus, error) {
+	if len(request.ContentSources) == 0 {
+		return h.registry.Publish(r.Context(), logID, request.PackageName, request.Record)
+	}
+	sources := registry.SourceURLs{}
+	for _, of := range request.ContentSources {
+		digest, err := of.Hash.Hash()
+		if err != nil {
+			return registry.RecordStatus{}, badRequest("content digest `%s`, which has content sources, is not required for the package record", of.Hash)
+		}
+		for _, source := range of.Value {
+			sources[digest] = append(sources[digest], source.URL)
+		}
+	}
+	return h.registry.PublishFrom(r.Context(), logID, request.PackageName, request.Record, sources)
 }
 
 func (h *handler) recordStatus(r *http.Request, _ []byte) (reply, error) {
@@ -102,7 +120,7 @@ func (h *handler) recordReply(r *http.Request, code int, logID protocol.Hash, st
 				private = true
 			}
 			record.MissingContent = append(record.MissingContent, api.HashEntry[api.MissingContent]{
-				Hash: digest.Any(), Value: api.MissingContent{Upload: places},
+				Hash: digest.Any(), Value: api.MissingContent{Upload: places, Reason: status.Failures[digest]},
 			})
 		}
 	case registry.Published:

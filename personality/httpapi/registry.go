@@ -29,6 +29,8 @@ type Admission interface {
 	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
 	// PublishOperator accepts a record of the operator log.
 	PublishOperator(ctx context.Context, env protocol.Envelope) (registry.RecordStatus, error)
+	// PublishFrom is Publish, and has contents of the record fetched.
+	PublishFrom(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope, sources registry.SourceURLs) (registry.RecordStatus, error)
 	// UploadContent takes content that a record names, and bounds its size. It
 	// need not read what it does not want.
 	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
@@ -75,6 +77,8 @@ type Reader interface {
 	// UploadURL returns where content for a record may also be put, with HTTP PUT;
 	// empty: nowhere.
 	UploadURL(ctx context.Context, logID, recordID, digest protocol.Hash) (string, error)
+	// ContentSources returns URLs of others where a content may be had, too.
+	ContentSources(ctx context.Context, digest protocol.Hash) ([]string, error)
 	// OpenContent opens a content for reading. The caller closes it.
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
 }

@@ -62,6 +62,7 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	// Metrics with labels are gathered once they have values.
 	m.Answered("GET /route", 200, time.Second)
 	m.Refused("invalid")
+	m.Fetched("taken", 1)
 	m.Noted("records", 1)
 	m.Cosigned("records", 1, time.Now())
 	m.Submitted("records", "witness", "cosigned", time.Second)

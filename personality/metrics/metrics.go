@@ -54,6 +54,8 @@ type Metrics struct {
 	refusals  *prometheus.CounterVec   // by reason
 	received  prometheus.Counter
 	served    prometheus.Counter
+	fetches   *prometheus.CounterVec // by outcome
+	fetched   prometheus.Counter
 
 	leader      prometheus.Gauge
 	lag         prometheus.Gauge
@@ -89,6 +91,9 @@ func New(r prometheus.Registerer, reasons []string) *Metrics {
 			Name: "warg_refusals_total", Help: "Requests that were answered with an error."}, []string{"reason"}),
 		received: counter("warg_content_received_bytes_total", "Bytes of package content that were uploaded, kept or not."),
 		served:   counter("warg_content_served_bytes_total", "Bytes of package content that were downloaded."),
+		fetches: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "warg_content_fetches_total", Help: "Contents that were to be fetched from sources that records were posted with, by what became of it."}, []string{"outcome"}),
+		fetched: counter("warg_content_fetched_bytes_total", "Bytes that came from such sources, kept or not."),
 
 		leader: gauge("warg_leader", "1 while this process sequences and integrates, else 0."),
 		lag:    gauge("warg_trillian_lag_records", "Records handed to Trillian and not known to be sequenced; 0 unless leader."),
@@ -116,6 +121,13 @@ func (m *Metrics) Refused(reason string) { m.refusals.WithLabelValues(reason).In
 
 // ContentReceived counts bytes of content that were uploaded.
 func (m *Metrics) ContentReceived(bytes int64) { m.received.Add(float64(bytes)) }
+
+// Fetched counts a content that was fetched from elsewhere, or was not, and bytes that
+// came for it.
+func (m *Metrics) Fetched(outcome string, bytes int64) {
+	m.fetches.WithLabelValues(outcome).Inc()
+	m.fetched.Add(float64(bytes))
+}
 
 // ContentServed counts bytes of content that were downloaded.
 func (m *Metrics) ContentServed(bytes int64) { m.served.Add(float64(bytes)) }

@@ -48,6 +48,16 @@ func (r *Reader) ContentURL(ctx context.Context, digest protocol.Hash) (string, 
 	return url, contentsError(err)
 }
 
+// ContentSources returns URLs from which this registry fetched a content itself, where it
+// tells that: the content may be there still. That it is kept here is for
+// [Reader.HasContent] to say.
+func (r *Reader) ContentSources(ctx context.Context, digest protocol.Hash) ([]string, error) {
+	if !r.options.LinkSources {
+		return nil, nil
+	}
+	return read(ctx, &r.database, func(tx *store.Tx) ([]string, error) { return tx.ContentSources(digest) })
+}
+
 func (r *Reader) openContent(ctx context.Context, digest protocol.Hash) (content.Content, error) {
 	named, err := r.isNamed(ctx, digest)
 	if err == nil && !named {

@@ -44,6 +44,8 @@ type Options struct {
 	// accepted or waits. Content that no record names is not served. nil: all
 	// that is kept is served.
 	Named func(ctx context.Context, digests []protocol.Hash) (map[protocol.Hash]bool, error)
+	// LinkSources tells where else contents were fetched from.
+	LinkSources bool
 	// NextCheckpoint returns a channel that is closed when this process makes
 	// another checkpoint; nil where it makes none. It only saves waiting.
 	NextCheckpoint func() <-chan struct{}

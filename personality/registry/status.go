@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -34,6 +35,9 @@ func StatusOf(tx *store.Tx, record store.Record) (RecordStatus, error) {
 		if status.Missing, err = tx.Missing(record.ID); err != nil {
 			return status, err
 		}
+		if err := status.setFetches(tx, record); err != nil {
+			return status, err
+		}
 		status.State = Processing // it follows one that waits, perhaps
 		if len(status.Missing) > 0 {
 			status.State = Sourcing
@@ -51,4 +55,24 @@ func StatusOf(tx *store.Tx, record store.Record) (RecordStatus, error) {
 		return status, fmt.Errorf("record %s is stored with state %d, which this program does not know", record.RecordID, record.State)
 	}
 	return status, nil
+}
+
+// setFetches takes what is being fetched from what is missing: nobody needs to send it.
+func (s *RecordStatus) setFetches(tx *store.Tx, record store.Record) error {
+	if len(s.Missing) == 0 {
+		return nil
+	}
+	reasons, err := tx.FetchesOf(record.ID)
+	if err != nil || len(reasons) == 0 {
+		return err
+	}
+	s.Failures = map[protocol.Hash]string{}
+	s.Missing = slices.DeleteFunc(s.Missing, func(digest protocol.Hash) bool {
+		reason, known := reasons[digest]
+		if reason != "" {
+			s.Failures[digest] = reason
+		}
+		return known && reason == ""
+	})
+	return nil
 }

@@ -29,6 +29,9 @@ type RecordStatus struct {
 	Missing       []protocol.Hash // Sourcing: digests of the missing content
 	RegistryIndex uint64          // Published: leaf index in the records log
 	Reason        string          // Rejected: why
+	// Failures say of missing contents why they could not be fetched from where the
+	// record's author said that they are.
+	Failures map[protocol.Hash]string
 }
 
 // Errors that readers and publishers act on. Those with a value are types

@@ -28,7 +28,12 @@ type UploadEndpoint struct {
 type Header struct{ Name, Value string }
 
 // MissingContent says how one missing content can be provided.
-type MissingContent struct{ Upload []UploadEndpoint }
+type MissingContent struct {
+	Upload []UploadEndpoint
+	// Reason is why the registry could not fetch it from the sources that the record was
+	// posted with; empty: it was not asked to. Only registries of this project say it.
+	Reason string
+}
 
 // RecordState is where a record stands.
 type RecordState string
@@ -111,6 +116,9 @@ func appendMissingContent(b []byte, m MissingContent) []byte {
 		}
 		return append(b, '}')
 	})
+	if m.Reason != "" {
+		b = serde.AppendText(append(b, `,"reason":`...), m.Reason)
+	}
 	return append(b, '}')
 }
 
@@ -142,7 +150,10 @@ func (r *PackageRecord) UnmarshalJSON(data []byte) error {
 }
 
 func readMissingContent(v serde.Value) (m MissingContent, err error) {
-	err = v.Fields(serde.Required("upload", &m.Upload, serde.ListOf(readUploadEndpoint)))
+	err = v.Fields(
+		serde.Required("upload", &m.Upload, serde.ListOf(readUploadEndpoint)),
+		serde.Defaulted("reason", &m.Reason, serde.Value.Text),
+	)
 	return m, err
 }
 

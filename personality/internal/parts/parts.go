@@ -86,6 +86,7 @@ func New(o Options) *Registry {
 	r.Reader = reader.New(reader.Options{
 		Store: o.Store, Records: o.Records, Index: tree, Contents: o.Contents, DownloadURL: o.DownloadURL, Cache: o.Cache,
 		NextCheckpoint: r.Publisher.NextCheckpoint, OnlyCosigned: o.OnlyCosigned, Logger: o.Logger,
+		LinkSources: a.LinkSources,
 		Named: func(ctx context.Context, digests []protocol.Hash) (named map[protocol.Hash]bool, err error) {
 			err = o.Store.View(ctx, func(tx *store.Tx) (err error) {
 				named, err = tx.NamedContents(digests)

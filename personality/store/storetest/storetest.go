@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB, block
 		"notes":              testNotes,
 		"witnessed":          testWitnessed,
 		"listed proofs":      testListedProofs,
+		"fetches":            testFetches,
+		"content sources":    testContentSources,
 		"logged checkpoints": testLoggedCheckpoints,
 		"envelopes":          testEnvelopes,
 		"transactions":       testTransactions,

@@ -19,7 +19,13 @@ build: ## Build the commands into bin/
 .PHONY: test
 test: tools vet lint ## Install what the tests need, then run all checks and all tests
 	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./packaging/... ./personality/... ./warg/...
-	$(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
+	WARG_TEST_DOCKER= $(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
+	@if [ "$$WARG_TEST_DOCKER" = 1 ]; then $(MAKE) test-docker; fi
+
+# `make test` does so, too, with WARG_TEST_DOCKER=1. DOCKER_HOST is respected.
+.PHONY: test-docker
+test-docker: ## Build the images and try the stack on a Docker engine; status 2 where none answers
+	@GO="$(GO)" integration/tools/docker.sh
 
 # Building three more Trillians, and running each, takes too long for every time.
 .PHONY: test-trillians
@@ -33,8 +39,7 @@ test-trillians: tools ## Run and measure a registry beside each Trillian in docs
 tools: ## Install what the tests need (Debian packages; the official client and others in the user's cache folder)
 	integration/tools/install.sh
 
-# Not part of `make test`: Vitess takes long to compile, and four processors and 8 GiB
-# are not too much for what runs at once.
+# Not part of `make test`: Vitess takes minutes to compile, and runs a dozen processes.
 .PHONY: test-vitess
 test-vitess: ## Run the registry's database on Vitess: storetest, load, a planned reparent, killed primaries
 	integration/tools/vitess.sh

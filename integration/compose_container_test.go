@@ -49,7 +49,8 @@ func newContainer(t *testing.T, s *stack, service compose.ServiceConfig, ip stri
 			c.mounts[v.Target] = filepath.Join(s.dir, service.Name, v.Target)
 		}
 	}
-	for _, target := range service.Tmpfs {
+	for _, mount := range service.Tmpfs {
+		target, _, _ := strings.Cut(mount, ":")
 		c.mounts[target] = filepath.Join(s.dir, service.Name, target)
 		c.makeFolder(t, c.mounts[target])
 	}
@@ -100,7 +101,7 @@ func (c *container) copyMounts(t *testing.T) {
 func (c *container) rewrite(text string) string {
 	text = c.stack.names.ReplaceAllStringFunc(text, func(match string) string {
 		m := c.stack.names.FindStringSubmatch(match)
-		return m[1] + c.stack.containers[m[2]].ip + m[3]
+		return m[1] + c.stack.addresses[m[2]] + m[3]
 	})
 	text = strings.NewReplacer("0.0.0.0", c.ip, "127.0.0.1", c.ip).Replace(text)
 	var paths []string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -24,7 +25,8 @@ type stack struct {
 	project    *compose.Project
 	dir        string // all that belongs to it; every user may read it
 	containers map[string]*container
-	names      *regexp.Regexp // of services, see serviceNames
+	addresses  map[string]string // by the names that services have in their networks
+	names      *regexp.Regexp    // these names, see serviceNames
 }
 
 // notPackaged are services that cannot be run here.
@@ -39,8 +41,7 @@ func newStack(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &stack{project: loadCompose(t), dir: dir, containers: map[string]*container{}}
-	s.names = serviceNames(s.project.ServiceNames())
+	s := &stack{project: loadCompose(t), dir: dir, containers: map[string]*container{}, addresses: map[string]string{}}
 	if err := errors.Join(
 		os.Chmod(dir, 0o755),
 		os.Mkdir(filepath.Join(dir, "bin"), 0o755),
@@ -51,8 +52,18 @@ func newStack(t *testing.T) *stack {
 	s.addPrograms(t)
 	network := freeNetwork(t)
 	for i, name := range slices.Sorted(slices.Values(s.project.ServiceNames())) {
-		s.containers[name] = newContainer(t, s, s.project.Services[name], fmt.Sprintf("%s.%d", network, 10+i))
+		service, ip := s.project.Services[name], fmt.Sprintf("%s.%d", network, 10+i)
+		s.containers[name] = newContainer(t, s, service, ip)
+		s.addresses[name] = ip
+		for _, n := range service.Networks {
+			if n != nil {
+				for _, alias := range n.Aliases {
+					s.addresses[alias] = ip
+				}
+			}
+		}
 	}
+	s.names = serviceNames(slices.Collect(maps.Keys(s.addresses)))
 	for _, c := range s.containers {
 		c.copyMounts(t)
 	}

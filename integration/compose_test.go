@@ -47,11 +47,12 @@ func TestComposeServices(t *testing.T) {
 			checkOrder(t, project, s)
 			checkConfined(t, s)
 			checkMounts(t, project, s)
-			if s.Build != nil {
-				checkDockerfile(t, s.Build)
+			if build := buildOf(project, s); build != nil {
+				checkDockerfile(t, build)
 			} else {
 				checkPinned(t, s.Image)
 			}
+			checkTemporary(t, s)
 			if s.Logging == nil || s.Logging.Options["max-size"] == "" {
 				t.Error("its log may fill the disk: it has no max-size")
 			}
@@ -103,7 +104,7 @@ func checkConfined(t *testing.T, s compose.ServiceConfig) {
 	if want := map[string][]string{"proxy": {"NET_BIND_SERVICE"}}[s.Name]; !slices.Equal(s.CapAdd, want) {
 		t.Errorf("it adds capabilities %v, want %v", s.CapAdd, want)
 	}
-	if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+	if !slices.Contains(s.SecurityOpt, "no-new-privileges=true") {
 		t.Errorf("it may gain privileges: security_opt is %v", s.SecurityOpt)
 	}
 	if uid, _, _ := userOf(t, s); uid == 0 {
@@ -147,7 +148,7 @@ func checkMounts(t *testing.T, project *compose.Project, s compose.ServiceConfig
 // checkPinned checks that an image is of one version.
 func checkPinned(t *testing.T, image string) {
 	t.Helper()
-	if !regexp.MustCompile(`^[\w./-]+:v?\d+\.\d+\.\d+(-\w+)?$`).MatchString(image) {
+	if image != "scratch" && !regexp.MustCompile(`^[\w./-]+:v?\d+\.\d+\.\d+(-\w+)?$`).MatchString(image) {
 		t.Errorf("image %q is not pinned to a version such as 1.2.3", image)
 	}
 }
@@ -182,6 +183,7 @@ func checkDockerfile(t *testing.T, build *compose.BuildConfig) {
 		}
 		if build.Target == name || build.Target == "" && i == len(stages)-1 {
 			found = true
+			checkLabels(t, build.Dockerfile, stage)
 			if !regexp.MustCompile(`(?m)^USER [1-9]\d*:[1-9]\d*$`).MatchString(stage) {
 				t.Errorf("the stage of %s that runs has no USER with numbers", build.Dockerfile)
 			}

@@ -12,7 +12,7 @@ import (
 const (
 	faultRecords = 2000            // of the load around each fault
 	beforeFault  = 500             // of them, those acknowledged before it
-	faultTimeout = 2 * time.Minute // of a load; far more than it takes
+	faultTimeout = 6 * time.Minute // of a load; far more than it takes
 	recovery     = time.Minute     // from the end of a fault until all is published and ready; far more than it takes
 )
 
@@ -44,6 +44,11 @@ func TestStackFaults(t *testing.T) {
 // underLoad makes something fail while authors publish, and audits everything
 // when they have.
 func underLoad(t *testing.T, c *cluster, a *auditor, name string, fail func(*testing.T, *cluster)) {
+	underLoadOf(t, c, a, name, beforeFault, faultRecords, fail)
+}
+
+// underLoadOf is underLoad for so many records, before the fault and in all.
+func underLoadOf(t *testing.T, c *cluster, a *auditor, name string, before, records int, fail func(*testing.T, *cluster)) {
 	l := newClusterLoad(t, c, name)
 	ctx, cancel := context.WithTimeout(t.Context(), faultTimeout)
 	defer cancel()
@@ -56,12 +61,12 @@ func underLoad(t *testing.T, c *cluster, a *auditor, name string, fail func(*tes
 	}
 	authors.Go(func() { l.run(ctx) })
 	begin := time.Now()
-	l.awaitAcknowledged(t, beforeFault, time.Minute)
+	l.awaitAcknowledged(t, before, faultTimeout)
 	pauseCtx, stopPause := context.WithCancel(watchCtx)
 	watchers.Go(func() { o.measurePause(pauseCtx) })
 	fail(t, c)
 	failed := time.Now()
-	l.awaitAcknowledged(t, faultRecords, time.Minute)
+	l.awaitAcknowledged(t, records, faultTimeout)
 	close(l.stop)
 	stopPause()
 	authors.Wait()

@@ -22,10 +22,10 @@ func TestStackVitess(t *testing.T) {
 	}{
 		{"reparented", v.Reparent},
 		{"primary-killed", v.KillPrimary},
-		{"primary-killed-again", v.KillPrimary},
+		{"next-primary-killed", v.KillPrimary},
 	} {
 		if !t.Run(fault.name, func(t *testing.T) {
-			underLoad(t, c, a, fault.name, func(t *testing.T, _ *cluster) { fault.fail(t) })
+			underLoadOf(t, c, a, fault.name, 300, 1000, func(t *testing.T, _ *cluster) { fault.fail(t) })
 		}) {
 			return
 		}
@@ -43,7 +43,7 @@ func TestStackVitessSharded(t *testing.T) {
 	v := vitess.Start(t)
 	v.Shard(t, "pieces")
 	server := exec.Command(command(t, "warg-personality"), "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--namespace", "example",
-		"--database-url", v.DSN("pieces"))
+		"--database-url", v.DSN("pieces"), "--trillian", "127.0.0.1:1") // the database is opened first
 	said, err := server.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 		t.Fatalf("the server ended with %v, want a failure; it said:\n%s", err, said)

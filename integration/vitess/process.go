@@ -97,16 +97,12 @@ func listens(network, address string) func(context.Context) error {
 	}
 }
 
-// kill ends the process at once, stop in good order. Both do nothing if it does
-// not run.
-func (p *process) kill() error { return p.end(syscall.SIGKILL) }
-func (p *process) stop() error { return p.end(syscall.SIGTERM) }
-
-func (p *process) end(sig os.Signal) error {
+// kill ends the process at once. It does nothing if it does not run.
+func (p *process) kill() error {
 	if p.command == nil {
 		return nil
 	}
-	if err := p.command.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {
@@ -114,7 +110,7 @@ func (p *process) end(sig os.Signal) error {
 		p.command = nil
 		return nil
 	case <-time.After(patience):
-		return fmt.Errorf("%s has not ended %v after %v", p.name, patience, sig)
+		return fmt.Errorf("%s has not ended %v after it was killed", p.name, patience)
 	}
 }
 

@@ -1,8 +1,10 @@
 package vitess
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -55,7 +57,7 @@ func (c *Cluster) Reparent(t *testing.T) {
 }
 
 // KillPrimary ends the primary's MySQL server and vttablet at once, waits until
-// VTOrc has elected another, and starts them again, as a replica.
+// VTOrc has elected another, and starts them again; returns when they serve as a replica.
 func (c *Cluster) KillPrimary(t *testing.T) {
 	t.Helper()
 	before := c.primary(t)
@@ -73,6 +75,37 @@ func (c *Cluster) KillPrimary(t *testing.T) {
 	if err := before.restart(); err != nil {
 		t.Fatal(err)
 	}
+	if err := await(c.allServe, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allServe fails unless vtgate sees every tablet serve.
+func (c *Cluster) allServe(ctx context.Context) error {
+	db, err := sql.Open("mysql", c.DSN(Keyspace))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, "SHOW VITESS_TABLETS")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	serving := 0
+	for rows.Next() {
+		var where, keyspace, shard, kind, state, alias, host, since string
+		if err := rows.Scan(&where, &keyspace, &shard, &kind, &state, &alias, &host, &since); err != nil {
+			return err
+		}
+		if state == "SERVING" {
+			serving++
+		}
+	}
+	if serving < tablets {
+		return errors.Join(rows.Err(), fmt.Errorf("%d of %d tablets serve", serving, tablets))
+	}
+	return rows.Err()
 }
 
 // Shard adds a keyspace of two shards, without tablets: vtgate knows it by the

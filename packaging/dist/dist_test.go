@@ -135,3 +135,23 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// An SBOM says which tool wrote it, but nothing of the machine that this was built on.
+func TestSBOMsAreTheSameOnOtherMachines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	var made []string
+	for _, hash := range []string{"aa", "bb"} {
+		must(t, os.WriteFile(path, []byte(`{"metadata":{"tools":[{"name":"x","hashes":[{"content":"`+hash+`"}]}]},"version":1}`), 0o600))
+		must(t, withoutToolHashes(path))
+		text, err := os.ReadFile(path)
+		must(t, err)
+		made = append(made, string(text))
+	}
+	if made[0] != made[1] || !strings.Contains(made[0], `"name": "x"`) {
+		t.Errorf("got %q", made)
+	}
+	must(t, os.WriteFile(path, []byte(`{"metadata":{}}`), 0o600))
+	if err := withoutToolHashes(path); err == nil {
+		t.Error("an SBOM of another form was taken")
+	}
+}

@@ -42,6 +42,9 @@ func (g *Registry) Answer(r *http.Request) (_ Answer, err error) {
 			return Answer{}, err
 		}
 	}
+	if r, err = withCount(r); err != nil {
+		return Answer{}, err
+	}
 	if r.Method == http.MethodHead { // whoever sends the answer knows what to leave out
 		r = r.Clone(r.Context())
 		r.Method = http.MethodGet

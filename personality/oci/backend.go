@@ -115,6 +115,9 @@ func (b *backend) Tags(ctx context.Context, repo, after string) iter.Seq2[string
 			yield("", err)
 			return
 		}
+		if ctx.Value(noTags{}) != nil {
+			return
+		}
 		for _, tag := range p.tags() {
 			if tag > after && !yield(tag, nil) {
 				return

@@ -3,24 +3,33 @@ package oci_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // large is the reading part of a registry with one package of many releases, in memory.
 type large struct {
 	oci.Reader
-	log     reader.FetchLogsResponse
-	opening chan struct{} // nil, or what each opening of a content waits for
+	log     []reader.PublishedRecord
+	length  atomic.Uint64  // of the log, so far
+	pages   atomic.Int64   // that were read with records
+	places  map[string]int // behind a fetch token
+	opening chan struct{}  // nil, or what each opening of a content waits for
 }
 
 func newLarge(b testing.TB, count int) *large {
@@ -28,25 +37,37 @@ func newLarge(b testing.TB, count int) *large {
 	if err != nil {
 		b.Fatal(err)
 	}
-	name, _ := protocol.ParsePackageName("example:large")
-	log := reader.PackageRecords{LogID: name.LogID()}
+	var log []reader.PublishedRecord
 	for i := range count {
 		record := protocol.PackageRecord{Time: protocol.TimeOf(time.Now()), Entries: []protocol.PackageEntry{
 			{Type: protocol.EntryRelease, Version: fmt.Sprintf("1.0.%d", i), Content: protocol.HashOf([]byte(fmt.Sprint(i))).Any()},
 		}}
 		envelope := record.Sign(key)
-		log.Records = append(log.Records, reader.PublishedRecord{RecordID: protocol.PackageRecordID(envelope.Content), Envelope: envelope, RegistryIndex: uint64(i)})
+		log = append(log, reader.PublishedRecord{RecordID: protocol.PackageRecordID(envelope.Content), Envelope: envelope, RegistryIndex: uint64(i)})
 	}
-	return &large{log: reader.FetchLogsResponse{Packages: []reader.PackageRecords{log}}}
+	l := &large{log: log, places: map[string]int{"": 0}}
+	for i, r := range log {
+		l.places[r.RecordID.String()] = i + 1
+	}
+	l.length.Store(uint64(count))
+	return l
 }
 
-func (l *large) LatestCheckpoint(context.Context) (c protocol.SignedCheckpoint, err error) { return }
+func (l *large) LatestCheckpoint(context.Context) (c protocol.SignedCheckpoint, err error) {
+	c.Contents.LogLength = l.length.Load()
+	return c, nil
+}
 
 func (l *large) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error) {
-	if q.Packages[0].FetchToken != "" {
-		return reader.FetchLogsResponse{Packages: []reader.PackageRecords{{LogID: l.log.Packages[0].LogID}}}, nil
+	asked := q.Packages[0]
+	from := l.places[asked.FetchToken]
+	to := max(from, min(from+q.Limit, int(q.LogLength)))
+	if to > from {
+		l.pages.Add(1)
 	}
-	return l.log, nil
+	return reader.FetchLogsResponse{
+		Packages: []reader.PackageRecords{{LogID: asked.LogID, Records: l.log[from:to]}}, More: to < int(q.LogLength),
+	}, nil
 }
 
 func (l *large) OpenContent(context.Context, protocol.Hash) (io.ReadSeekCloser, time.Time, error) {
@@ -125,4 +146,79 @@ func TestManyImagesAtATime(t *testing.T) {
 		t.Error("a content was read again")
 	default:
 	}
+}
+
+// A package too large for the cache is read once, whoever asks, and then as far as it has
+// grown; another one takes its place, and with no cache nothing is kept.
+func TestPackageBeyondTheCache(t *testing.T) {
+	l := newLarge(t, 6000)
+	l.length.Store(5500)
+	g := oci.New(l, oci.Options{Cache: cache.New(64 << 10)})
+	tags := func(want int) {
+		t.Helper()
+		var asked sync.WaitGroup
+		for range 8 {
+			asked.Go(func() {
+				answer, err := g.Answer(httptest.NewRequest("GET", "/v2/example/large/tags/list", nil))
+				var list struct{ Tags []string }
+				if err != nil || json.Unmarshal(answer.Body, &list) != nil || len(list.Tags) != want {
+					t.Errorf("%d tags, error %v, want %d", len(list.Tags), err, want)
+				}
+			})
+		}
+		asked.Wait()
+	}
+	pages := func(most int64) {
+		t.Helper()
+		if read := l.pages.Swap(0); read > most {
+			t.Errorf("%d pages were read, want %d at most", read, most)
+		}
+	}
+	tags(5500)
+	pages(8 + 6) // the first one by each, to see that there are more
+	tags(5500)
+	pages(0)
+	l.length.Store(6000)
+	tags(6000)
+	pages(8 + 1)
+	if answer, err := g.Answer(httptest.NewRequest("GET", "/v2/example/large/manifests/1.0.5999", nil)); err != nil {
+		t.Errorf("the newest: %s %v", answer.Body, err)
+	}
+	pages(0)
+	if _, err := g.Answer(httptest.NewRequest("GET", "/v2/example/other/tags/list", nil)); err != nil {
+		t.Error(err)
+	}
+	pages(1 + 6)
+	tags(6000)
+	pages(8 + 6)
+
+	g = oci.New(l, oci.Options{})
+	tags(6000)
+	pages(8 * (1 + 6))
+	tags(6000)
+	if read := l.pages.Load(); read < 8*6 {
+		t.Errorf("%d pages were read: something is kept", read)
+	}
+}
+
+// A package has a largest size, and whoever asks for more is told.
+func TestTooManyReleases(t *testing.T) {
+	l := newLarge(t, 1)
+	release := l.log[0]
+	g := oci.New(&repeated{l, release}, oci.Options{Cache: cache.New(64 << 20)})
+	request := httptest.NewRequest("GET", "/v2/example/large/tags/list", nil)
+	_, err := g.Answer(request)
+	if _, ok := errors.AsType[*registry.TooLargeError](err); !ok || !strings.Contains(err.Error(), "more than 100000 releases") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// repeated has the same record again and again.
+type repeated struct {
+	*large
+	release reader.PublishedRecord
+}
+
+func (r *repeated) FetchLogs(_ context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error) {
+	return reader.FetchLogsResponse{Packages: []reader.PackageRecords{{LogID: q.Packages[0].LogID, Records: slices.Repeat([]reader.PublishedRecord{r.release}, q.Limit)}}, More: true}, nil
 }

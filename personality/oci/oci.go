@@ -37,7 +37,7 @@ type Options struct {
 type Registry struct {
 	reader   Reader
 	server   http.Handler // of ociserver, which writes to a *recorder
-	packages *cache.Map[protocol.Hash, *releases]
+	packages *packages
 	contents *cache.Map[protocol.Hash, described]
 	proofs   *proofs
 	many     chan struct{}          // one for the request that makes many images
@@ -51,7 +51,7 @@ func New(r Reader, o Options) *Registry {
 	}
 	g := &Registry{
 		reader:   r,
-		packages: cache.NewMap[protocol.Hash](o.Cache, 2, (*releases).size), // one may have an eighth: of 48 MiB, 17,000 releases
+		packages: newPackages(o.Cache),
 		contents: cache.NewMap[protocol.Hash](o.Cache, 4, described.bytes),
 		proofs:   newProofs(o.Now),
 		many:     make(chan struct{}, 1),

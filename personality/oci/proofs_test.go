@@ -15,6 +15,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
@@ -163,4 +164,34 @@ func (r *slowReader) ListProof(ctx context.Context, name protocol.PackageName, p
 	close(r.asked)
 	<-r.proceed
 	return r.Reader.ListProof(ctx, name, p)
+}
+
+// unwritable is the reading part of a registry whose database takes no writes.
+type unwritable struct{ oci.Reader }
+
+func (unwritable) ListProof(context.Context, protocol.PackageName, reader.ListedProof) (reader.ListedProof, error) {
+	return reader.ListedProof{}, &registry.UnavailableError{Part: registry.PartDatabase, Reason: "it is full"}
+}
+
+// A proof that cannot be stored is not listed; one that was listed before needs no write.
+func TestProofsWithoutWrites(t *testing.T) {
+	s := show(t)
+	s.Start()
+	publish(s.Author("example:hello"), [2]string{"1.0.0", "first"})
+	path := "example/hello/referrers/" + protocol.HashOf([]byte(s.body("example/hello/manifests/1.0.0"))).String()
+	unwritten := func() (oci.Answer, error) {
+		g := oci.New(unwritable{s.Setup.Registry}, oci.Options{})
+		return g.Answer(httptest.NewRequest("GET", "/v2/"+path, nil))
+	}
+	s.Eventually("there is a proof, which cannot be stored", func() bool {
+		_, err := unwritten()
+		_, unavailable := errors.AsType[*registry.UnavailableError](err)
+		return unavailable
+	})
+	listed := s.body(path)
+	again, err := unwritten()
+	equal(t, "listed before", fmt.Sprint(string(again.Body), err), listed+"<nil>")
+	if !strings.Contains(listed, `"digest"`) {
+		t.Errorf("nothing is listed: %s", listed)
+	}
 }

@@ -1,8 +1,6 @@
 package oci
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,13 +8,9 @@ import (
 	"cuelabs.dev/go/oci/ociregistry"
 
 	"github.com/warg-trillian/warg-trillian/personality/reader"
-	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/ociimage"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
-
-// recordsPerRead is how many records of a package are read at a time.
-const recordsPerRead = 1000
 
 // release is a version of a package.
 type release struct {
@@ -28,8 +22,8 @@ type release struct {
 	yanked  bool
 }
 
-// releases are what is published of a package, as of one of its records. What begins
-// with all is never changed: what comes later makes a copy.
+// releases are what is published of a package, as of one of its records. It is not
+// changed once others have it: what comes later is added to a copy.
 type releases struct {
 	name      protocol.PackageName
 	head      string         // fetch token of that record
@@ -74,21 +68,20 @@ func (p *releases) has(content protocol.Hash) bool {
 	return slices.ContainsFunc(p.all, func(r release) bool { return r.content == content })
 }
 
-// with returns the releases after some more records.
-func (p *releases) with(records []reader.PublishedRecord) (*releases, error) {
-	if len(records) == 0 {
-		return p, nil
-	}
-	next := &releases{
-		name: p.name, head: records[len(records)-1].RecordID.String(),
-		all: slices.Clone(p.all), byVersion: maps.Clone(p.byVersion), images: p.images,
-	}
+// clone returns a copy to which records can be added.
+func (p *releases) clone() *releases {
+	return &releases{name: p.name, head: p.head, all: slices.Clone(p.all), byVersion: maps.Clone(p.byVersion), images: p.images}
+}
+
+// add adds the next records, to what nobody else has yet.
+func (p *releases) add(records []reader.PublishedRecord) error {
 	for _, r := range records {
-		if err := next.apply(r); err != nil {
-			return nil, fmt.Errorf("record %s of %s: %w", r.RecordID, p.name, err)
+		if err := p.apply(r); err != nil {
+			return fmt.Errorf("record %s of %s: %w", r.RecordID, p.name, err)
 		}
+		p.head = r.RecordID.String()
 	}
-	return next, nil
+	return nil
 }
 
 // apply adds what a record says. It was validated before it was published.
@@ -113,67 +106,4 @@ func (p *releases) apply(r reader.PublishedRecord) error {
 		}
 	}
 	return nil
-}
-
-// repository returns what is published of a package below the newest checkpoint.
-// Errors are [ociregistry.ErrNameUnknown] and those of the reading part.
-func (g *Registry) repository(ctx context.Context, repo string) (*releases, error) {
-	unknown := refuse(ociregistry.ErrNameUnknown, "this registry has no package for the repository %s", repo)
-	name, ok := ociimage.Name(repo)
-	if !ok {
-		return nil, unknown
-	}
-	checkpoint, err := g.reader.LatestCheckpoint(ctx)
-	if _, none := errors.AsType[*registry.CheckpointNotFoundError](err); none {
-		return nil, unknown
-	}
-	if err != nil {
-		return nil, err
-	}
-	id := name.LogID()
-	kept, ok := g.packages.Get(id)
-	if !ok {
-		kept = &releases{name: name, byVersion: map[string]int{}, images: &digests{}}
-	}
-	p, err := g.follow(ctx, kept, checkpoint.Contents.LogLength)
-	if _, none := errors.AsType[*registry.LogNotFoundError](err); none {
-		return nil, unknown
-	}
-	if err != nil {
-		return nil, err
-	}
-	if p != kept {
-		g.packages.Put(id, p)
-	}
-	return p, nil
-}
-
-// follow reads the records of a package behind those that are known, up to a length of
-// the records log.
-func (g *Registry) follow(ctx context.Context, p *releases, length uint64) (*releases, error) {
-	for {
-		query := reader.FetchLogsRequest{
-			LogLength: length, Limit: recordsPerRead,
-			Packages: []reader.PackageLogCursor{{LogID: p.name.LogID(), FetchToken: p.head}},
-		}
-		if token := g.operator.Load(); token != nil {
-			query.Operator = *token
-		}
-		found, err := g.reader.FetchLogs(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(found.Operator); n > 0 { // of no interest, and not to be read again
-			token := found.Operator[n-1].RecordID.String()
-			g.operator.Store(&token)
-		}
-		for _, log := range found.Packages {
-			if p, err = p.with(log.Records); err != nil {
-				return nil, err
-			}
-		}
-		if !found.More {
-			return p, nil
-		}
-	}
 }

@@ -101,6 +101,7 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 	}
 	if vitess {
 		db.risks = &riskWatch{db: db.reserved.reads.(*sqlPool).DB, keyspace: cfg.DBName, log: o.Logger}
+		db.reserved.risks = db.risks
 		db.risks.look()
 	}
 	return db, nil
@@ -199,11 +200,12 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // firstConnection waits for a server that is only just starting, as it may be
-// where everything starts at once.
+// where everything starts at once, or has no primary yet.
 func firstConnection(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 	for end := time.Now().Add(startWait); ; {
 		conn, err := db.Conn(ctx)
-		if err == nil || !connectionLost(err) || time.Now().After(end) {
+		e, _ := errors.AsType[*mysql.MySQLError](err)
+		if err == nil || !connectionLost(err) && (e == nil || !vitessPassing(e)) || time.Now().After(end) {
 			return conn, err
 		}
 		if err := pause(ctx); err != nil {

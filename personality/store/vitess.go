@@ -23,13 +23,15 @@ var errSharded = errors.New("the registry's database must be a Vitess keyspace w
 // knows, and refuses a keyspace that is sharded.
 func vitessKeyspace(ctx context.Context, cfg *mysql.Config) (vitess bool, err error) {
 	cfg = cfg.Clone()
+	cfg.Params = nil // vtgate asks a primary whether it takes them: vtgate alone is to answer here
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "")); err != nil {
 		return false, err
 	}
-	db, err := openMySQL(cfg, sql.LevelRepeatableRead, 1)
+	plain, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return false, err
 	}
+	db := sql.OpenDB(plain)
 	defer db.Close()
 	conn, err := firstConnection(ctx, db)
 	if err != nil {

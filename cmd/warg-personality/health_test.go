@@ -59,7 +59,7 @@ func TestHealthSaysWhy(t *testing.T) {
 	mux.HandleFunc("/away", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "trillian: no answer", http.StatusServiceUnavailable)
 	})
-	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/fine", 302) })
+	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/fine", http.StatusFound) })
 	mux.HandleFunc("/fine", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ready\n")) })
 	mux.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { <-release })
 	server := httptest.NewServer(mux)

@@ -19,6 +19,7 @@ build: ## Build the commands into bin/
 .PHONY: test
 test: tools vet lint ## Install what the tests need, then run all checks and all tests
 	$(GO) test -timeout 15m $(TESTFLAGS) ./cmd/... ./config/... ./packaging/... ./personality/... ./warg/...
+	CGO_ENABLED=1 $(GO) test -timeout 5m -tags pkcs11 -run PKCS11 $(TESTFLAGS) ./cmd/warg-personality
 	WARG_TEST_DOCKER= $(GO) test -timeout 25m -p 1 $(TESTFLAGS) ./integration/...
 	@if [ "$$WARG_TEST_DOCKER" = 1 ]; then $(MAKE) test-docker; fi
 

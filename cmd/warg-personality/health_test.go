@@ -56,8 +56,10 @@ func TestHealthOfServer(t *testing.T) {
 func TestHealthSaysWhy(t *testing.T) {
 	release := make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/away", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "trillian: no answer", 503) })
-	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/fine", 302) })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "trillian: no answer", http.StatusServiceUnavailable)
+	})
+	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/fine", http.StatusFound) })
 	mux.HandleFunc("/fine", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ready\n")) })
 	mux.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { <-release })
 	server := httptest.NewServer(mux)

@@ -16,6 +16,7 @@ need() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || missing+=("$2"); }
 need git git # version stamps of the build
 need cc gcc  # links the official client, and the race detector
 need openssl openssl # signs for cmd/warg as a command that keeps the key
+need softhsm2-util softhsm2 # a PKCS #11 token with the operator's key (cmd/warg-personality)
 # Shells that completions are tried in, and a reader of manual pages (cmd/internal/cmdline).
 need zsh zsh
 need fish fish

@@ -14,8 +14,10 @@ import (
 // hold by a key that may sign here? As in the reference (warg-server,
 // api/v1/monitor.rs), a length that was never a checkpoint's is invalid.
 //
-// Keys are those of the operator log as it is published: what is accepted and in
-// no checkpoint yet, nobody outside can know.
+// The key may sign as of the operator log that is published: what is accepted and
+// in no checkpoint yet, nobody outside can know. Or, if the roots are those of a
+// checkpoint of this registry, as of that one: what a key signed before it was revoked
+// stays verified (as in the reference, which compares with the signature that it kept).
 func (r *Reader) VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckpoint) (checkpoint, signature Verdict, err error) {
 	type verdicts struct{ checkpoint, signature Verdict }
 	v, err := read(ctx, &r.database, func(tx *store.Tx) (v verdicts, err error) {
@@ -30,7 +32,18 @@ func (r *Reader) VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckp
 			return v, err
 		}
 		key, known := operator.PublicKey(c.KeyID)
-		v.signature = verdict(known && operator.HasPermission(c.KeyID, protocol.PermissionCommit) && c.Verify(key) == nil)
+		if !known || c.Verify(key) != nil {
+			v.signature = Invalid
+			return v, nil
+		}
+		permitted := operator.HasPermission(c.KeyID, protocol.PermissionCommit)
+		if !permitted && v.checkpoint == Verified {
+			if operator, err = registry.OperatorLogAsOf(tx, c.LogLength); err != nil {
+				return v, err
+			}
+			permitted = operator.HasPermission(c.KeyID, protocol.PermissionCommit)
+		}
+		v.signature = verdict(permitted)
 		return v, nil
 	})
 	return v.checkpoint, v.signature, err

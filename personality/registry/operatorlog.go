@@ -35,16 +35,11 @@ func OperatorLog(tx *store.Tx, next []protocol.LogLeaf) (*protocol.OperatorLog, 
 		}
 		return operator, nil
 	}
-	records, _, err := tx.PublishedPage(row.ID, 0, math.MaxInt64, math.MaxInt32, math.MaxInt)
+	published, err := replay(tx, row.ID, math.MaxInt64, operator)
 	if err != nil {
-		return nil, fmt.Errorf("read the operator log: %w", err)
+		return nil, err
 	}
-	for _, record := range records {
-		if err := validate(operator, record.RecordID, record.Envelope); err != nil {
-			return nil, err
-		}
-	}
-	pending, err := tx.PendingFrom(row.ID, uint64(len(records)), len(next))
+	pending, err := tx.PendingFrom(row.ID, uint64(published), len(next))
 	if err != nil {
 		return nil, fmt.Errorf("read the operator log: %w", err)
 	}
@@ -57,6 +52,36 @@ func OperatorLog(tx *store.Tx, next []protocol.LogLeaf) (*protocol.OperatorLog, 
 		}
 	}
 	return operator, nil
+}
+
+// OperatorLogAsOf is the operator log as of a checkpoint: after its records that are
+// published below a length of the records log. All of them are read again.
+func OperatorLogAsOf(tx *store.Tx, logLength uint64) (*protocol.OperatorLog, error) {
+	operator := new(protocol.OperatorLog)
+	row, err := tx.Log(protocol.OperatorLogID())
+	if errors.Is(err, store.ErrNotFound) {
+		return operator, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the operator log: %w", err)
+	}
+	_, err = replay(tx, row.ID, logLength, operator)
+	return operator, err
+}
+
+// replay validates the records of the operator log that are published below a length of
+// the records log, and returns their number.
+func replay(tx *store.Tx, log int64, logLength uint64, operator *protocol.OperatorLog) (int, error) {
+	records, _, err := tx.PublishedPage(log, 0, logLength, math.MaxInt32, math.MaxInt)
+	if err != nil {
+		return 0, fmt.Errorf("read the operator log: %w", err)
+	}
+	for _, record := range records {
+		if err := validate(operator, record.RecordID, record.Envelope); err != nil {
+			return 0, err
+		}
+	}
+	return len(records), nil
 }
 
 func operatorLeaf(id protocol.Hash) protocol.LogLeaf {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -58,7 +59,11 @@ func (c Command) SignDigest(digest protocol.Hash) (protocol.Signature, error) {
 	process.WaitDelay = time.Second // for children that keep the outputs open
 	var der, said boundedBuffer
 	process.Stdout, process.Stderr = &der, &said
-	if err := process.Run(); err != nil {
+	err := process.Run()
+	if der.full || said.full { // how it ends then depends on the shell
+		err = fmt.Errorf("it wrote more than %d bytes", maxOutput)
+	}
+	if err != nil {
 		text := strings.TrimSpace(said.kept.String())
 		return protocol.Signature{}, fmt.Errorf("the key command failed: %w: %s", err, text[:min(len(text), maxSaid)])
 	}
@@ -70,11 +75,15 @@ func (c Command) SignDigest(digest protocol.Hash) (protocol.Signature, error) {
 }
 
 // boundedBuffer refuses what is beyond maxOutput: the command can not write on then.
-type boundedBuffer struct{ kept bytes.Buffer }
+type boundedBuffer struct {
+	kept bytes.Buffer
+	full bool
+}
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
 	if b.kept.Len()+len(p) > maxOutput {
-		return 0, fmt.Errorf("it wrote more than %d bytes", maxOutput)
+		b.full = true
+		return 0, io.ErrShortWrite
 	}
 	return b.kept.Write(p)
 }

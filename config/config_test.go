@@ -168,6 +168,7 @@ func TestBlanksInLists(t *testing.T) {
 	items := map[string][2]string{
 		"namespace":          {"one", "two"},
 		"imported-namespace": {"x=x.example", "y=y.example"},
+		"operator-key-file":  {"a.key", "/b.key"},
 		"trusted-proxy":      {"10.0.0.0/8", "192.0.2.7"},
 	}
 	for _, flag := range serveFlags(t) {

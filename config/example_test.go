@@ -12,12 +12,14 @@ import (
 const exampleFile = "warg-personality.yaml"
 
 // setting matches a commented setting; prose has a space behind the #.
-var setting = regexp.MustCompile(`(?m)^#([a-z-]+: .*)$`)
+var setting = regexp.MustCompile(`(?m)^#([a-z0-9-]+: .*)$`)
 
 // companions are settings without which another one is refused.
 var companions = map[string]string{
 	"tls-cert-file":        "tls-key-file: x\n",
 	"tls-key-file":         "tls-cert-file: x\n",
+	"operator-key-command": "operator-public-key: x\n",
+	"operator-public-key":  "operator-key-command: x\n",
 	"database-url":         "trillian: x:1\n",
 	"database-url-file":    "trillian: x:1\n",
 	"trillian-ca-file":     "trillian: x:1\n",

@@ -9,16 +9,10 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/admission"
 )
 
-// OperatorKeyVariable is the environment variable with the operator's private
-// key. It has no flag and no key in the file: a flag would show in process
-// listings.
-const OperatorKeyVariable = "WARG_OPERATOR_KEY"
-
 // Keys are the settings of who runs the registry, and who may use it.
 type Keys struct {
 	Namespace              []Namespace         `env:"WARG_NAMESPACE" group:"who" placeholder:"NAME" help:"Namespace that this registry defines, in lower kebab case (repeatable). Added to the operator log at start; namespaces are never removed."`
 	ImportedNamespace      []ImportedNamespace `env:"WARG_IMPORTED_NAMESPACE" group:"who" placeholder:"NAME=REGISTRY" help:"Namespace that another registry serves, and that registry's domain (repeatable); clients are sent there."`
-	OperatorKeyFile        string              `env:"WARG_OPERATOR_KEY_FILE" group:"who" placeholder:"FILE" help:"File with the operator's private key (default: operator.key in the data folder, made at the first start of a new registry). The environment variable WARG_OPERATOR_KEY, holding the key itself, wins over it."`
 	Origin                 Origin              `env:"WARG_ORIGIN" group:"who" placeholder:"NAME" help:"Origin of this registry, by which witnesses and auditors know its two logs: the host (and path) at which it is served, such as registry.example.com (default: a name derived from the operator key). It cannot be changed once the registry has started with it."`
 	RecordsNoteKeyFile     string              `env:"WARG_RECORDS_NOTE_KEY_FILE" name:"records-note-key-file" group:"who" placeholder:"FILE" help:"File with the key that signs the notes of the records log (default: records-note.key in the data folder). It is made at the first start; processes that share a registry need the same one."`
 	CheckpointsNoteKeyFile string              `env:"WARG_CHECKPOINTS_NOTE_KEY_FILE" name:"checkpoints-note-key-file" group:"who" placeholder:"FILE" help:"Likewise for the checkpoints log (default: checkpoints-note.key in the data folder)."`
@@ -28,9 +22,7 @@ type Keys struct {
 	AuthorizedKeysFile     string              `env:"WARG_AUTHORIZED_KEYS_FILE" group:"who" placeholder:"FILE" help:"TOML file with the keys that may publish, by namespace and package; without it, anybody may. Read again on SIGHUP."`
 	TokensFile             string              `env:"WARG_TOKENS_FILE" group:"who" placeholder:"FILE" help:"File with the hashes of bearer tokens; with it the registry is private. warg-personality token new makes its lines. Read again on SIGHUP."`
 
-	// OperatorKey is the value of WARG_OPERATOR_KEY, empty if not set. It wins
-	// over OperatorKeyFile.
-	OperatorKey Secret `kong:"-"`
+	OperatorKeys
 }
 
 // DefaultOperatorKeyFile is the operator key's file when no setting names one.

@@ -19,6 +19,7 @@ import (
 var commandsOwn = map[string]bool{
 	"config": true, "listen": true, "metrics-listen": true, "debug-pprof": true,
 	"tls-cert-file": true, "tls-key-file": true, "operator-key-file": true,
+	"operator-key-command": true, "operator-public-key": true, "operator-key-pkcs11": true,
 	"log-level": true, "log-format": true, "database-url-file": true,
 }
 

@@ -12,7 +12,6 @@ package config
 
 import (
 	"cmp"
-	"os"
 	"path/filepath"
 
 	"github.com/warg-trillian/warg-trillian/personality"
@@ -35,11 +34,10 @@ type Serve struct {
 // AfterApply is called by the parser once all sources are read: it fills in
 // what depends on other settings and checks what no single setting can.
 func (s *Serve) AfterApply() error {
-	s.OperatorKey = Secret(os.Getenv(OperatorKeyVariable))
 	if s.ContentDir == "" {
 		s.ContentDir = filepath.Join(s.DataDir, "content")
 	}
-	return cmp.Or(s.Storage.check(), s.Addresses.check(), s.Keys.check())
+	return cmp.Or(s.OperatorKeys.Complete(), s.Storage.check(), s.Addresses.check(), s.Keys.check())
 }
 
 // Options are the settings as the registry takes them, but for the operator
@@ -84,6 +82,6 @@ a key of the YAML file that --config names. Flags win, then the environment,
 then the file. Lists are comma-separated, or flags given more than once.
 
 When it is ready it prints "listening on ADDRESS". SIGTERM finishes what is
-under way and stops, SIGHUP reads the authorized keys, the tokens, the witness
-policy and the certificate again.`
+under way and stops, SIGHUP reads the operator keys, the authorized keys, the
+tokens, the witness policy and the certificate again.`
 }

@@ -68,6 +68,18 @@ func (n *Namespace) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Path is the path of a file, one of a list.
+type Path string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *Path) UnmarshalText(text []byte) error {
+	*p = Path(strings.TrimSpace(string(text)))
+	if *p == "" {
+		return errors.New("the name of a file is empty")
+	}
+	return nil
+}
+
 // ImportedNamespace is a namespace that the registry with the domain Registry
 // serves.
 type ImportedNamespace struct{ Name, Registry string }
@@ -75,11 +87,14 @@ type ImportedNamespace struct{ Name, Registry string }
 // UnmarshalText implements [encoding.TextUnmarshaler] for "NAME=REGISTRY".
 func (i *ImportedNamespace) UnmarshalText(text []byte) error {
 	name, registry, ok := strings.Cut(strings.TrimSpace(string(text)), "=")
-	if !ok || registry == "" || strings.ContainsAny(registry, " \t\r\n=") {
-		return fmt.Errorf("%q is not of the form NAME=REGISTRY, such as wasi=registry.example.com", text)
+	if !ok || registry == "" {
+		return fmt.Errorf("%.80q is not of the form NAME=REGISTRY, such as wasi=registry.example.com", text)
 	}
 	if err := checkNamespace(name); err != nil {
 		return err
+	}
+	if err := protocol.CheckRegistryHost(registry); err != nil {
+		return fmt.Errorf("namespace %s can not be imported from %.80q: %w", name, registry, err)
 	}
 	*i = ImportedNamespace{Name: name, Registry: registry}
 	return nil

@@ -60,9 +60,9 @@ func (c *cluster) openMember(t *testing.T, clock *wallClock) *member {
 	m := &member{toDatabase: trillian.StartProxy(t, c.database.Addr()), toTrillian: trillian.StartProxy(t, c.logServer.RPC)}
 	registry, err := personality.Open(t.Context(), personality.Options{
 		DataDir: t.TempDir(), Database: store.MySQL{DSN: through(t, m.toDatabase, c.registryDSN)},
-		Trillian:    personality.RemoteTrillian{Server: trilliansvc.Options{Target: m.toTrillian.Addr()}},
-		Notes:       personality.Notes{RecordsKeyFile: c.noteKeyFile("records"), CheckpointsKeyFile: c.noteKeyFile("checkpoints")},
-		OperatorKey: c.key, Namespaces: admission.Namespaces{Defined: []string{"example"}},
+		Trillian:     personality.RemoteTrillian{Server: trilliansvc.Options{Target: m.toTrillian.Addr()}},
+		Notes:        personality.Notes{RecordsKeyFile: c.noteKeyFile("records"), CheckpointsKeyFile: c.noteKeyFile("checkpoints")},
+		OperatorKeys: []protocol.Signer{c.key}, Namespaces: admission.Namespaces{Defined: []string{"example"}},
 		Content:   content.Options{Dir: c.contentDir, Policy: content.PolicyWasm, MaxSize: 1 << 20},
 		Admission: admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: 100 * time.Millisecond},
 		Now:    clock.now,

@@ -124,7 +124,7 @@ func (k *noteKeys) ownOrigin(given Notes) string {
 			}
 		}
 	}
-	_, digits, _ := strings.Cut(string(k.s.options.OperatorKey.Public().ID()), ":")
+	_, digits, _ := strings.Cut(string(k.s.options.OperatorKeys[0].Public().ID()), ":")
 	return "warg-" + digits[:32]
 }
 

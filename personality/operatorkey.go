@@ -3,6 +3,7 @@ package personality
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -25,8 +26,28 @@ func (s *Server) makeOperatorKey(ctx context.Context, p parts.Options) error {
 	if used || s.rebuilding {
 		return ErrNoOperatorKey
 	}
-	s.options.OperatorKey, err = s.options.NewOperatorKey()
+	key, err := s.options.NewOperatorKey()
+	s.options.OperatorKeys = []protocol.Signer{key}
 	return err
+}
+
+// reloadOperatorKeys takes the keys that there are now. That one of them is permitted to
+// sign is not asked: another process of this registry may have one that is.
+func (s *Server) reloadOperatorKeys() error {
+	if s.options.ReloadOperatorKeys == nil {
+		return nil
+	}
+	keys, err := s.options.ReloadOperatorKeys()
+	if err != nil {
+		return err
+	}
+	before := s.keys.IDs()
+	s.keys.Replace(keys...)
+	if slices.Equal(before, s.keys.IDs()) {
+		return nil
+	}
+	s.options.Logger.Info("these operator keys sign from now on, as the operator log permits", "key_ids", s.keys.IDs())
+	return nil
 }
 
 // lostRecords reports whether the log has records, and the database has none.

@@ -24,12 +24,15 @@ import (
 type Options struct {
 	// DataDir is the folder of this process; only one at a time has it. It exists.
 	DataDir string
-	// OperatorKey signs the operator's records and all checkpoints.
-	OperatorKey protocol.PrivateKey
-	// NewOperatorKey, if not nil, makes the operator key, and OperatorKey is not
+	// OperatorKeys sign the operator's records and all checkpoints: of those that the
+	// operator log permits to, the newest. A new registry begins with the first.
+	OperatorKeys []protocol.Signer
+	// NewOperatorKey, if not nil, makes the operator key, and OperatorKeys are not
 	// used. It is called for a registry that has no records yet, and for no other:
 	// [Open] fails with [ErrNoOperatorKey] then.
 	NewOperatorKey func() (protocol.PrivateKey, error)
+	// ReloadOperatorKeys returns the keys anew for [Server.Reload]; nil: they stay.
+	ReloadOperatorKeys func() ([]protocol.Signer, error)
 
 	// Notes says how the notes of the two logs are signed.
 	Notes Notes

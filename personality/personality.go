@@ -23,6 +23,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/policy"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -37,6 +39,7 @@ const reloadTimeout = 10 * time.Second
 type Server struct {
 	options  Options
 	registry *parts.Registry
+	db       *store.DB
 	private  *httpapi.Private // nil: public
 	cache    *cache.Cache     // nil: nothing is kept in memory
 	handler  http.Handler
@@ -44,6 +47,7 @@ type Server struct {
 
 	witnesses *witnesses            // nil: nobody cosigns
 	vkeys     map[tlog.Log][]string // public note keys
+	keys      *signing.Keys         // operator keys
 
 	rebuilding bool // nothing new is to be begun
 }
@@ -65,7 +69,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err := s.registry.InitOperatorLog(ctx, o.Namespaces); err != nil {
 		return s, err
 	}
-	if s.private, err = openPrivate(o); err != nil {
+	if s.private, err = s.openPrivate(ctx); err != nil {
 		return s, err
 	}
 	if err := s.Reload(); err != nil {
@@ -160,6 +164,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	if p.Store, err = o.Database.Open(ctx, o.Logger); err != nil {
 		return p, err
 	}
+	s.db = p.Store
 	s.closers = append(s.closers, p.Store.Close)
 	logs, err := o.Trillian.open(ctx, s, p.Store)
 	if err != nil {
@@ -169,7 +174,8 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	if err := s.makeOperatorKey(ctx, p); err != nil {
 		return p, err
 	}
-	p.OperatorKey = s.options.OperatorKey
+	s.keys = signing.New(s.options.OperatorKeys...)
+	p.Keys = s.keys
 	if err := s.openNoteKeys(ctx, &p); err != nil {
 		return p, err
 	}
@@ -230,7 +236,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Reload reads the authorized keys, the tokens and the witness policy again. What can
+// Reload reads the operator keys, the authorized keys, the tokens and the witness policy
+// again. What can
 // not be read stays in force as it was read before.
 func (s *Server) Reload() error {
 	var tokens error
@@ -243,7 +250,7 @@ func (s *Server) Reload() error {
 		defer cancel()
 		policy = s.witnesses.reload(ctx)
 	}
-	return errors.Join(s.reloadKeys(), tokens, policy)
+	return errors.Join(s.reloadOperatorKeys(), s.reloadKeys(), tokens, policy)
 }
 
 func (s *Server) reloadKeys() error {

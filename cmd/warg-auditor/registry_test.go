@@ -65,7 +65,7 @@ func openRegistry(t *testing.T) *registry {
 		}
 	}
 	server, err := personality.Open(context.Background(), personality.Options{
-		DataDir: data, OperatorKey: r.key, Notes: notes, Logger: slog.New(slog.DiscardHandler),
+		DataDir: data, OperatorKeys: []protocol.Signer{r.key}, Notes: notes, Logger: slog.New(slog.DiscardHandler),
 		Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
 		Namespaces: admission.Namespaces{Defined: []string{"example", "other"}},
 		Content:    content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 1 << 20},

@@ -5,24 +5,35 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/signer"
 )
 
-// readKeyFile reads a private key from a file; see parseKey.
+// readKeyFile reads a private key from a file; see parseKeys. Of several
+// it is the first.
 func readKeyFile(path string) (protocol.PrivateKey, error) {
-	data, err := files.ReadOnce(path, files.SecretSize)
+	keys, err := readKeys(path, files.ReadOnce)
 	if err != nil {
-		return protocol.PrivateKey{}, fmt.Errorf("read operator key: %w", err)
+		return protocol.PrivateKey{}, err
 	}
-	return parseKey(string(data), path)
+	return keys[0], nil
 }
 
-// parseKey parses a private key that came from source: "ecdsa-p256:<base64>",
-// or PEM as OpenSSL writes it. White space around it is ignored. Its errors do
-// not quote the text.
-func parseKey(text, source string) (protocol.PrivateKey, error) {
-	key, err := protocol.ParsePrivateKeyText(text)
+// readKeys reads the private keys of a file.
+func readKeys(path string, read func(string, int64) ([]byte, error)) ([]protocol.PrivateKey, error) {
+	data, err := read(path, files.SecretSize)
 	if err != nil {
-		return protocol.PrivateKey{}, settingError{fmt.Errorf("%s does not hold a private key of the form ecdsa-p256:<base64>, nor one for P-256 in PEM: %w", source, err)}
+		return nil, fmt.Errorf("read operator key: %w", err)
 	}
-	return key, nil
+	return parseKeys(string(data), path)
+}
+
+// parseKeys parses private keys that came from source: "ecdsa-p256:<base64>", or PEM
+// as OpenSSL writes it, one or several. White space around them is ignored. Its
+// errors do not quote the text.
+func parseKeys(text, source string) ([]protocol.PrivateKey, error) {
+	keys, err := signer.ParseKeys(text)
+	if err != nil {
+		return nil, settingError{fmt.Errorf("%s does not hold a private key of the form ecdsa-p256:<base64>, nor one for P-256 in PEM: %w", source, err)}
+	}
+	return keys, nil
 }

@@ -83,7 +83,7 @@ func TestNotAKey(t *testing.T) {
 		{"nothing", "\r\n", "empty"},
 		{"a public key", key.Public().String(), "public key"},
 		{"no algorithm", secret, "expected algorithm"},
-		{"two keys", key.Text() + "\n" + key.Text() + "\n", "more than one line"},
+		{"a key and more", key.Text() + "\n" + secret + "\n", "key 2 in it"},
 		{"UTF-16", "\xff\xfee\x00c\x00", "UTF-16"},
 		{"another curve", encodePEM(t, "EC PRIVATE KEY")(x509.MarshalECPrivateKey(other)), "ECDSA on P-256"},
 		{"another algorithm", encodePEM(t, "PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(edwards)), "ECDSA on P-256"},

@@ -12,23 +12,27 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/cmd/internal/cmdline"
 	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/warg/client"
 )
 
 // Exit statuses.
 const (
 	exitFailed = 1 // something went wrong while running
 	exitUsage  = 2 // a wrong command line or setting
+	// exitUnverified: a registry did not prove what it said.
+	exitUnverified = 3
 )
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCommand    `cmd:"" help:"Run the registry."`
-	Rebuild rebuildCommand  `cmd:"" help:"Recreate the registry's database from its Trillian logs."`
-	Key     keyCommands     `cmd:"" help:"Make and look at operator keys."`
-	NoteKey noteKeyCommands `cmd:"" name:"note-key" help:"Make and look at note keys, which sign the logs for witnesses and auditors."`
-	Token   tokenCommands   `cmd:"" help:"Make bearer tokens for a private registry."`
-	Health  healthCommand   `cmd:"" help:"Ask a server on this machine whether it is ready."`
-	Version versionCommand  `cmd:"" help:"Show the version of this program."`
+	Serve    serveCommand     `cmd:"" help:"Run the registry."`
+	Rebuild  rebuildCommand   `cmd:"" help:"Recreate the registry's database from its Trillian logs."`
+	Key      keyCommands      `cmd:"" help:"Make and look at operator keys."`
+	NoteKey  noteKeyCommands  `cmd:"" name:"note-key" help:"Make and look at note keys, which sign the logs for witnesses and auditors."`
+	Operator operatorCommands `cmd:"" help:"Read the operator log of a running registry, and add to it: namespaces and keys."`
+	Token    tokenCommands    `cmd:"" help:"Make bearer tokens for a private registry."`
+	Health   healthCommand    `cmd:"" help:"Ask a server on this machine whether it is ready."`
+	Version  versionCommand   `cmd:"" help:"Show the version of this program."`
 
 	Completion cmdline.Completion `cmd:"" help:"Write completions of this program for a shell."`
 	Manual     cmdline.Manual     `cmd:"" hidden:"" help:"Write the manual pages of this program."`
@@ -64,6 +68,9 @@ func run(args []string, std streams) int {
 	err = command.Run(std)
 	if wrong := (settingError{}); errors.As(err, &wrong) {
 		return report(std, err, exitUsage)
+	}
+	if lie := (*client.VerificationError)(nil); errors.As(err, &lie) {
+		return report(std, err, exitUnverified)
 	}
 	if err != nil {
 		return report(std, err, exitFailed)

@@ -13,51 +13,38 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// setOperatorKey gives the options the key that the settings name:
-// WARG_OPERATOR_KEY, else the operator key file, else the file in the data folder.
-// If that is not there, the options get what makes it, for a new registry. A file
-// that a setting names is never made: a wrong path must not start a registry with
-// another key.
-func setOperatorKey(o *personality.Options, settings *config.Serve, log *slog.Logger) (err error) {
-	if settings.OperatorKey != "" {
-		o.OperatorKey, err = parseKey(string(settings.OperatorKey), config.OperatorKeyVariable)
-		return err
-	}
-	path := settings.OperatorKeyFile
-	if path == "" {
-		path = settings.DefaultOperatorKeyFile()
+// setOperatorKeys gives the options the keys that the settings name; see
+// loadOperatorKeys. If none does, it is the file in the data folder. If that is not
+// there, the options get what makes it, for a new registry. A file that a setting names
+// is never made: a wrong path must not start a registry with another key.
+func setOperatorKeys(o *personality.Options, settings *config.Serve, log *slog.Logger) (err error) {
+	from := settings.OperatorKeys
+	if !from.Named() {
+		path := settings.DefaultOperatorKeyFile()
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			o.NewOperatorKey = func() (protocol.PrivateKey, error) { return makeOperatorKey(path, log) }
-			return nil
 		}
+		from.OperatorKeyFile = []config.Path{config.Path(path)}
 	}
-	o.OperatorKey, err = readOperatorKey(path, log)
+	loaded := &operatorKeys{from: from, log: log}
+	o.ReloadOperatorKeys = loaded.reload
+	if o.NewOperatorKey == nil {
+		o.OperatorKeys, err = loaded.load()
+	}
 	return err
 }
 
 // operatorKeyMissing is the error of a registry whose key is not where the
 // settings let it be looked for.
 func operatorKeyMissing(settings *config.Serve) error {
-	return settingError{fmt.Errorf("%s is missing: put the key of this registry back, or name its file with --operator-key-file; no other key can sign for it", settings.DefaultOperatorKeyFile())}
+	return settingError{fmt.Errorf("%s is missing: put the key of this registry back, or name its file with --operator-key-file; no other key can sign for it, but one that was granted commit", settings.DefaultOperatorKeyFile())}
 }
 
 func makeOperatorKey(path string, log *slog.Logger) (protocol.PrivateKey, error) {
 	if err := makeKeyFile(path, log); err != nil {
 		return protocol.PrivateKey{}, fmt.Errorf("make operator key: %w", err)
 	}
-	return readOperatorKey(path, log)
-}
-
-func readOperatorKey(path string, log *slog.Logger) (protocol.PrivateKey, error) {
-	warnIfOthersCanRead(path, log)
-	key, err := readKeyFile(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("--operator-key-file: %w; `warg-personality key new` makes a key", err)
-		}
-		return protocol.PrivateKey{}, settingError{err}
-	}
-	return key, nil
+	return readKeyFile(path)
 }
 
 // makeKeyFile makes a file with a new key unless there is one.

@@ -20,8 +20,11 @@ import (
 // operatorKey is the key that a new registry has with these settings.
 func operatorKey(settings *config.Serve, log *slog.Logger) (protocol.PrivateKey, error) {
 	var o personality.Options
-	if err := setOperatorKey(&o, settings, log); err != nil || o.NewOperatorKey == nil {
-		return o.OperatorKey, err
+	if err := setOperatorKeys(&o, settings, log); err != nil {
+		return protocol.PrivateKey{}, err
+	}
+	if o.NewOperatorKey == nil {
+		return o.OperatorKeys[0].(protocol.PrivateKey), nil
 	}
 	return o.NewOperatorKey()
 }
@@ -158,17 +161,17 @@ func TestOperatorKeySources(t *testing.T) {
 			t.Errorf("another key (%v)", err)
 		}
 	}
-	expect(config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeyFile: file, OperatorKey: config.Secret(inEnvironment.Text())}}, inEnvironment)
+	expect(config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeys: config.OperatorKeys{OperatorKeyFile: []config.Path{config.Path(file)}, OperatorKey: config.Secret(inEnvironment.Text())}}}, inEnvironment)
 	if logged.Len() > 0 {
 		t.Errorf("logged: %s", logged.String())
 	}
-	expect(config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeyFile: file}}, inFile)
+	expect(config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeys: config.OperatorKeys{OperatorKeyFile: []config.Path{config.Path(file)}}}}, inFile)
 	if !strings.Contains(logged.String(), "open to others") {
 		t.Errorf("no warning that others can read the key; logged: %s", logged.String())
 	}
 
 	missing := filepath.Join(dir, "missing")
-	if _, err := operatorKey(&config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeyFile: missing}}, log); err == nil || !strings.Contains(err.Error(), "--operator-key-file") {
+	if _, err := operatorKey(&config.Serve{Storage: config.Storage{DataDir: dir}, Keys: config.Keys{OperatorKeys: config.OperatorKeys{OperatorKeyFile: []config.Path{config.Path(missing)}}}}, log); err == nil || !strings.Contains(err.Error(), "--operator-key-file") {
 		t.Errorf("a file that is named and missing: %v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {

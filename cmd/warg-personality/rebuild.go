@@ -38,7 +38,7 @@ func (c *rebuildCommand) Run(std streams) error {
 		return settingError{err}
 	}
 	options.Logger = log
-	if err := setOperatorKey(&options, &c.Serve, log); err != nil {
+	if err := setOperatorKeys(&options, &c.Serve, log); err != nil {
 		return err
 	}
 	if options.NewOperatorKey != nil { // it signed the log that is to be read

@@ -68,7 +68,7 @@ func (c *serveCommand) Run(std streams) error {
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
-	if err := setOperatorKey(&options, &c.Serve, log); err != nil {
+	if err := setOperatorKeys(&options, &c.Serve, log); err != nil {
 		return err
 	}
 	certificate, err := loadCertificate(&c.Serve)

@@ -68,7 +68,7 @@ func openRegistryWith(t *testing.T, key protocol.PrivateKey, change func(*person
 	noteFile := filepath.Join(data, "records.key")
 	must(t, os.WriteFile(noteFile, []byte(text), 0o600))
 	options := personality.Options{
-		DataDir: data, OperatorKey: key, Logger: slog.New(slog.DiscardHandler),
+		DataDir: data, OperatorKeys: []protocol.Signer{key}, Logger: slog.New(slog.DiscardHandler),
 		Notes:    personality.Notes{Origin: origin, RecordsKeyFile: noteFile},
 		Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
 		Namespaces: admission.Namespaces{Defined: []string{"example", "other"}},

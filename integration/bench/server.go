@@ -126,7 +126,7 @@ func startInside(ctx context.Context, data, profile string) (*server, error) {
 	}
 	started := time.Now()
 	registry, err := personality.Open(ctx, personality.Options{
-		DataDir: data, OperatorKey: key, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		DataDir: data, OperatorKeys: []protocol.Signer{key}, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
 		CacheBytes: 48 << 20,
 		Namespaces: admission.Namespaces{Defined: []string{namespace}},
 		Content:    content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyWasm, MaxSize: 1 << 20},

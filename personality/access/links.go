@@ -1,7 +1,6 @@
 package access
 
 import (
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,8 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // linkLifetime is how long a link can be followed. What was begun in time may
@@ -25,15 +22,15 @@ type Links struct {
 	now func() time.Time
 }
 
-// NewLinks returns the links of the registry with the given operator key. What
-// signs them is derived from it (HKDF, RFC 5869), so that there is no second
-// secret to keep.
-func NewLinks(operator protocol.PrivateKey, now func() time.Time) (*Links, error) {
-	key, err := hkdf.Key(sha256.New, []byte(operator.Text()), nil, "warg-personality: links to content, version 2", sha256.Size)
-	if err != nil {
-		return nil, fmt.Errorf("derive the key that signs links: %w", err)
+// LinksSecretSize is the size in bytes of the secret that signs links.
+const LinksSecretSize = sha256.Size
+
+// NewLinks returns the links of the registry whose processes share a secret.
+func NewLinks(secret []byte, now func() time.Time) (*Links, error) {
+	if len(secret) != LinksSecretSize {
+		return nil, fmt.Errorf("the secret that signs links has %d bytes, not %d", len(secret), LinksSecretSize)
 	}
-	return &Links{key, now}, nil
+	return &Links{secret, now}, nil
 }
 
 // Sign returns the query, without the question mark, that makes a path (without

@@ -1,27 +1,25 @@
 package access
 
 import (
+	"crypto/rand"
 	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func newLinks(t *testing.T, now *time.Time) (links, another *Links) {
 	t.Helper()
-	key, err := protocol.GeneratePrivateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	secret := make([]byte, LinksSecretSize)
+	rand.Read(secret)
 	clock := func() time.Time { return *now }
-	links, err = NewLinks(key, clock)
+	var err error
+	links, err = NewLinks(secret, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	another, err = NewLinks(key, clock)
+	another, err = NewLinks(secret, clock)
 	if err != nil {
 		t.Fatal(err)
 	}

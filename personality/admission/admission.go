@@ -21,6 +21,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/internal/groupcommit"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -57,8 +58,8 @@ type Options struct {
 	// content take turns between clients, and what waits is shared between them; nil
 	// or empty: by the key of the record.
 	ClientOf func(context.Context) string
-	// OperatorKey signs operator records.
-	OperatorKey protocol.PrivateKey
+	// Keys sign the operator records that are made at start, and checkpoints.
+	Keys *signing.Keys
 	// RecordsLogSize returns how many leaves Trillian's records log has.
 	RecordsLogSize func(context.Context) (uint64, error)
 	// UploadTimeout is how long a record may wait without anything of its
@@ -89,15 +90,14 @@ type WaitingLimits struct {
 
 // Admission accepts records and content. Safe for concurrent use.
 type Admission struct {
-	options       Options
-	operatorKeyID protocol.KeyID
-	recordPolicy  atomic.Pointer[RecordPolicy]
-	operator      operatorCache
-	totals        totals
-	group         groupcommit.Group[*task]
-	decoded       *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
-	arrived       chan struct{}                                            // content came that others wait for, too
-	heavy         *heavyTurns
+	options      Options
+	recordPolicy atomic.Pointer[RecordPolicy]
+	operator     operatorCache
+	totals       totals
+	group        groupcommit.Group[*task]
+	decoded      *lru.Cache[protocol.Hash, *protocol.SignedPackageRecord] // small ones that wait; used by commits only
+	arrived      chan struct{}                                            // content came that others wait for, too
+	heavy        *heavyTurns
 }
 
 // decodedRecords is how many decoded records are remembered, of at most
@@ -116,7 +116,7 @@ func New(o Options) *Admission {
 	if o.ClientOf == nil {
 		o.ClientOf = func(context.Context) string { return "" }
 	}
-	a := &Admission{options: o, operatorKeyID: o.OperatorKey.Public().ID(), arrived: make(chan struct{}, 1), heavy: newHeavyTurns()}
+	a := &Admission{options: o, arrived: make(chan struct{}, 1), heavy: newHeavyTurns()}
 	a.group.Commit = a.commit
 	a.group.Size = func(t *task) (int, int) { return 1, t.bytes() }
 	a.group.MaxItems, a.group.MaxBytes = maxBatchTasks, maxBatchBytes

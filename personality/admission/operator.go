@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/registry"
@@ -77,8 +78,8 @@ func (a *Admission) checkNamespace(tx *store.Tx, namespace string) error {
 	return nil
 }
 
-// InitOperatorLog makes sure that the operator log exists, that the operator
-// key may sign checkpoints, and that the given namespaces are defined: at the
+// InitOperatorLog makes sure that the operator log exists, that a key of this
+// process may sign checkpoints, and that the given namespaces are defined: at the
 // first start with the log's first record, later with a record more. Records
 // that are made here are accepted; [Admission.Run] publishes them.
 //
@@ -99,9 +100,9 @@ func (a *Admission) InitOperatorLog(ctx context.Context, want Namespaces) error 
 			return fmt.Errorf("Trillian's log has %d records and the registry's database is empty: run `warg-personality rebuild`", size)
 		}
 		if row.Length == 0 {
-			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryInit, Key: a.options.OperatorKey.Public()})
-		} else if !log.HasPermission(a.operatorKeyID, protocol.PermissionCommit) {
-			return notTheOperatorsKey(a.operatorKeyID)
+			entries = append(entries, protocol.OperatorEntry{Type: protocol.EntryInit, Key: a.options.Keys.Held()[0].Public()})
+		} else if _, ok := a.options.Keys.Permitted(log, protocol.PermissionCommit); !ok {
+			return notTheOperatorsKey(a.options.Keys.IDs())
 		}
 		entries, err = addNamespaces(entries, log, want)
 		if err != nil || len(entries) == 0 {
@@ -111,8 +112,16 @@ func (a *Admission) InitOperatorLog(ctx context.Context, want Namespaces) error 
 	})
 }
 
-func notTheOperatorsKey(id protocol.KeyID) error {
-	return fmt.Errorf("operator key %s may not sign checkpoints of the registry in this database: use the key that it was made with", id)
+func notTheOperatorsKey(ids []protocol.KeyID) error {
+	return fmt.Errorf("operator key %s may not sign checkpoints of the registry in this database: use the key that it was made with, or one that `warg-personality operator key grant` gave commit", joinIDs(ids))
+}
+
+func joinIDs(ids []protocol.KeyID) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (a *Admission) loadOperatorLog(tx *store.Tx) (store.Log, *protocol.OperatorLog, error) {
@@ -162,11 +171,23 @@ func (a *Admission) acceptOperatorRecord(tx *store.Tx, row store.Log, log *proto
 			record.Time = at // a clock that stepped back
 		}
 	}
-	signed, err := protocol.ParseOperatorEnvelope(record.Sign(a.options.OperatorKey))
+	signer := a.options.Keys.Held()[0]
+	if entries[0].Type != protocol.EntryInit {
+		needed := protocol.OperatorPermissionsFor(entries)
+		var ok bool
+		if signer, ok = a.options.Keys.Permitted(log, needed...); !ok {
+			return fmt.Errorf("make an operator record: no key of this process has the permissions that it needs, %v: %s", needed, joinIDs(a.options.Keys.IDs()))
+		}
+	}
+	envelope, err := record.SignWith(signer)
 	if err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
 	}
-	if err := a.insertOperatorRecord(tx, row, log, signed); err != nil {
+	signed, err := protocol.ParseOperatorEnvelope(envelope)
+	if err == nil {
+		err = a.insertOperatorRecord(tx, row, log, signed)
+	}
+	if err != nil {
 		return fmt.Errorf("make an operator record: %w", err)
 	}
 	return nil
@@ -178,6 +199,11 @@ func (a *Admission) insertOperatorRecord(tx *store.Tx, row store.Log, log *proto
 	if err := log.Validate(record); err != nil {
 		return err
 	}
+	return a.storeOperatorRecord(tx, row, log, record)
+}
+
+// storeOperatorRecord stores a record that was validated; log is the state with it.
+func (a *Admission) storeOperatorRecord(tx *store.Tx, row store.Log, log *protocol.OperatorLog, record *protocol.SignedOperatorRecord) error {
 	state, err := log.MarshalJSON() // with its namespaces: there are few
 	if err != nil {
 		return err

@@ -9,18 +9,10 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// CheckpointKey returns the key with an id, if the operator log as accepted lets it
-// sign checkpoints.
-func (a *Admission) CheckpointKey(tx *store.Tx, id protocol.KeyID) (protocol.PublicKey, error) {
-	log, err := a.operatorLog(tx)
-	if err != nil {
-		return protocol.PublicKey{}, err
-	}
-	key, known := log.PublicKey(id)
-	if !known || !log.HasPermission(id, protocol.PermissionCommit) {
-		return protocol.PublicKey{}, notTheOperatorsKey(id)
-	}
-	return key, nil
+// OperatorLog returns the operator log after its published records, and those of some
+// leaves that follow the newest checkpoint: as of a checkpoint of these leaves.
+func (a *Admission) OperatorLog(tx *store.Tx, next []protocol.LogLeaf) (*protocol.OperatorLog, error) {
+	return registry.OperatorLog(tx, next)
 }
 
 // Restore stores a record that Trillian's log has as accepted, unless it is here.

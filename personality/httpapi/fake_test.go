@@ -60,6 +60,10 @@ func (f *fake) Publish(_ context.Context, logID protocol.Hash, name protocol.Pac
 	return f.status, f.ask(logID, name, env)
 }
 
+func (f *fake) PublishOperator(_ context.Context, env protocol.Envelope) (registry.RecordStatus, error) {
+	return f.status, f.ask(env)
+}
+
 func (f *fake) RecordStatus(_ context.Context, logID, recordID protocol.Hash) (registry.RecordStatus, error) {
 	return f.status, f.ask(logID, recordID)
 }

@@ -87,6 +87,8 @@ func New(reg Registry, o Options) http.Handler {
 	v1(access.Publish, "POST", "v1/package/{log}/record", packageError, h.postedUpTo(min(h.MaxBody, maxRecordBody), publishing, h.publish))
 	v1(access.Read, "GET", "v1/package/{log}/record/{record}", packageError, h.asked(nil, h.recordStatus))
 	v1(access.Publish, "POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
+	v1(access.Publish, "POST", api.OperatorRecordsPath, packageError, h.postedUpTo(min(h.MaxBody, maxRecordBody), publishing, h.publishOperator))
+	v1(access.Read, "GET", api.OperatorRecordsPath+"/{record}", packageError, h.asked(nil, h.operatorStatus))
 	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.asked(nil, h.contentSources))
 	v1(access.Read, "POST", api.ProveConsistencyPath, proofError, h.posted(reading, h.proveConsistency))
 	v1(access.Read, "POST", api.ProveInclusionPath, proofError, h.posted(reading, h.proveInclusion))

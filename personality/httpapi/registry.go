@@ -27,6 +27,8 @@ type Admission interface {
 	// Publish accepts a record of the package log logID, which must be that of
 	// name.
 	Publish(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope) (registry.RecordStatus, error)
+	// PublishOperator accepts a record of the operator log.
+	PublishOperator(ctx context.Context, env protocol.Envelope) (registry.RecordStatus, error)
 	// UploadContent takes content that a record names, and bounds its size. It
 	// need not read what it does not want.
 	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error

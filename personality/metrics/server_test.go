@@ -38,7 +38,7 @@ func start(t *testing.T) *running {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	data := t.TempDir()
 	server, err := personality.Open(context.Background(), personality.Options{
-		DataDir: data, OperatorKey: key, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		DataDir: data, OperatorKeys: []protocol.Signer{key}, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
 		Namespaces: admission.Namespaces{Defined: []string{"example"}},
 		Content:    content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 1 << 20},
 		Admission:  admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: time.Millisecond},

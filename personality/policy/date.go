@@ -13,18 +13,20 @@ import (
 // go on with such dates, and the record is left to the protocol's rule. The error
 // is a [RejectionError].
 func NotAhead(now time.Time, tolerance time.Duration, log *protocol.PackageLog, record *protocol.PackageRecord) error {
+	_, head, begun := log.Head()
+	return notAhead(now, tolerance, head, begun, record.Time)
+}
+
+func notAhead(now time.Time, tolerance time.Duration, head protocol.Time, begun bool, at protocol.Time) error {
 	latest := protocol.TimeOf(now.Add(tolerance))
-	if record.Time.Compare(latest) <= 0 {
+	if at.Compare(latest) <= 0 || begun && head.Compare(latest) > 0 {
 		return nil
 	}
-	if _, head, begun := log.Head(); begun && head.Compare(latest) > 0 {
-		return nil
-	}
-	if record.Time.Seconds > lastSecond {
+	if at.Seconds > lastSecond {
 		return rejectYear()
 	}
 	return rejection("the record is dated %s, more than %s ahead of the time of this registry, %s: check the clock of the machine that signed it",
-		dateText(record.Time.Std()), tolerance, dateText(now))
+		dateText(at.Std()), tolerance, dateText(now))
 }
 
 // rejectYear is the refusal of dates for which there is no text.

@@ -14,6 +14,7 @@ const (
 	heartbeatEach = time.Second            // the leader says that it lives
 	campaignEach  = 500 * time.Millisecond // the others look whether it does
 	leaderTimeout = 3 * time.Second        // without a heartbeat, before another takes over
+	abstainFor    = 5 * time.Second        // of a process that has no key to sign with
 )
 
 // election decides whether this process publishes. It only saves
@@ -29,6 +30,7 @@ type election struct {
 	seen    store.Leader // not leading: the leader as last seen,
 	since   time.Time    // when it was first seen so,
 	looked  time.Time    // and when it was last looked at
+	until   time.Time    // not to lead before
 }
 
 func newElection(db Database, now func() time.Time) *election {
@@ -64,6 +66,18 @@ func (e *election) campaign(ctx context.Context) (bool, error) {
 	}
 	e.leading = won
 	return won, nil
+}
+
+// abstain leaves it to others to lead for a while.
+func (e *election) abstain() { e.until = e.now().Add(abstainFor) }
+
+// abstains returns how long others are to lead yet; 0 or less: this process may.
+func (e *election) abstains() time.Duration {
+	left := e.until.Sub(e.now())
+	if left > abstainFor {
+		return 0 // the clock has stepped back
+	}
+	return left
 }
 
 func (e *election) mayLead(current store.Leader) bool {

@@ -74,6 +74,9 @@ func (e *engine) sequence(ctx context.Context) (wait time.Duration, err error) {
 func (e *engine) integrate(ctx context.Context) (wait time.Duration, err error) {
 	leads := true
 	if e.options.SharedStore {
+		if wait := e.election.abstains(); wait > 0 {
+			return min(wait, campaignEach), nil
+		}
 		leads, err = e.election.campaign(ctx)
 	}
 	switch {
@@ -88,6 +91,10 @@ func (e *engine) integrate(ctx context.Context) (wait time.Duration, err error) 
 	if err != nil || !leads {
 		e.integrator = nil
 		e.sequencer.Store(nil)
+	}
+	if withoutKey(err) && e.options.SharedStore {
+		e.abstain(ctx)
+		leads = false
 	}
 	e.lead(leads)
 	if errors.Is(err, store.ErrSuperseded) {
@@ -184,4 +191,11 @@ func (e *engine) stepDown(ctx context.Context) {
 	if err := e.election.stepDown(ctx); err != nil {
 		e.options.Logger.Warn("could not step down; another process takes over a little later", "error", err)
 	}
+}
+
+// abstain lets another process lead, which may have the key that this one lacks, and
+// leaves that to it for a while.
+func (e *engine) abstain(ctx context.Context) {
+	e.stepDown(ctx)
+	e.election.abstain()
 }

@@ -25,12 +25,14 @@ type integrator struct {
 	unpublished []protocol.LogLeaf // the leaves behind it that were read and verified
 	known       follow.State       // the records log up to the last of them
 	source      follow.Root        // the log's newest root when last asked
+	permitted   []protocol.KeyID   // who may sign checkpoints, as of base; see [Publisher.sign]
 }
 
 // loadIntegrator begins at the newest checkpoint in the database.
 func loadIntegrator(ctx context.Context, p *Publisher) (*integrator, error) {
 	var base store.Checkpoint
 	var length uint64
+	var operator *protocol.OperatorLog
 	err := p.options.Store.View(ctx, func(tx *store.Tx) (err error) {
 		if length, err = tx.NewestLength(); err != nil {
 			return err
@@ -39,6 +41,10 @@ func loadIntegrator(ctx context.Context, p *Publisher) (*integrator, error) {
 		if errors.Is(err, store.ErrNotFound) {
 			base, err = store.Checkpoint{}, nil
 		}
+		if err != nil {
+			return err
+		}
+		operator, err = p.options.Restorer.OperatorLog(tx, nil)
 		return err
 	})
 	if err != nil {
@@ -47,7 +53,7 @@ func loadIntegrator(ctx context.Context, p *Publisher) (*integrator, error) {
 	if length != lengthOf(base) {
 		return nil, faultf("the registry's database is damaged: its newest checkpoint has length %d, and should have %d; run rebuild on an empty database", lengthOf(base), length)
 	}
-	i := &integrator{p: p}
+	i := &integrator{p: p, permitted: operator.CheckpointSigners()}
 	return i, i.beginAt(base)
 }
 
@@ -116,10 +122,17 @@ func (i *integrator) publish(ctx context.Context) ([]protocol.LogLeaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed := i.p.sign(protocol.TimestampedCheckpoint{
+	permitted, err := i.signersOf(ctx, next)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := i.p.sign(protocol.TimestampedCheckpoint{
 		Checkpoint: next.checkpoint,
 		Timestamp:  i.p.timestamp(i.base.Signed.Contents.Timestamp),
-	})
+	}, permitted)
+	if err != nil {
+		return nil, err
+	}
 	var made store.Checkpoint
 	err = i.p.options.Store.Update(ctx, func(tx *store.Tx) (err error) {
 		made, err = next.commit(tx, signed)
@@ -128,7 +141,7 @@ func (i *integrator) publish(ctx context.Context) ([]protocol.LogLeaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.published = i.p.options.Now()
+	i.published, i.permitted = i.p.options.Now(), permitted
 	i.p.options.Observer.Integrated(len(next.leaves), len(next.tiles), time.Since(start))
 	return next.leaves, i.beginAt(made)
 }

@@ -15,8 +15,8 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/personality/index"
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
-	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
@@ -33,8 +33,8 @@ type Options struct {
 	Records     Log         // the records log
 	Checkpoints Log         // the checkpoints log
 	Index       *index.Tree // the package index, over the tiles in Store
-	// OperatorKey signs checkpoints.
-	OperatorKey protocol.PrivateKey
+	// Keys sign checkpoints: of those that may, as of the checkpoint, the newest.
+	Keys *signing.Keys
 
 	// RecordsNoteKey and CheckpointsNoteKey sign the notes of the two logs; their names
 	// are the origins.
@@ -52,7 +52,8 @@ type Options struct {
 	// SharedStore says that other processes may use the same database. They agree
 	// on one that publishes.
 	SharedStore bool
-	// Restorer is who knows how a record is stored, for [Publisher.Rebuild].
+	// Restorer is who knows how records are stored, for [Publisher.Rebuild], and who may
+	// sign checkpoints.
 	Restorer Restorer
 	// Published is told how many records a checkpoint has published; nil for
 	// nobody.
@@ -115,10 +116,6 @@ func (p *Publisher) Ready(context.Context) error {
 		all = append(all, fmt.Errorf("publishing is delayed: %w", failure))
 	}
 	return errors.Join(all...)
-}
-
-func (p *Publisher) sign(contents protocol.TimestampedCheckpoint) protocol.SignedCheckpoint {
-	return contents.Sign(p.options.OperatorKey)
 }
 
 // timestamp is the present time in seconds, or that of the checkpoint before if

@@ -11,16 +11,16 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Restorer knows how records are stored. It is told only of leaves whose package
-// name is that of their log.
+// Restorer knows how records are stored. For [Restorer.Restore] it is told only of leaves
+// whose package name is that of their log.
 type Restorer interface {
 	// Restore stores the record of a leaf of the records log as accepted, unless it
 	// is there. It refuses an envelope that is not that of the record, or not valid
 	// behind the records restored before.
 	Restore(tx *store.Tx, leaf protocol.LogLeaf, name string, envelope []byte) error
-	// CheckpointKey returns the key with an id, if the stored operator log lets it
-	// sign checkpoints.
-	CheckpointKey(tx *store.Tx, id protocol.KeyID) (protocol.PublicKey, error)
+	// OperatorLog returns the operator log after its published records, and those of
+	// the given leaves: as of the checkpoint that follows the newest with these leaves.
+	OperatorLog(tx *store.Tx, next []protocol.LogLeaf) (*protocol.OperatorLog, error)
 }
 
 // Rebuild fills the database from the logs alone: every record from the records
@@ -133,19 +133,26 @@ func (r *rebuild) publishLogged(ctx context.Context, want protocol.SignedCheckpo
 		return faultf("it was signed with log root %s and map root %s; the records log gives %s and %s",
 			want.Contents.LogRoot, want.Contents.MapRoot, got.LogRoot, got.MapRoot)
 	}
-	return r.publish(ctx, next, want, func(tx *store.Tx) error {
-		if err := r.checkSignature(tx, want); err != nil {
-			return err
+	return r.publish(ctx, next, func(tx *store.Tx) (protocol.SignedCheckpoint, error) {
+		if err := r.checkSignature(tx, next, want); err != nil {
+			return want, err
 		}
-		return tx.ReplaceCheckpointsLog(r.logged, logged, logged.LogLength)
+		return want, tx.ReplaceCheckpointsLog(r.logged, logged, logged.LogLength)
 	})
 }
 
 // checkSignature refuses a signed checkpoint of the checkpoints log that is not
 // signed as it says: the Merkle tree covers the roots alone.
-func (r *rebuild) checkSignature(tx *store.Tx, signed protocol.SignedCheckpoint) error {
-	key, err := r.p.options.Restorer.CheckpointKey(tx, signed.KeyID)
-	if err == nil {
+func (r *rebuild) checkSignature(tx *store.Tx, next plan, signed protocol.SignedCheckpoint) error {
+	log, err := r.p.options.Restorer.OperatorLog(tx, next.leaves)
+	if err != nil {
+		return err
+	}
+	key, _ := log.PublicKey(signed.KeyID)
+	switch {
+	case !log.HasPermission(signed.KeyID, protocol.PermissionCommit):
+		err = fmt.Errorf("key %s may not sign checkpoints as of it", signed.KeyID)
+	default:
 		err = signed.Verify(key)
 	}
 	if err != nil {
@@ -165,13 +172,16 @@ func (r *rebuild) rest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		signed := r.p.sign(protocol.TimestampedCheckpoint{
+		contents := protocol.TimestampedCheckpoint{
 			Checkpoint: next.checkpoint,
 			Timestamp:  r.p.timestamp(next.base.Signed.Contents.Timestamp),
-		})
-		if err := r.publish(ctx, next, signed, func(tx *store.Tx) error {
-			_, err := r.p.options.Restorer.CheckpointKey(tx, signed.KeyID)
-			return err
+		}
+		if err := r.publish(ctx, next, func(tx *store.Tx) (signed protocol.SignedCheckpoint, err error) {
+			log, err := r.p.options.Restorer.OperatorLog(tx, next.leaves)
+			if err != nil {
+				return signed, err
+			}
+			return r.p.sign(contents, log.CheckpointSigners())
 		}); err != nil {
 			return err
 		}
@@ -185,9 +195,9 @@ func (r *rebuild) read(ctx context.Context, upTo uint64) (int, error) {
 	return len(fresh), err
 }
 
-// publish restores the records of a plan, checks what is to be checked of them, and
-// commits the plan, in one transaction.
-func (r *rebuild) publish(ctx context.Context, next plan, signed protocol.SignedCheckpoint, check func(*store.Tx) error) error {
+// publish restores the records of a plan, has it signed, and commits it, in one
+// transaction.
+func (r *rebuild) publish(ctx context.Context, next plan, sign func(*store.Tx) (protocol.SignedCheckpoint, error)) error {
 	var made store.Checkpoint
 	err := r.p.options.Store.Update(ctx, func(tx *store.Tx) (err error) {
 		for n, leaf := range r.unrestored {
@@ -195,7 +205,8 @@ func (r *rebuild) publish(ctx context.Context, next plan, signed protocol.Signed
 				return faultf("leaf %d of the records log, record %s of log %s: %w", lengthOf(next.base)+uint64(n), leaf.RecordID, leaf.LogID, err)
 			}
 		}
-		if err := check(tx); err != nil {
+		signed, err := sign(tx)
+		if err != nil {
 			return err
 		}
 		made, err = next.commit(tx, signed)

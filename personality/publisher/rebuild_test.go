@@ -11,6 +11,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 )
 
 // The log alone gives the database back: records, states, and the checkpoints
@@ -91,7 +92,7 @@ func TestRebuildBeyondTheCheckpointsLog(t *testing.T) {
 	s.CheckPublished()
 
 	s.LoseStore()
-	s.Options.OperatorKey = registrytest.NewKey(t)
+	s.Options.Keys = signing.New(registrytest.NewKey(t))
 	s.Renew()
 	if err := s.Rebuild(context.Background(), func(uint64, uint64) {}); err == nil || !strings.Contains(err.Error(), "may not sign") {
 		t.Errorf("rebuilt with another operator's key: %v", err)

@@ -22,8 +22,11 @@ func (i *integrator) republish(ctx context.Context) error {
 	if contents == i.base.Signed.Contents {
 		return nil // it is still the same second
 	}
-	signed := i.p.sign(contents)
-	err := i.p.options.Store.Update(ctx, func(tx *store.Tx) error {
+	signed, err := i.p.sign(contents, i.permitted)
+	if err != nil {
+		return err
+	}
+	err = i.p.options.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := replaceNewest(tx, i.base, lengthOf(i.base)); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -157,7 +158,7 @@ func TestOperatorLog(t *testing.T) {
 		}
 	}
 	s.CheckPublished()
-	s.Options.OperatorKey = registrytest.NewKey(t)
+	s.Options.Keys = signing.New(registrytest.NewKey(t))
 	err := parts.New(s.Options).InitOperatorLog(context.Background(), admission.Namespaces{})
 	if err == nil || !strings.Contains(err.Error(), "may not sign") {
 		t.Errorf("another operator key: %v", err)

@@ -3,9 +3,8 @@ package reader
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 
+	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -26,7 +25,7 @@ func (r *Reader) VerifyCheckpoint(ctx context.Context, c protocol.ReceivedCheckp
 		}
 		roots := ours.Signed.Contents.Checkpoint
 		v.checkpoint = verdict(err == nil && c.LogRoot == roots.LogRoot.Any() && c.MapRoot == roots.MapRoot.Any())
-		operator, err := publishedOperatorLog(tx)
+		operator, err := registry.OperatorLog(tx, nil)
 		if err != nil {
 			return v, err
 		}
@@ -42,53 +41,4 @@ func verdict(ok bool) Verdict {
 		return Verified
 	}
 	return Invalid
-}
-
-// publishedOperatorLog is the operator log after its published records. As a
-// rule that is all of it, whose state is kept. Else its records, which are few,
-// are read again.
-func publishedOperatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
-	operator := new(protocol.OperatorLog)
-	row, err := tx.Log(protocol.OperatorLogID())
-	if errors.Is(err, store.ErrNotFound) {
-		return operator, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the operator log: %w", err)
-	}
-	if row.Length == 0 {
-		return operator, nil
-	}
-	last, err := tx.RecordAt(row.ID, row.Length-1)
-	if err != nil {
-		return nil, fmt.Errorf("read the last record of the operator log: %w", err)
-	}
-	if last.State == store.Published {
-		if err := operator.UnmarshalJSON(row.State); err != nil {
-			return nil, fmt.Errorf("read the operator log's state: %w", err)
-		}
-		return operator, nil
-	}
-	records, _, err := tx.PublishedPage(row.ID, 0, math.MaxInt64, math.MaxInt32, math.MaxInt)
-	if err != nil {
-		return nil, fmt.Errorf("read the operator log: %w", err)
-	}
-	for _, record := range records {
-		if err := validate(operator, record.Envelope); err != nil {
-			return nil, fmt.Errorf("operator record %s: %w", record.RecordID, err)
-		}
-	}
-	return operator, nil
-}
-
-func validate(operator *protocol.OperatorLog, encoded []byte) error {
-	envelope, err := protocol.UnmarshalEnvelopeProto(encoded)
-	if err != nil {
-		return err
-	}
-	record, err := protocol.ParseOperatorEnvelope(envelope)
-	if err != nil {
-		return err
-	}
-	return operator.Validate(record)
 }

@@ -116,7 +116,7 @@ func open(t *testing.T) (http.Handler, func()) {
 	}
 	data := t.TempDir()
 	server, err := personality.Open(t.Context(), personality.Options{
-		DataDir: data, OperatorKey: key, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
+		DataDir: data, OperatorKeys: []protocol.Signer{key}, Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
 		Content:   content.Options{Dir: filepath.Join(data, "content"), Policy: content.PolicyNone, MaxSize: 1},
 		Admission: admission.Options{UploadTimeout: time.Hour}, Publisher: publisher.Options{CheckpointInterval: time.Millisecond},
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Tracing: traces,

@@ -15,6 +15,7 @@ const (
 	ProveConsistencyPath  = "v1/proof/consistency"
 	ProveInclusionPath    = "v1/proof/inclusion"
 	VerifyCheckpointPath  = "v1/verify/checkpoint"               // POST
+	OperatorRecordsPath   = "v1/operator/record"                 // POST; of this project's registries
 	WellKnownPath         = ".well-known/wasm-pkg/registry.json" // GET
 )
 
@@ -26,6 +27,11 @@ func PublishRecordPath(logID protocol.Hash) string {
 // PackageRecordPath is where the state of a record is asked.
 func PackageRecordPath(logID, recordID protocol.Hash) string {
 	return fmt.Sprintf("v1/package/%s/record/%s", logID, recordID)
+}
+
+// OperatorRecordPath is where the state of an operator record is asked.
+func OperatorRecordPath(recordID protocol.Hash) string {
+	return OperatorRecordsPath + "/" + recordID.String()
 }
 
 // UploadContentPath is where content of a record is posted. Clients do not

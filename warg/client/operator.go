@@ -24,7 +24,50 @@ func (c *Client) Operator(ctx context.Context) (*Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Operator{Key: v.operator.first, Checkpoint: v.checkpoint, log: &v.operator.OperatorLog}, nil
+	return v.asOperator(), nil
+}
+
+func (v *view) asOperator() *Operator {
+	return &Operator{Key: v.operator.first, Checkpoint: v.checkpoint, log: &v.operator.OperatorLog}
+}
+
+// LoggedOperatorRecord is a record of the operator as it stands in the registry's log.
+type LoggedOperatorRecord struct {
+	Index    uint64 // in the registry's log
+	ID       protocol.Hash
+	Envelope protocol.Envelope
+	Record   *protocol.OperatorRecord // what the envelope holds
+}
+
+// OperatorRecords returns all records of the operator log from its first, verified as
+// [Client.Operator] does it. They are read anew, whatever is remembered, and must have
+// what is.
+func (c *Client) OperatorRecords(ctx context.Context) ([]LoggedOperatorRecord, *Operator, error) {
+	raw, err := c.read(ctx, operatorName)
+	if err != nil {
+		return nil, nil, err
+	}
+	if raw, err = withoutState(raw); err != nil {
+		return nil, nil, &StoreError{operatorName, err}
+	}
+	log := newOperatorView()
+	if err := log.restore(raw); err != nil {
+		return nil, nil, err
+	}
+	var all []LoggedOperatorRecord
+	log.visit = func(index uint64, id protocol.Hash, envelope protocol.Envelope) {
+		all = append(all, LoggedOperatorRecord{Index: index, ID: id, Envelope: envelope})
+	}
+	v, err := c.viewOperator(ctx, log, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range all {
+		if all[i].Record, err = protocol.DecodeOperatorRecord(all[i].Envelope.Content); err != nil {
+			return nil, nil, err
+		}
+	}
+	return all, v.asOperator(), nil
 }
 
 // Namespaces returns all namespaces in the order of the log.
@@ -32,6 +75,12 @@ func (o *Operator) Namespaces() iter.Seq[protocol.Namespace] { return o.log.Name
 
 // Namespace returns the definition of a namespace.
 func (o *Operator) Namespace(name string) (protocol.Namespace, bool) { return o.log.Namespace(name) }
+
+// Permits returns the ids of the keys that hold all of some permissions, in the order in
+// which the log came to know them.
+func (o *Operator) Permits(needed ...protocol.OperatorPermission) []protocol.KeyID {
+	return o.log.Holders(needed...)
+}
 
 // Keys returns the keys of the log by id, in the order in which it came to know
 // them.

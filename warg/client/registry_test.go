@@ -39,7 +39,7 @@ func openRegistry() (_ *registry, err error) {
 		return nil, err
 	}
 	server, err := personality.Open(context.Background(), personality.Options{
-		DataDir: data, OperatorKey: key, Logger: slog.New(slog.DiscardHandler),
+		DataDir: data, OperatorKeys: []protocol.Signer{key}, Logger: slog.New(slog.DiscardHandler),
 		Database: store.SQLite{File: filepath.Join(data, "registry.db")}, Trillian: personality.EmbeddedTrillian{Dir: data},
 		Namespaces: admission.Namespaces{
 			Defined:  []string{"example", "other"},

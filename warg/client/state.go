@@ -97,12 +97,16 @@ type remembered struct {
 }
 
 func (c *Client) operatorView(ctx context.Context) (*logView, error) {
-	v := &logView{id: protocol.OperatorLogID(), store: operatorName, claim: ClaimOperatorLog, state: new(operatorChain)}
+	v := newOperatorView()
 	raw, err := c.read(ctx, v.store)
 	if err != nil {
 		return nil, err
 	}
 	return v, v.restore(raw)
+}
+
+func newOperatorView() *logView {
+	return &logView{id: protocol.OperatorLogID(), store: operatorName, claim: ClaimOperatorLog, state: new(operatorChain)}
 }
 
 func (c *Client) packageView(ctx context.Context, name protocol.PackageName) (*logView, error) {

@@ -25,6 +25,11 @@ func (c *Client) view(ctx context.Context, pkg *logView) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.viewOperator(ctx, operator, pkg)
+}
+
+// viewOperator is view with what is remembered of the operator log.
+func (c *Client) viewOperator(ctx context.Context, operator, pkg *logView) (*view, error) {
 	known, err := c.knownCheckpoint(ctx)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package protocol
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // OperatorLog is the state of the operator log after the records validated so
 // far. The zero value is the empty log. It must not be copied after first use,
@@ -115,12 +118,16 @@ func (l *OperatorLog) Namespace(name string) (Namespace, bool) {
 
 // CheckpointSigners returns the ids of the keys that may sign checkpoints, those
 // that hold commit, in the order in which the log came to know them.
-func (l *OperatorLog) CheckpointSigners() []KeyID {
-	var signers []KeyID
+func (l *OperatorLog) CheckpointSigners() []KeyID { return l.Holders(PermissionCommit) }
+
+// Holders returns the ids of the keys that hold all of some permissions, in the order in
+// which the log came to know them.
+func (l *OperatorLog) Holders(needed ...OperatorPermission) []KeyID {
+	var holders []KeyID
 	for id, held := range l.permissions.all() {
-		if held.has(PermissionCommit) {
-			signers = append(signers, id)
+		if !slices.ContainsFunc(needed, func(p OperatorPermission) bool { return !held.has(p) }) {
+			holders = append(holders, id)
 		}
 	}
-	return signers
+	return holders
 }

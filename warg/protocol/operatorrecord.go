@@ -1,6 +1,9 @@
 package protocol
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // OperatorRecord is what an operator of the registry publishes in one step in
 // the operator log.
@@ -28,6 +31,40 @@ type OperatorEntry struct {
 	Permissions []OperatorPermission
 	Namespace   string // any text; whether it is valid is asked on validation
 	Registry    string // whose namespace it is; any text
+}
+
+// Needs returns the permissions that the signer of a record with this entry must hold;
+// none for an init.
+func (e OperatorEntry) Needs() []OperatorPermission {
+	switch e.Type {
+	case EntryDefineNamespace:
+		return []OperatorPermission{PermissionDefineNamespace}
+	case EntryImportNamespace:
+		return []OperatorPermission{PermissionImportNamespace}
+	case EntryGrantFlat, EntryRevokeFlat:
+		needed := []OperatorPermission{PermissionCommit}
+		for _, p := range e.Permissions { // nobody gives or takes what he does not hold
+			if !slices.Contains(needed, p) {
+				needed = append(needed, p)
+			}
+		}
+		return needed
+	}
+	return nil
+}
+
+// OperatorPermissionsFor returns the permissions that the signer of a record with these
+// entries must hold, each once.
+func OperatorPermissionsFor(entries []OperatorEntry) []OperatorPermission {
+	var needed []OperatorPermission
+	for _, e := range entries {
+		for _, p := range e.Needs() {
+			if !slices.Contains(needed, p) {
+				needed = append(needed, p)
+			}
+		}
+	}
+	return needed
 }
 
 // Numbers in the oneof of the OperatorEntry message, and the shapes there. An

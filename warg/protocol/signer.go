@@ -24,17 +24,45 @@ var ErrSigner = errors.New("the signer's signature is not one by its public key"
 // SignWith encodes the record and has a signer sign it. The signature is verified: a
 // signer that signs something else, or with another key, is [ErrSigner].
 func (r *PackageRecord) SignWith(signer Signer) (Envelope, error) {
-	content := r.Encode()
-	digest := PackageRecordSignature.digest(content)
-	signature, err := signer.SignDigest(digest)
+	return signEnvelopeWith(signer, PackageRecordSignature, r.Encode())
+}
+
+// SignWith is [PackageRecord.SignWith] for a record of the operator.
+func (r *OperatorRecord) SignWith(signer Signer) (Envelope, error) {
+	return signEnvelopeWith(signer, OperatorRecordSignature, r.Encode())
+}
+
+func signEnvelopeWith(signer Signer, prefix SignaturePrefix, content []byte) (Envelope, error) {
+	id, signature, err := signWith(signer, prefix, content)
 	if err != nil {
 		return Envelope{}, fmt.Errorf("sign the record: %w", err)
 	}
-	key := signer.Public()
-	if key.IsZero() || !key.verifyDigest(digest, signature) {
-		return Envelope{}, fmt.Errorf("%w, %s", ErrSigner, key.ID())
+	return Envelope{Content: content, KeyID: id, Signature: signature}, nil
+}
+
+// SignWith has a signer sign the checkpoint. The signature is verified: a signer that
+// signs something else, or with another key, is [ErrSigner].
+func (c TimestampedCheckpoint) SignWith(signer Signer) (SignedCheckpoint, error) {
+	id, signature, err := signWith(signer, CheckpointSignature, c.Encode())
+	if err != nil {
+		return SignedCheckpoint{}, fmt.Errorf("sign the checkpoint: %w", err)
 	}
-	return Envelope{Content: content, KeyID: key.ID(), Signature: signature}, nil
+	return SignedCheckpoint{Contents: c, KeyID: id, Signature: signature}, nil
+}
+
+// signWith has a signer sign, and verifies the signature, but for those of a key in
+// memory, which can not be wrong.
+func signWith(signer Signer, prefix SignaturePrefix, content []byte) (KeyID, Signature, error) {
+	digest := prefix.digest(content)
+	signature, err := signer.SignDigest(digest)
+	if err != nil {
+		return "", Signature{}, err
+	}
+	key := signer.Public()
+	if _, ours := signer.(PrivateKey); !ours && (key.IsZero() || !key.verifyDigest(digest, signature)) {
+		return "", Signature{}, fmt.Errorf("%w, %s", ErrSigner, key.ID())
+	}
+	return key.ID(), signature, nil
 }
 
 // ParseSignatureDER parses a signature in ASN.1 DER, SEQUENCE { r INTEGER, s INTEGER }

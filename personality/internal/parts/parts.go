@@ -13,6 +13,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -37,8 +38,8 @@ type Options struct {
 	Records     RecordsLog
 	Checkpoints publisher.Log // the checkpoints log
 	Contents    Contents
-	Cache       *cache.Cache // what is read or made is kept in it; nil: nothing is kept
-	OperatorKey protocol.PrivateKey
+	Cache       *cache.Cache  // what is read or made is kept in it; nil: nothing is kept
+	Keys        *signing.Keys // that sign checkpoints and operator records
 	// OnlyCosigned tells whether the notes to serve are those that a quorum of witnesses
 	// has cosigned; nil: no.
 	OnlyCosigned func() bool
@@ -63,7 +64,7 @@ type Registry struct {
 func New(o Options) *Registry {
 	r := &Registry{store: o.Store, contents: o.Contents}
 	a := o.Admission
-	a.Store, a.Contents, a.OperatorKey, a.Now, a.Logger = o.Store, o.Contents, o.OperatorKey, o.Now, o.Logger
+	a.Store, a.Contents, a.Keys, a.Now, a.Logger = o.Store, o.Contents, o.Keys, o.Now, o.Logger
 	a.RecordsLogSize = func(ctx context.Context) (uint64, error) {
 		root, err := o.Records.Root(ctx)
 		return root.Size, err
@@ -77,7 +78,7 @@ func New(o Options) *Registry {
 	}
 	tree := index.NewTree(o.Cache) // over the tiles in Store
 	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, tree
-	p.OperatorKey, p.Now, p.Logger = o.OperatorKey, o.Now, o.Logger
+	p.Keys, p.Now, p.Logger = o.Keys, o.Now, o.Logger
 	p.Restorer, p.Published = r.Admission, r.Admission.Published
 	r.Publisher = publisher.New(p)
 

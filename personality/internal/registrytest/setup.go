@@ -24,6 +24,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
@@ -100,7 +101,7 @@ func (s *Setup) Open() {
 	s.Must(err)
 	s.Options = parts.Options{
 		Store: db, Records: records, Checkpoints: checkpoints, Contents: folder,
-		OperatorKey: s.Key, Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.T.Output(), nil)),
+		Keys: signing.New(s.Key), Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.T.Output(), nil)),
 		Admission: admission.Options{CheckContent: refuseBad, UploadTimeout: time.Hour},
 		Publisher: publisher.Options{CheckpointInterval: 5 * time.Millisecond, RepublishInterval: time.Hour, InFlightPerLog: 16,
 			RecordsNoteKey: s.NoteKeys[0], CheckpointsNoteKey: s.NoteKeys[1]},

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/warg-trillian/warg-trillian/cmd/warg/internal/home"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/signer"
 )
 
 // Environment is the variable with a signing key, for continuous integration.
@@ -124,25 +124,9 @@ func Parse(text, source string) (protocol.PrivateKey, error) {
 // ParsePublic parses a public key: "ecdsa-p256:<base64>", or the path of a file with that
 // or with PEM.
 func ParsePublic(text string) (protocol.PublicKey, error) {
-	if strings.HasPrefix(text, "ecdsa-p256:") {
-		key, err := protocol.ParsePublicKey(text)
-		if err != nil {
-			return key, usage("%q is not a public key: %w", text, err)
-		}
-		return key, nil
-	}
-	data, err := os.ReadFile(text)
+	key, err := signer.ReadPublicKey(text)
 	if err != nil {
-		return protocol.PublicKey{}, usage("%q is neither a public key, ecdsa-p256:<base64>, nor a file with one: %w", text, err)
-	}
-	var key protocol.PublicKey
-	if strings.Contains(string(data), "-----BEGIN ") {
-		key, err = protocol.ParsePublicKeyPEM(data)
-	} else {
-		key, err = protocol.ParsePublicKey(strings.TrimSpace(string(data)))
-	}
-	if err != nil {
-		return key, usage("%s does not hold a public key, ecdsa-p256:<base64> or one for P-256 in PEM: %w", text, err)
+		return key, UsageError{err}
 	}
 	return key, nil
 }

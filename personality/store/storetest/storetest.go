@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB, block
 		"notes":              testNotes,
 		"witnessed":          testWitnessed,
 		"listed proofs":      testListedProofs,
+		"statements":         testStatements,
 		"logged checkpoints": testLoggedCheckpoints,
 		"envelopes":          testEnvelopes,
 		"transactions":       testTransactions,

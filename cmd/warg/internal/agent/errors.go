@@ -67,8 +67,11 @@ func ociError(err error) error {
 		lacking   *client.MissingContentError
 		invalid   *protocol.ValidationError
 		api       *client.APIError
+		withheld  *client.WithheldError
 	)
 	switch {
+	case errors.As(err, &withheld):
+		return ociregistry.NewHTTPError(refusal(ociregistry.ErrDenied, "%v", err), http.StatusUnavailableForLegalReasons, nil, nil)
 	case errors.As(err, &lie):
 		return refusal(ociregistry.ErrDenied, "VERIFICATION FAILED, nothing was handed on: %v", err)
 	case errors.As(err, &missing), errors.As(err, &elsewhere):

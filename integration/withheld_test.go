@@ -137,9 +137,9 @@ func TestWithheld(t *testing.T) {
 	operates(t, 1, "commit", "content", "release", digest.String(), "--reason", "I want it", "--url", s.url, "--operator-key-file", stranger)
 
 	list := operates(t, 0, whyWithheld, "content", "list", "--json", "--url", s.url)
-	kept := ours.write("list.jsonl", []byte(list))
+	kept := filepath.Join(ours.home, ours.write("list.jsonl", []byte(list)))
 	operates(t, 0, "these 2 statements", "content", "restore", kept, "--url", s.url)
-	forged := ours.write("forged.jsonl", []byte(strings.Replace(list, "order", "wish", 1)))
+	forged := filepath.Join(ours.home, ours.write("forged.jsonl", []byte(strings.Replace(list, "order", "wish", 1))))
 	operates(t, 1, "signature", "content", "restore", forged, "--url", s.url)
 
 	s.stop(t)

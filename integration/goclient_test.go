@@ -157,6 +157,12 @@ var requirements = []struct{ text, want string }{
 	{"1.0.0+build", "1.0.0"},
 }
 
+// dependencyRequirements are those that only dependencies have, and this client's command line.
+var dependencyRequirements = []struct{ text, want string }{
+	{"*", "1.3.0"}, {"^1.2", "1.3.0"}, {"=1.0.0", "1.0.0"}, {">=1, <1.3", "1.2.10"}, {"~1.2.0", "1.2.10"}, {"^0.2", "0.2.5"},
+	{">=2.0.0-rc.1", "2.0.0-rc.2"}, {"^2", ""}, {"=1.4.0", ""},
+}
+
 // requirementVersions are in the order in which they are released; the last is yanked.
 var requirementVersions = []string{"1.0.0", "1.2.0", "0.2.5", "1.2.10", "1.2.2", "2.0.0-rc.2", "2.0.0-rc.1", "1.3.0", "0.3.1", "1.3.0-beta", "1.4.0"}
 
@@ -200,11 +206,7 @@ func TestRequirements(t *testing.T) {
 			t.Errorf("to the official client %q means %q, want %q", r.text, got, r.want)
 		}
 	}
-	// What only dependencies say, and this client's command line, too.
-	for _, r := range []struct{ text, want string }{
-		{"*", "1.3.0"}, {"^1.2", "1.3.0"}, {"=1.0.0", "1.0.0"}, {">=1, <1.3", "1.2.10"}, {"~1.2.0", "1.2.10"}, {"^0.2", "0.2.5"},
-		{">=2.0.0-rc.1", "2.0.0-rc.2"}, {"^2", ""}, {"=1.4.0", ""},
-	} {
+	for _, r := range dependencyRequirements {
 		if got := resolve(ours, r.text); got != r.want {
 			t.Errorf("%q means %q, want %q", r.text, got, r.want)
 		}

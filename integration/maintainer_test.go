@@ -23,20 +23,30 @@ type maintainer struct {
 	keyID   string
 	address string // of the agent, host:port
 	config  string // file with wkg's configuration, as the agent has said it
-	token   string // file
+	token   string // file; "": the agent asks for none
+	env     []string
 
 	agent  *exec.Cmd
 	exited chan error
 	stderr *output
 }
 
-// newMaintainer makes a key for a registry, and starts an agent for it.
-func newMaintainer(t *testing.T, registry string) *maintainer {
+// newMaintainer makes a key for a registry, and starts an agent for it, with more variables
+// in the environment.
+func newMaintainer(t *testing.T, registry string, env ...string) *maintainer {
 	t.Helper()
-	m := &maintainer{t: t, home: t.TempDir(), stderr: new(output)}
-	m.config, m.token = filepath.Join(m.home, "config.toml"), filepath.Join(m.home, "token")
+	m := newMaintainerWithoutKey(t)
+	m.token, m.env = filepath.Join(m.home, "token"), env
 	_, said, _ := strings.Cut(m.warg(0, "config", "--registry", registry, "--new-key"), "Key ID: ")
 	m.keyID, _, _ = strings.Cut(said, "\n")
+	m.start()
+	return m
+}
+
+// newMaintainerWithoutKey is somebody who has not begun.
+func newMaintainerWithoutKey(t *testing.T) *maintainer {
+	m := &maintainer{t: t, home: t.TempDir(), stderr: new(output)}
+	m.config = filepath.Join(m.home, "config.toml")
 	t.Cleanup(func() {
 		if m.agent != nil {
 			m.stop(syscall.SIGTERM)
@@ -45,7 +55,6 @@ func newMaintainer(t *testing.T, registry string) *maintainer {
 			t.Logf("standard error of the agent:\n%s", m.stderr)
 		}
 	})
-	m.start()
 	return m
 }
 
@@ -56,7 +65,11 @@ func (m *maintainer) start() {
 	if m.address != "" {
 		listen = m.address
 	}
-	m.agent = m.command(command(m.t, "warg"), "agent", "--listen", listen, "--token-file", m.token)
+	args := []string{"agent", "--listen", listen}
+	if m.token != "" {
+		args = append(args, "--token-file", m.token)
+	}
+	m.agent = m.command(command(m.t, "warg"), args...)
 	m.agent.Stderr = m.stderr
 	stdout, err := m.agent.StdoutPipe()
 	if err != nil {
@@ -86,9 +99,9 @@ func (m *maintainer) start() {
 	case <-time.After(startTimeout):
 		m.t.Fatalf("the agent did not say within %v where it listens", startTimeout)
 	}
-	config, shell, ok := strings.Cut(lines, "# In the shell:\n")
-	_, address, listening := strings.Cut(shell, "\nlistening on ")
-	if !ok || !listening || !strings.Contains(shell, "_AUTH_BEARER=\"$(cat '"+m.token+"')\"") {
+	text, address, listening := strings.Cut(lines, "\nlistening on ")
+	config, shell, _ := strings.Cut(text, "# In the shell:\n")
+	if !listening || strings.Contains(shell, "_AUTH_BEARER=\"$(cat '"+m.token+"')\"") != (m.token != "") {
 		m.t.Fatalf("the agent said %q", lines)
 	}
 	m.address = strings.TrimSpace(address)
@@ -114,6 +127,7 @@ func (m *maintainer) command(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
 	cmd.Dir = m.home
 	cmd.Env = []string{"HOME=" + m.home, "PATH=" + os.Getenv("PATH"), "RUST_BACKTRACE=0"}
+	cmd.Env = append(cmd.Env, m.env...)
 	return cmd
 }
 
@@ -135,8 +149,9 @@ func (m *maintainer) wkg(status int, args ...string) string {
 	}
 	cmd := m.command(path, append(args, "--config", m.config)...)
 	cmd.Env = append(cmd.Env, "WKG_CACHE_DIR="+m.t.TempDir()) // or it would not ask again
-	variable := strings.NewReplacer(".", "_", ":", "_").Replace(m.address)
-	cmd.Env = append(cmd.Env, "WKG_REGISTRY_"+variable+"_AUTH_BEARER="+m.readToken())
+	if m.token != "" {
+		cmd.Env = append(cmd.Env, m.tokenVariable()+"="+m.readToken())
+	}
 	return m.run(status, cmd)
 }
 
@@ -187,6 +202,11 @@ func (m *maintainer) get(what, want string) {
 	if published, err := os.ReadFile(want); err != nil || !bytes.Equal(got, published) {
 		m.t.Errorf("wkg got %d bytes for %s, which are not those of %s, %v", len(got), what, want, err)
 	}
+}
+
+// tokenVariable is the variable that wkg reads the agent's token from.
+func (m *maintainer) tokenVariable() string {
+	return "WKG_REGISTRY_" + strings.NewReplacer(".", "_", ":", "_").Replace(m.address) + "_AUTH_BEARER"
 }
 
 // readToken returns the token of the agent.

@@ -63,7 +63,9 @@ func (l *load) awaitAcknowledged(t *testing.T, records int, within time.Duration
 	t.Helper()
 	for deadline := time.Now().Add(within); l.acknowledged() < records; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d records are acknowledged after %v", l.acknowledged(), records, within)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			t.Fatalf("%d of %d records are acknowledged after %v; faults: %v", len(l.records), records, within, errors.Join(l.faults...))
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/audit"
@@ -14,6 +13,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/recordproof"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/wholefile"
 )
 
 type proveCommand struct {
@@ -133,19 +133,10 @@ type writtenProof struct {
 	Digest   protocol.Hash        `json:"digest"`
 }
 
-// writeFile makes or replaces a file, whole or not at all.
+// writeFile makes or replaces a file that all may read, whole or not at all.
 func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
+	return wholefile.Replace(path, 0o644, func(f *os.File) error {
+		_, err := f.Write(data)
 		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	})
 }

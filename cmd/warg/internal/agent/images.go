@@ -10,6 +10,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/warg/ociimage"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/wholefile"
 )
 
 // images is a folder of what was proved to belong to a package, or pushed to it, so that it is
@@ -76,23 +77,13 @@ func (s images) pushed(name protocol.PackageName, content protocol.Hash) error {
 	return replaceFile(s.path(name, content, pushedFile), nil)
 }
 
-// replaceFile writes a file, which gets its name when it is whole, in a folder that is made
-// if it is missing.
+// replaceFile writes a file whole or not at all, in a folder that is made if it is missing.
 func replaceFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "new-*")
-	if err != nil {
+	return wholefile.Replace(path, 0o600, func(f *os.File) error {
+		_, err := f.Write(data)
 		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	})
 }

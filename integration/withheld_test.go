@@ -14,8 +14,9 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// operate runs a subcommand of warg-personality, and returns what it wrote and its status.
-func operate(t *testing.T, args ...string) (string, int) {
+// personalityCommand runs a subcommand of warg-personality, and returns what it wrote and its
+// status.
+func personalityCommand(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	process := exec.CommandContext(t.Context(), command(t, "warg-personality"), args...)
 	text, err := process.CombinedOutput()
@@ -28,7 +29,7 @@ func operate(t *testing.T, args ...string) (string, int) {
 // operates demands a status, and that some words are said.
 func operates(t *testing.T, status int, words string, args ...string) string {
 	t.Helper()
-	said, got := operate(t, args...)
+	said, got := personalityCommand(t, args...)
 	if got != status || !strings.Contains(said, words) {
 		t.Fatalf("warg-personality %s: status %d, want %d with %q:\n%s", strings.Join(args, " "), got, status, words, said)
 	}

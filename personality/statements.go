@@ -60,8 +60,8 @@ func (s *Server) restoreStatements(ctx context.Context) error {
 	if restored > 0 {
 		s.options.Logger.Warn("the database lacked statements on withheld content; they were brought back from the copy in the data folder", "statements", restored)
 	}
-	s.copied = uint64(len(copied))
-	return s.copyStatements(ctx)
+	s.copied = uint64(len(copied)) // what is new is copied once it runs
+	return nil
 }
 
 // copyStatements writes the copy again if there are new statements.

@@ -50,6 +50,8 @@ type Server struct {
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
 
+	copied uint64 // statements on withheld content in the data folder; Open's, then Run's
+
 	rebuilding bool // nothing new is to be begun
 }
 
@@ -68,6 +70,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	}
 	o = s.options
 	if err := s.registry.InitOperatorLog(ctx, o.Namespaces); err != nil {
+		return s, err
+	}
+	if err := s.restoreStatements(ctx); err != nil {
 		return s, err
 	}
 	if s.private, err = s.openPrivate(ctx); err != nil {
@@ -237,12 +242,13 @@ func (s *Server) Remarks() []string {
 
 // Run publishes what is accepted, and has it cosigned, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	var cosigning sync.WaitGroup
+	var beside sync.WaitGroup
 	if s.witnesses != nil {
-		cosigning.Go(func() { s.witnesses.Run(ctx) })
+		beside.Go(func() { s.witnesses.Run(ctx) })
 	}
+	beside.Go(func() { s.keepStatementsCopied(ctx) })
 	err := s.registry.Run(ctx)
-	cosigning.Wait()
+	beside.Wait()
 	return err
 }
 

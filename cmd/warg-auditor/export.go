@@ -54,7 +54,7 @@ func (c exportCommand) Run(env *environment) error {
 	lacking := false
 	if content := report.Content; content != nil {
 		lacking = len(content.Withheld)+len(content.Altered) > 0
-		out.say("content", exportedContent{content.Fetched, content.Bytes, content.Repaired, notNil(content.Withheld), notNil(content.Altered), notNil(content.TooLarge)},
+		out.say("content", exportedContent{content.Fetched, content.Bytes, content.Repaired, notNil(content.Withheld), notNil(content.Altered), notNil(content.TooLarge), notNil(content.Blocked)},
 			contentLines(content)...)
 		if err == nil && len(content.TooLarge) > 0 {
 			err = fmt.Errorf("%d contents are larger than --max-content %d, and not copied", len(content.TooLarge), c.MaxContent)
@@ -85,6 +85,9 @@ func contentLines(content *mirror.ContentReport) []string {
 	}
 	for _, r := range content.Altered {
 		lines = append(lines, fmt.Sprintf("FOUND content-altered: the registry gives other bytes for the content of %s, record %d", r, r.Index))
+	}
+	for _, r := range content.Blocked {
+		lines = append(lines, fmt.Sprintf("not copied: the content of %s, record %d: the registry's operator withholds it (`warg-auditor audit --content` tells whether that is signed)", r, r.Index))
 	}
 	for _, r := range content.TooLarge {
 		lines = append(lines, fmt.Sprintf("not copied: the content of %s, record %d: it is larger than --max-content", r, r.Index))
@@ -129,6 +132,7 @@ type (
 		Withheld []mirror.Release `json:"withheld"`
 		Altered  []mirror.Release `json:"altered"`
 		TooLarge []mirror.Release `json:"tooLarge"`
+		Blocked  []mirror.Release `json:"blocked"` // the operator withholds them
 	}
 	inconsistentFile struct {
 		Log    tlog.Log `json:"log"`

@@ -30,6 +30,7 @@ type commands struct {
 	Key      keyCommands      `cmd:"" help:"Make and look at operator keys."`
 	NoteKey  noteKeyCommands  `cmd:"" name:"note-key" help:"Make and look at note keys, which sign the logs for witnesses and auditors."`
 	Operator operatorCommands `cmd:"" help:"Read the operator log of a running registry, and add to it: namespaces and keys."`
+	Content  contentCommands  `cmd:"" help:"Withhold content of a running registry, and release it."`
 	Token    tokenCommands    `cmd:"" help:"Make bearer tokens for a private registry."`
 	Health   healthCommand    `cmd:"" help:"Ask a server on this machine whether it is ready."`
 	Version  versionCommand   `cmd:"" help:"Show the version of this program."`

@@ -53,6 +53,20 @@ func (c *rebuildCommand) Run(std streams) error {
 		return fmt.Errorf("rebuild: %w", err)
 	}
 	fmt.Fprintf(std.stdout, "rebuilt %d records\n", bar.done)
+	return c.sayWithheld(std)
+}
+
+// sayWithheld says what becomes of content that was withheld: the logs do not have that.
+func (c *rebuildCommand) sayWithheld(std streams) error {
+	statements, err := personality.CopiedStatements(string(c.DataDir))
+	if err != nil {
+		return err
+	}
+	if len(statements) == 0 {
+		fmt.Fprintln(std.stderr, "The logs do not say which content is withheld, and the data folder has no copy of such statements. If content was withheld here, do not let anybody reach the registry before `warg-personality content restore` has posted them again.")
+		return nil
+	}
+	fmt.Fprintf(std.stderr, "The data folder has %d statements on withheld content: serve brings them back before it serves anything.\n", len(statements))
 	return nil
 }
 

@@ -18,7 +18,8 @@ import (
 // UploadContent takes a content that a record names. Every record that waits for
 // it gets it. Content that is here already is not read, whatever the record's
 // state; content that the policy refuses rejects the record if it waits. Of a
-// record that is rejected nothing more is taken.
+// record that is rejected nothing more is taken, and nothing of a content that the
+// operator withholds ([registry.WithheldError]).
 func (a *Admission) UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error {
 	return registry.DatabaseError(a.uploadContent(ctx, logID, recordID, digest, body))
 }
@@ -98,10 +99,10 @@ func (a *Admission) uploadTarget(ctx context.Context, logID, recordID, digest pr
 			return err
 		}
 		target.refused, err = tx.RefusedContent(digest)
-		if errors.Is(err, store.ErrNotFound) {
-			err = nil
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
-		return err
+		return registry.CheckWithheld(tx, digest)
 	})
 	if err != nil {
 		return target, err

@@ -9,6 +9,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/api"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // This file is the only place where errors become statuses and bodies.
@@ -29,6 +30,12 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 		w.Header().Set("Retry-After", "60")
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1")
+	}
+	if e, ok := is[*registry.WithheldError](err); ok {
+		w.Header().Set("Cache-Control", "no-store") // it may be released
+		if e.Statement.Reference != "" {
+			w.Header().Add("Link", "<"+e.Statement.Reference+`>; rel="blocked-by"`) // RFC 7725, section 4
+		}
 	}
 	if has[*registry.LogFileNotFoundError](err) || has[*registry.NoNoteError](err) || has[*registry.ReleaseNotFoundError](err) {
 		w.Header().Set("Cache-Control", "no-store") // it may be there in a moment
@@ -109,6 +116,15 @@ func messageError(err error) api.Error {
 			return &api.MessageError{Code: 503, Message: e.Error()}
 		}
 		return &api.MessageError{Code: 429, Message: e.Error()}
+	}
+	if e, ok := is[*registry.WithheldError](err); ok {
+		return &api.MessageError{Code: http.StatusUnavailableForLegalReasons, Message: e.Error()}
+	}
+	if e, ok := is[*withheld.OrderError](err); ok {
+		return &api.MessageError{Code: 409, Message: e.Error()}
+	}
+	if e, ok := is[*registry.UnauthorizedError](err); ok {
+		return &api.MessageError{Code: 401, Message: e.Error()}
 	}
 	if e, ok := is[*registry.InvalidError](err); ok {
 		return &api.MessageError{Code: 400, Message: e.Error()}

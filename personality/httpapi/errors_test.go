@@ -11,10 +11,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 const internal = `{"status":500,"message":"an error occurred while processing the request"}`
@@ -104,6 +106,8 @@ func errorTable() []answered {
 		{&registry.RejectionError{Reason: reason}, "publish upload", 422, message(422)},
 
 		{&registry.ContentNotFoundError{Digest: digest}, "content file", 404, entity(404, "contentDigest", digest)},
+		{&registry.WithheldError{Statement: withheld.Statement{Digest: digest, Time: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), Reason: reason, Reference: "https://example.com/order"}}, "content file upload", 451,
+			fmt.Sprintf(`{"status":451,"message":"content %s is withheld by the operator of this registry since 2026-11-26: a \"reason\" <é> (https://example.com/order)"}`, digest)},
 		{&registry.ContentLostError{Digest: digest}, "content file", 503, fmt.Sprintf("{\"status\":503,\"message\":\"content `%s` belongs to a published record and is missing from the content store of this registry; its operator has to bring it back\"}", digest)},
 
 		{&registry.LeafNotFoundError{Index: 6}, "proof inclusion", 404, entity(404, "leaf", 6)},

@@ -17,6 +17,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // fake answers as the test says and keeps what it was asked. The real registry
@@ -66,6 +67,14 @@ func (f *fake) Publish(_ context.Context, logID protocol.Hash, name protocol.Pac
 func (f *fake) PublishOperator(_ context.Context, env protocol.Envelope) (registry.RecordStatus, error) {
 	return f.status, f.ask(env)
 }
+
+func (f *fake) Withhold(_ context.Context, s withheld.Signed) error { return f.ask(s) }
+
+func (f *fake) Withheld(_ context.Context, from uint64) (withheld.Page, error) {
+	return withheld.Page{}, f.ask(from)
+}
+
+func (f *fake) CheckWithheld(context.Context, protocol.Hash) error { return f.err }
 
 func (f *fake) RecordStatus(_ context.Context, logID, recordID protocol.Hash) (registry.RecordStatus, error) {
 	return f.status, f.ask(logID, recordID)

@@ -11,6 +11,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // Defaults of [Options].
@@ -92,6 +93,9 @@ func New(reg Registry, o Options) http.Handler {
 	v1(access.Publish, "POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
 	v1(access.Publish, "POST", api.OperatorRecordsPath, packageError, h.postedUpTo(min(h.MaxBody, maxRecordBody), publishing, h.publishOperator))
 	v1(access.Read, "GET", api.OperatorRecordsPath+"/{record}", packageError, h.asked(nil, h.operatorStatus))
+	mux.Handle("GET /"+withheld.Path, h.endpoint(messageError, h.permit(access.Read, thisRegistry(h.asked(reading, h.withheld)))))
+	mux.Handle("POST /"+withheld.Path, h.endpoint(messageError, h.permit(access.Publish, thisRegistry(h.postedUpTo(min(h.MaxBody, maxStatement), publishing, h.withhold)))))
+	mux.Handle("/"+withheld.Path, h.endpoint(messageError, wrongMethod("GET, HEAD, POST")))
 	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.asked(nil, h.contentSources))
 	v1(access.Read, "POST", api.ProveConsistencyPath, proofError, h.posted(reading, h.proveConsistency))
 	v1(access.Read, "POST", api.ProveInclusionPath, proofError, h.posted(reading, h.proveInclusion))

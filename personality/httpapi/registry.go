@@ -9,6 +9,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // Registry is what the API asks of a registry. The errors are those of package
@@ -31,6 +32,9 @@ type Admission interface {
 	PublishOperator(ctx context.Context, env protocol.Envelope) (registry.RecordStatus, error)
 	// PublishFrom is Publish, and has contents of the record fetched.
 	PublishFrom(ctx context.Context, logID protocol.Hash, name protocol.PackageName, env protocol.Envelope, sources registry.SourceURLs) (registry.RecordStatus, error)
+	// Withhold takes the operator's next statement that a content is withheld, or released
+	// again.
+	Withhold(ctx context.Context, s withheld.Signed) error
 	// UploadContent takes content that a record names, and bounds its size. It
 	// need not read what it does not want.
 	UploadContent(ctx context.Context, logID, recordID, digest protocol.Hash, body io.Reader) error
@@ -69,6 +73,8 @@ type Reader interface {
 	// up to count, or as many as have about maxBytes, and one at least.
 	Envelopes(ctx context.Context, start uint64, count, maxBytes int) ([]tlog.NamedEnvelope, error)
 
+	// Withheld returns a page of the operator's statements on content.
+	Withheld(ctx context.Context, from uint64) (withheld.Page, error)
 	// HasContent returns the size of a content in bytes.
 	HasContent(ctx context.Context, digest protocol.Hash) (size int64, err error)
 	// ContentURL returns where a content can be fetched instead, for a while; empty:

@@ -46,6 +46,7 @@ func ProblemOf(err error) (p Problem, ok bool) {
 var codes = map[int]string{
 	http.StatusUnauthorized:                 ociregistry.ErrUnauthorized.Code(),
 	http.StatusForbidden:                    ociregistry.ErrDenied.Code(),
+	http.StatusUnavailableForLegalReasons:   ociregistry.ErrDenied.Code(),
 	http.StatusMethodNotAllowed:             ociregistry.ErrUnsupported.Code(),
 	http.StatusRequestEntityTooLarge:        ociregistry.ErrSizeInvalid.Code(),
 	http.StatusRequestedRangeNotSatisfiable: ociregistry.ErrRangeInvalid.Code(),

@@ -32,7 +32,7 @@ func (d described) bytes() int64 {
 // describe reads what an image says of a content.
 func (g *Registry) describe(ctx context.Context, digest protocol.Hash) (described, error) {
 	if d, ok := g.contents.Get(digest); ok {
-		return d, nil
+		return d, g.reader.CheckWithheld(ctx, digest)
 	}
 	content, _, err := g.reader.OpenContent(ctx, digest)
 	if err != nil {
@@ -74,7 +74,8 @@ const manyImages = 100
 
 // find returns the place of the release whose image has a digest, that of its manifest
 // or that of its config; -1 if there is none. Images are made, the newest first, as far as
-// their digests are not known yet: once for each release, while the package is kept.
+// their digests are not known yet: once for each release, while the package is kept. If
+// it is not among them, and the content of one is withheld, that is the error.
 func (g *Registry) find(ctx context.Context, p *releases, of func(imageDigests) bool) (int, error) {
 	i, unknown := p.images.find(len(p.all), of)
 	if len(unknown) > manyImages {
@@ -89,6 +90,7 @@ func (g *Registry) find(ctx context.Context, p *releases, of func(imageDigests) 
 	if i >= 0 {
 		return i, nil
 	}
+	var hidden error
 	for _, i := range unknown {
 		if err := ctx.Err(); err != nil {
 			return -1, err
@@ -97,6 +99,10 @@ func (g *Registry) find(ctx context.Context, p *releases, of func(imageDigests) 
 		if isMissing(err) {
 			continue // its digests can not be known before it is back
 		}
+		if _, withheld := errors.AsType[*registry.WithheldError](err); withheld {
+			hidden = err // it may be the one that is asked for
+			continue
+		}
 		if err != nil {
 			return -1, err
 		}
@@ -104,7 +110,7 @@ func (g *Registry) find(ctx context.Context, p *releases, of func(imageDigests) 
 			return i, nil
 		}
 	}
-	return -1, nil
+	return -1, hidden
 }
 
 // isMissing tells whether an error is that a content is not here.

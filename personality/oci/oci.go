@@ -20,6 +20,7 @@ import (
 type Reader interface {
 	LatestCheckpoint(ctx context.Context) (protocol.SignedCheckpoint, error)
 	FetchLogs(ctx context.Context, q reader.FetchLogsRequest) (reader.FetchLogsResponse, error)
+	CheckWithheld(ctx context.Context, digest protocol.Hash) error
 	OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadSeekCloser, time.Time, error)
 	RecordProofOf(ctx context.Context, name protocol.PackageName, version string, note []byte) ([]byte, error)
 	ProofToList(ctx context.Context, name protocol.PackageName, version string, index uint64) (reader.ListedProof, error)

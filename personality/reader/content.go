@@ -16,7 +16,8 @@ import (
 // HasContent returns the size in bytes of a content that is kept here.
 //
 // Errors: *[registry.ContentNotFoundError] if it is not kept, or no record names
-// it; *[registry.ContentLostError] if a record names it and it is not kept.
+// it; *[registry.ContentLostError] if a record names it and it is not kept;
+// *[registry.WithheldError] if the operator withholds it.
 func (r *Reader) HasContent(ctx context.Context, digest protocol.Hash) (int64, error) {
 	c, err := r.openContent(ctx, digest)
 	if err != nil {
@@ -59,6 +60,9 @@ func (r *Reader) ContentSources(ctx context.Context, digest protocol.Hash) ([]st
 }
 
 func (r *Reader) openContent(ctx context.Context, digest protocol.Hash) (content.Content, error) {
+	if err := r.CheckWithheld(ctx, digest); err != nil {
+		return nil, err
+	}
 	named, err := r.isNamed(ctx, digest)
 	if err == nil && !named {
 		err = &registry.ContentNotFoundError{Digest: digest}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -190,6 +191,12 @@ func (r *round) judgeContent(ctx context.Context, c *releasedContent) error {
 	if c.yanked && f.withheld() {
 		r.unchecked("content", "that of %s is not given; the release of it as %s is yanked", a.digest, c.version)
 		return nil
+	}
+	if f.blocked() {
+		if s, ok := r.withheldBy(ctx, c.digest); ok {
+			r.unchecked("content", "that of %s is withheld by the registry since %s: %s", a.digest, s.Time.Format(time.DateOnly), s.Reason)
+			return nil
+		}
 	}
 	a.reported = true
 	return r.reportContent(ctx, &f, c.logID, c.at)

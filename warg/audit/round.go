@@ -49,6 +49,8 @@ type round struct {
 	failures    []error    // why this round can not be complete
 	uncommitted int        // records
 	counts      map[Name]int
+
+	statements *statements // of the operator on content; nil: not read in this round
 }
 
 func (a *Auditor) newRound(ctx context.Context) (*round, error) {

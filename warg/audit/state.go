@@ -56,6 +56,8 @@ type sightings struct {
 	ContentAfter []byte `json:"contentAfter,omitempty"`
 	// Compared is the checkpoint at which the API was compared last.
 	Compared *goodStop `json:"compared,omitempty"`
+	// Statements are the operator's on withheld content, as they were read last.
+	Statements *statementsSeen `json:"statements,omitempty"`
 }
 
 // sighting is a note, or a checkpoint of the API, and when it was seen first (seconds

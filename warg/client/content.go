@@ -25,7 +25,7 @@ import (
 // is not read.
 //
 // Errors, also of Read: [*APIError] with an [*api.ContentError] if the registry
-// does not have it, [*TransportError], with [ErrTooLarge] for more than
+// does not have it, [*WithheldError] if its operator withholds it, [*TransportError], with [ErrTooLarge] for more than
 // [Options.MaxContent].
 func (c *Client) OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadCloser, error) {
 	sources, err := c.contentSources(ctx, digest)
@@ -102,7 +102,7 @@ func (c *Client) copySource(ctx context.Context, digest protocol.Hash, source ap
 func (c *Client) contentSources(ctx context.Context, digest protocol.Hash) ([]api.ContentSource, error) {
 	var answer api.ContentSourcesResponse
 	if err := c.get(ctx, api.ContentSourcesPath(digest), &answer, contentError); err != nil {
-		return nil, err
+		return nil, c.whyWithheld(ctx, digest, err)
 	}
 	for _, of := range answer.ContentSources {
 		if of.Hash == digest.Any() && len(of.Value) > 0 {
@@ -130,7 +130,7 @@ func (c *Client) openSource(ctx context.Context, digest protocol.Hash, source ap
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, c.whyWithheld(ctx, digest, err)
 	}
 	return &verifiedBody{client: c, target: target, body: response.Body, hash: sha256.New(), want: digest, left: c.options.MaxContent}, nil
 }

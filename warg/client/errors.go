@@ -25,6 +25,7 @@ const (
 	ClaimWitnesses   Claim = "witnesses"             // see [Options.Witnesses]
 	ClaimName        Claim = "package name"          // a log's id is that of the name
 	ClaimContent     Claim = "content"               // the bytes have the digest
+	ClaimWithheld    Claim = "withheld content"      // the list of what the operator withholds
 	ClaimRecord      Claim = "record"                // what is said of a record that was posted
 )
 

@@ -40,6 +40,10 @@ type ContentReport struct {
 	// other bytes for, TooLarge what is larger than [Options.MaxContent]. All of them are
 	// asked for again by the next export.
 	Withheld, Altered, TooLarge []Release
+	// Blocked is what the registry's operator withholds (status 451). It is asked for
+	// again, too. Whether the operator has signed so an audit of the registry tells. What
+	// the folder had before stays in it.
+	Blocked []Release
 }
 
 // contentState is what an export remembers about content.

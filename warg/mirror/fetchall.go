@@ -62,6 +62,8 @@ func (e *exporter) takeFailure(ctx context.Context, release Release, err error) 
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errBlocked):
+		report.Blocked = append(report.Blocked, release)
 	case errors.Is(err, errAltered):
 		report.Altered = append(report.Altered, release)
 	case errors.Is(err, ErrTooLarge):

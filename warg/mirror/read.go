@@ -14,6 +14,9 @@ import (
 // ErrTooLarge says that a file is larger than it may be.
 var ErrTooLarge = errors.New("the file is larger than allowed")
 
+// errBlocked says that the operator of a registry withholds a content.
+var errBlocked = errors.New("the registry withholds it (status 451)")
+
 // open opens a file of a registry, or a page of its API. Errors wrap [fs.ErrNotExist] if
 // there is no such file; others are failures of asking and say nothing about it.
 func open(ctx context.Context, s audit.Source, path string) (io.ReadCloser, error) {
@@ -27,6 +30,9 @@ func open(ctx context.Context, s audit.Source, path string) (io.ReadCloser, erro
 	body.Close()
 	if status == http.StatusNotFound || status == http.StatusGone {
 		return nil, fmt.Errorf("status %d: %w", status, fs.ErrNotExist)
+	}
+	if status == http.StatusUnavailableForLegalReasons {
+		return nil, errBlocked
 	}
 	return nil, fmt.Errorf("%s: %w: status %d %s", s, audit.ErrNoAnswer, status, http.StatusText(status))
 }

@@ -50,6 +50,13 @@ func (c TimestampedCheckpoint) SignWith(signer Signer) (SignedCheckpoint, error)
 	return SignedCheckpoint{Contents: c, KeyID: id, Signature: signature}, nil
 }
 
+// SignWith has a signer sign what is no message of the protocol, for which the prefix has to
+// be another one than the protocol's. The signature is verified: a signer that signs
+// something else, or with another key, is [ErrSigner].
+func SignWith(signer Signer, prefix SignaturePrefix, content []byte) (KeyID, Signature, error) {
+	return signWith(signer, prefix, content)
+}
+
 // signWith has a signer sign, and verifies the signature, but for those of a key in
 // memory, which can not be wrong.
 func signWith(signer Signer, prefix SignaturePrefix, content []byte) (KeyID, Signature, error) {

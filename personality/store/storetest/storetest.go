@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T, processes int) []*store.DB, block
 		"listed proofs":      testListedProofs,
 		"fetches":            testFetches,
 		"content sources":    testContentSources,
+		"statements":         testStatements,
 		"logged checkpoints": testLoggedCheckpoints,
 		"envelopes":          testEnvelopes,
 		"transactions":       testTransactions,

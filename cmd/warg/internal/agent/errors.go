@@ -17,6 +17,10 @@ import (
 // OCI.
 func (a *Agent) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	body, status := ociregistry.MarshalError(ociError(err))
+	var withheld *client.WithheldError
+	if errors.As(err, &withheld) { // OCI has no code for it, and a status for each code
+		status = http.StatusUnavailableForLegalReasons
+	}
 	var outside *rangeError
 	if errors.As(err, &outside) {
 		w.Header().Set(outside.header, outside.value)
@@ -67,8 +71,11 @@ func ociError(err error) error {
 		lacking   *client.MissingContentError
 		invalid   *protocol.ValidationError
 		api       *client.APIError
+		withheld  *client.WithheldError
 	)
 	switch {
+	case errors.As(err, &withheld):
+		return refusal(ociregistry.ErrDenied, "%v", err)
 	case errors.As(err, &lie):
 		return refusal(ociregistry.ErrDenied, "VERIFICATION FAILED, nothing was handed on: %v", err)
 	case errors.As(err, &missing), errors.As(err, &elsewhere):

@@ -1,0 +1,78 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
+)
+
+// maxStatements is how many statements of a registry are read at most.
+const maxStatements = 100_000
+
+// WithheldError says that the operator of a registry withholds the bytes of a content,
+// which the signed list of what it withholds says too.
+type WithheldError struct {
+	Registry  string // its URL
+	Statement withheld.Statement
+}
+
+func (e *WithheldError) Error() string {
+	s := e.Statement
+	text := fmt.Sprintf("content %s is withheld by the registry: %s", s.Digest, s.Reason)
+	if s.Reference != "" {
+		text += " (" + s.Reference + ")"
+	}
+	return text + fmt.Sprintf("; its operator has signed so on %s", s.Time.Format(time.DateOnly))
+}
+
+// Withheld returns the operator's statements on content, verified by the keys of the
+// operator log, which is verified as the documentation of the package says. A registry that
+// is not of this project has no such list: an [*APIError].
+func (c *Client) Withheld(ctx context.Context) (*withheld.Chain, []withheld.Signed, *Operator, error) {
+	records, operator, err := c.OperatorRecords(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if len(records) == 0 {
+		return nil, nil, nil, c.unproven(ClaimOperatorLog, errors.New("it is empty"))
+	}
+	var asking error
+	chain, all, err := withheld.Read(records[0].ID, withheld.OperatorKeys(operator.log.Permissions(), operator.log.PublicKey), maxStatements,
+		func(path string) (page withheld.Page, err error) {
+			asking = c.get(ctx, path, &page, contentError)
+			return page, asking
+		})
+	if err != nil && asking == nil {
+		err = c.unproven(ClaimWithheld, err)
+	}
+	return chain, all, operator, err
+}
+
+// PostStatement posts the operator's next statement on a content. It may be posted again.
+// Errors: [*APIError], with status 409 if another statement came first.
+func (c *Client) PostStatement(ctx context.Context, s withheld.Signed) error {
+	return c.post(ctx, withheld.Path, s, new(withheld.Signed), contentError)
+}
+
+// whyWithheld makes a [*WithheldError] of an answer with status 451, if the operator has
+// signed that the content is withheld. Without it is what it was.
+func (c *Client) whyWithheld(ctx context.Context, digest protocol.Hash, err error) error {
+	var refusal *APIError
+	if !errors.As(err, &refusal) || refusal.Status != http.StatusUnavailableForLegalReasons {
+		return err
+	}
+	chain, _, _, listErr := c.Withheld(ctx)
+	if listErr != nil {
+		return fmt.Errorf("%w (no signed statement of the operator says so: %w)", err, listErr)
+	}
+	s, ok := chain.Withheld(digest)
+	if !ok {
+		return fmt.Errorf("%w (no signed statement of the operator says so)", err)
+	}
+	return &WithheldError{Registry: c.URL(), Statement: s}
+}

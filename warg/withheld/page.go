@@ -1,0 +1,101 @@
+package withheld
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
+)
+
+// Path is where a registry has its statements, relative to its URL: GET, and POST of a
+// [Signed] as JSON.
+const Path = "v1/withheld"
+
+// MaxPage is how many statements a page has at most.
+const MaxPage = 256
+
+// PagePath is where the page is that begins with a statement.
+func PagePath(from uint64) string { return fmt.Sprintf("%s?from=%d", Path, from) }
+
+// Page is some statements in a row.
+type Page struct {
+	Origin     protocol.Hash `json:"origin"`
+	Total      uint64        `json:"total"` // how many the registry has
+	Statements []Signed      `json:"statements"`
+}
+
+// AppendJSON appends the page as JSON.
+func (p Page) AppendJSON(b []byte) []byte { return appendJSON(b, p) }
+
+// MarshalJSON implements [json.Marshaler].
+func (p Page) MarshalJSON() ([]byte, error) {
+	type plain Page
+	return json.Marshal(plain(p))
+}
+
+// UnmarshalJSON reads what AppendJSON writes. Nothing is verified.
+func (p *Page) UnmarshalJSON(text []byte) error {
+	type plain Page
+	*p = Page{}
+	err := json.Unmarshal(text, (*plain)(p))
+	if err == nil && len(p.Statements) > MaxPage {
+		err = fmt.Errorf("a page has %d statements, more than %d", len(p.Statements), MaxPage)
+	}
+	return err
+}
+
+// AppendJSON appends the statement as JSON.
+func (s Signed) AppendJSON(b []byte) []byte { return appendJSON(b, s) }
+
+// MarshalJSON implements [json.Marshaler].
+func (s Signed) MarshalJSON() ([]byte, error) {
+	type plain Signed
+	return json.Marshal(plain(s))
+}
+
+// UnmarshalJSON reads what AppendJSON writes. Nothing is verified.
+func (s *Signed) UnmarshalJSON(text []byte) error {
+	type plain Signed
+	*s = Signed{}
+	if err := json.Unmarshal(text, (*plain)(s)); err != nil {
+		return err
+	}
+	s.Time = s.Time.UTC()
+	return nil
+}
+
+func appendJSON(b []byte, v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // there is nothing in it that can not be encoded
+	}
+	return append(b, text...)
+}
+
+// Read reads all statements of a registry, page by page, and verifies them. get returns the
+// page of a path; it is not asked for more than limit statements.
+func Read(origin protocol.Hash, keys Keys, limit uint64, get func(path string) (Page, error)) (*Chain, []Signed, error) {
+	chain := NewChain(origin)
+	var all []Signed
+	for {
+		page, err := get(PagePath(chain.Length()))
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, s := range page.Statements {
+			if err := chain.Append(s, keys); err != nil {
+				return nil, nil, fmt.Errorf("the list of what is withheld: %w", err)
+			}
+			all = append(all, s)
+		}
+		switch {
+		case chain.Length() >= page.Total:
+			return chain, all, nil
+		case len(page.Statements) == 0:
+			return nil, nil, errors.New("the list of what is withheld ends early")
+		case chain.Length() > limit:
+			return nil, nil, fmt.Errorf("the list of what is withheld has more than %d statements", limit)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func TestContentRedirect(t *testing.T) {
 // Uploads straight to the bucket are verified from there before a record is published.
 // Not on Azure, whose signed URLs are of no use without a header that the protocol lacks.
 func TestDirectUpload(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) *buckets.Server{"S3": buckets.S3, "GCS": buckets.GCS} {
+	for name, start := range map[string]func(buckets.T) *buckets.Server{"S3": buckets.S3, "GCS": buckets.GCS} {
 		t.Run(name, func(t *testing.T) {
 			bucket := start(t)
 			s := startServer(t, "--content-url", bucket.URL, "--content-upload", "direct")

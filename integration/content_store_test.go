@@ -18,7 +18,7 @@ import (
 )
 
 // bucketKinds are the servers of buckets; each returns nil if it is not installed.
-var bucketKinds = map[string]func(*testing.T) *buckets.Server{"S3": buckets.S3, "GCS": buckets.GCS, "Azure": buckets.Azure}
+var bucketKinds = map[string]func(buckets.T) *buckets.Server{"S3": buckets.S3, "GCS": buckets.GCS, "Azure": buckets.Azure}
 
 // eachBucket runs a test on a server of each kind.
 func eachBucket(t *testing.T, test func(t *testing.T, s *buckets.Server)) {

@@ -66,7 +66,8 @@ var parts = []part{
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
 	{name: "audit", measure: measureAudit},
-	{name: "oci", measure: measureOCI, asked: true}, // with wkg
+	{name: "content", measure: measureContent, asked: true}, // with servers of buckets
+	{name: "oci", measure: measureOCI, asked: true},         // with wkg
 	{name: "attacks", measure: measureAttacks, asked: true},
 	// With MariaDB and Trillian's own servers.
 	{name: "stack", measure: measureStack, asked: true},

@@ -33,7 +33,7 @@ func measureOCI(ctx context.Context, s *settings, t *table) error {
 	if err != nil {
 		return err
 	}
-	digest, err := publishLarge(ctx, srv)
+	digest, err := publishLarge(ctx, srv, largeComponent)
 	// Validating takes memory that reading does not.
 	if err := errors.Join(err, srv.stop()); err != nil {
 		return err
@@ -55,10 +55,10 @@ func measureOCI(ctx context.Context, s *settings, t *table) error {
 	return a.measureGets(ctx, srv, digest, t)
 }
 
-// publishLarge publishes a component that holds a large custom section.
-func publishLarge(ctx context.Context, srv *server) (protocol.Hash, error) {
+// publishLarge publishes a component that holds a custom section, of so many bytes in all.
+func publishLarge(ctx context.Context, srv *server, size int) (protocol.Hash, error) {
 	section := append([]byte{6}, "filler"...)
-	section = append(section, make([]byte, largeComponent-len(section)-13)...)
+	section = append(section, make([]byte, size-len(section)-13)...)
 	component := append([]byte("\x00asm\x0d\x00\x01\x00"), 0)
 	component = append(binary.AppendUvarint(component, uint64(len(section))), section...)
 	content := wargclient.ContentOfBytes(component)

@@ -4,6 +4,7 @@
 package buckets
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -16,7 +17,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -26,6 +26,18 @@ import (
 
 // startTimeout is how long a server may take to answer.
 const startTimeout = 60 * time.Second
+
+// T is what is used of a test, or of a measurement, which the server ends with.
+type T interface {
+	Helper()
+	Context() context.Context
+	TempDir() string
+	Setenv(name, value string)
+	Cleanup(f func())
+	Failed() bool
+	Logf(format string, args ...any)
+	Fatal(args ...any)
+}
 
 // Server is a server with one bucket.
 type Server struct {
@@ -40,10 +52,10 @@ type Server struct {
 }
 
 // Pause has the server be silent until Resume.
-func (s *Server) Pause(t testing.TB)  { s.signal(t, syscall.SIGSTOP) }
-func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+func (s *Server) Pause(t T)  { s.signal(t, syscall.SIGSTOP) }
+func (s *Server) Resume(t T) { s.signal(t, syscall.SIGCONT) }
 
-func (s *Server) signal(t testing.TB, signal syscall.Signal) {
+func (s *Server) signal(t T, signal syscall.Signal) {
 	t.Helper()
 	if err := s.process.Process.Signal(signal); err != nil {
 		t.Fatal(err)
@@ -51,7 +63,7 @@ func (s *Server) signal(t testing.TB, signal syscall.Signal) {
 }
 
 // S3 starts versitygw, which keeps objects in files.
-func S3(t *testing.T) *Server {
+func S3(t T) *Server {
 	t.Helper()
 	const user, secret = "warg-test", "warg-test-secret-of-s3"
 	dir := t.TempDir()
@@ -67,7 +79,7 @@ func S3(t *testing.T) *Server {
 }
 
 // GCS starts fake-gcs-server.
-func GCS(t *testing.T) *Server {
+func GCS(t T) *Server {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "warg"), 0o755); err != nil {
@@ -93,7 +105,7 @@ func GCS(t *testing.T) *Server {
 }
 
 // Azure starts Azurite. It returns nil, and logs why, if it is not installed.
-func Azure(t *testing.T) *Server {
+func Azure(t T) *Server {
 	t.Helper()
 	if _, err := tools.Path("azurite-blob"); err != nil {
 		t.Logf("Azurite is not there (npm installs it): %v", err)
@@ -121,7 +133,7 @@ func Azure(t *testing.T) *Server {
 	return s
 }
 
-func freeAddr(t testing.TB) string {
+func freeAddr(t T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,7 +144,7 @@ func freeAddr(t testing.TB) string {
 }
 
 // start starts the server and waits until it answers. It ends with the test.
-func (s *Server) start(t *testing.T, command string, args ...string) {
+func (s *Server) start(t T, command string, args ...string) {
 	t.Helper()
 	path, err := tools.Path(command)
 	if err != nil {

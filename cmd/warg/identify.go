@@ -13,68 +13,81 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// online has the registry prove which release the file is.
+// online has the registry prove which release the file is. The packages that are remembered
+// are looked through first, and then the registry's whole log unless one of them has a release
+// that stands: whether the file is one does not depend on what is remembered.
 func (c verifyCommand) online(env *environment, out *output, s *session.Session, digest protocol.Hash) error {
 	if c.Package.PackageName != (protocol.PackageName{}) {
-		found, err := c.tryPackage(env, out, s, digest, c.Package.PackageName)
-		if err == nil && !found {
+		stands, fallen, err := c.tryPackage(env, out, s, digest, c.Package.PackageName)
+		if err == nil && !stands && fallen == nil {
 			return unprovedError{fmt.Errorf("%s is not what %s has released: its digest is %s", c.File, c.Package, digest)}
 		}
-		return err
+		return errors.Join(fallen, err)
 	}
 	names, err := s.Packages()
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if found, err := c.tryPackage(env, out, s, digest, name); found || err != nil {
-			return err
-		}
+	stands, fallen, err := c.tryAll(env, out, s, digest, names)
+	if stands || err != nil {
+		return err
 	}
 	others, err := releasedBy(env, s, digest)
 	if err != nil {
-		return fmt.Errorf("no package that is remembered has released %s, and the registry's log can not be searched (name one with --package): %w", c.File, err)
+		return errors.Join(fallen, fmt.Errorf("no package that is remembered has a release of %s that stands, and the registry's log can not be searched (name one with --package): %w", c.File, err))
 	}
-	for _, name := range others {
-		if slices.Contains(names, name) {
-			continue
-		}
-		if found, err := c.tryPackage(env, out, s, digest, name); found || err != nil {
-			return err
-		}
+	others = slices.DeleteFunc(others, func(name protocol.PackageName) bool { return slices.Contains(names, name) })
+	stands, more, err := c.tryAll(env, out, s, digest, others)
+	if stands || err != nil {
+		return err
+	}
+	if fallen = errors.Join(fallen, more); fallen != nil {
+		return fallen
 	}
 	return fmt.Errorf("no package of %s has released %s, whose digest is %s", s.Registry, c.File, digest)
 }
 
-// tryPackage tells whether a package has released the digest. A release that was yanked is
-// an error.
-func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Session, digest protocol.Hash, name protocol.PackageName) (found bool, err error) {
+// tryAll tries packages until one has a release that stands; fallen is as of tryPackage, of
+// all that were tried.
+func (c verifyCommand) tryAll(env *environment, out *output, s *session.Session, digest protocol.Hash, names []protocol.PackageName) (stands bool, fallen, err error) {
+	for _, name := range names {
+		found, why, err := c.tryPackage(env, out, s, digest, name)
+		if found || err != nil {
+			return found, nil, err
+		}
+		fallen = errors.Join(fallen, why)
+	}
+	return false, fallen, nil
+}
+
+// tryPackage tells whether a package has a release of the digest that stands, and says so.
+// If it has others, that were yanked or are not of the version, fallen names them.
+func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Session, digest protocol.Hash, name protocol.PackageName) (stands bool, fallen, err error) {
 	records, p, err := s.Client.Records(env.context, name)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	r, versions := findContent(records, digest)
 	if len(versions) == 0 {
-		return false, nil
+		return false, nil, nil
 	}
 	if c.Version != "" {
 		if !slices.Contains(versions, c.Version) {
-			return true, unprovedError{fmt.Errorf("%s is %s %s, not version %s", c.File, name, strings.Join(versions, ", "), c.Version)}
+			return false, unprovedError{fmt.Errorf("%s is %s %s, not version %s", c.File, name, strings.Join(versions, ", "), c.Version)}, nil
 		}
 		versions = []string{c.Version}
 	}
 	var standing []string
-	var yanked error
 	for _, version := range versions {
 		release, _ := p.Release(version)
 		if release.Yank != nil {
-			yanked = errors.Join(yanked, fmt.Errorf("%s is %s %s, which was yanked on %s by key %s", c.File, name, version, date(release.Yank.Time), release.Yank.By))
+			fallen = errors.Join(fallen, fmt.Errorf("%s is %s %s, which was yanked on %s by key %s", c.File, name, version, date(release.Yank.Time), release.Yank.By))
 			continue
 		}
 		standing = append(standing, version)
 	}
 	if len(standing) == 0 {
-		return true, yanked
+		return false, fallen, nil
 	}
 	if release, ok := p.Release(standing[0]); ok && release.RecordID != r.ID {
 		r = recordOf(records, release.RecordID)
@@ -91,7 +104,7 @@ func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Sess
 		fmt.Sprintf("  digest %s", digest),
 		fmt.Sprintf("  released on %s by key %s, in record %s", date(r.Record.Time), answer.By, answer.RecordID),
 		fmt.Sprintf("  not yanked, as of the registry's log of %d records: all records of the package were checked", answer.LogLength))
-	return true, nil
+	return true, nil, nil
 }
 
 // findContent returns the first record that releases a content, and all versions with it.

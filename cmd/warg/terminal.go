@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func (e *environment) mayAsk(config string) bool {
 // where nobody can be asked.
 func (e *environment) confirm(question string) (bool, error) {
 	fmt.Fprintf(e.stderr, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(e.stdin).ReadString('\n')
+	answer, err := e.unlessStopped(func() (string, error) { return bufio.NewReader(e.stdin).ReadString('\n') })
 	if err != nil && err != io.EOF {
 		return false, err
 	}
@@ -40,6 +41,29 @@ func (e *environment) confirm(question string) (bool, error) {
 	return false, nil
 }
 
+// errStopped says that a signal came in place of an answer.
+var errStopped = errors.New("stopped by a signal: nothing was done")
+
+// unlessStopped returns what somebody types, or errStopped once the environment's context
+// ends: a read of a terminal does not end with it, and is left behind.
+func (e *environment) unlessStopped(read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		typed <- answer{text, err}
+	}()
+	select {
+	case <-e.context.Done():
+		return "", errStopped
+	case a := <-typed:
+		return a.text, a.err
+	}
+}
+
 // maxSecret is the size in bytes of the longest secret that is read.
 const maxSecret = 64 << 10
 
@@ -47,10 +71,20 @@ const maxSecret = 64 << 10
 // terminal, or else all of it.
 func (e *environment) secret(prompt string) (string, error) {
 	if f, ok := e.stdin.(*os.File); ok && e.asks {
+		before, err := term.GetState(int(f.Fd()))
+		if err != nil {
+			return "", err
+		}
 		fmt.Fprint(e.stderr, prompt)
-		text, err := term.ReadPassword(int(f.Fd()))
+		text, err := e.unlessStopped(func() (string, error) {
+			text, err := term.ReadPassword(int(f.Fd()))
+			return string(text), err
+		})
 		fmt.Fprintln(e.stderr)
-		return strings.TrimSpace(string(text)), err
+		if errors.Is(err, errStopped) { // what reads still has the echo off
+			err = errors.Join(err, term.Restore(int(f.Fd()), before))
+		}
+		return strings.TrimSpace(text), err
 	}
 	text, err := io.ReadAll(io.LimitReader(e.stdin, maxSecret))
 	return strings.TrimSpace(string(text)), err

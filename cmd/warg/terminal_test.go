@@ -5,12 +5,16 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
 // onTerminal runs the program on a terminal, types each answer once its question is
@@ -45,6 +49,49 @@ func (u *user) onTerminal(dialogue map[string]string, args ...string) (string, i
 		u.t.Errorf("warg %s: did not say %q:\n%s", strings.Join(args, " "), dialogue, &shown)
 	}
 	return shown.String(), process.ProcessState.ExitCode()
+}
+
+// A signal ends a question, with nothing done and the echo of the terminal as it was.
+func TestSignalEndsQuestions(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	u := newPublisher(t, r.url)
+	u.release("example:hello", "1.0.0", "hello")
+	for question, args := range map[string][]string{
+		"[y/N]":     {"publish", "yank", "-n", "example:hello", "-v", "1.0.0"},
+		"Token for": {"login", r.url},
+		"Write `":   {"download", "example:hello"},
+	} {
+		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+			terminal, tty, err := pty.Open()
+			must(t, err)
+			before, err := term.GetState(int(tty.Fd()))
+			must(t, err)
+			process := u.command(args...)
+			process.Stdin, process.Stdout, process.Stderr = tty, tty, tty
+			must(t, process.Start())
+			shown, buffer := "", make([]byte, 4096)
+			for !strings.Contains(shown, question) {
+				n, err := terminal.Read(buffer)
+				must(t, err)
+				shown += string(buffer[:n])
+			}
+			time.Sleep(100 * time.Millisecond) // until the echo is off
+			must(t, process.Process.Signal(signal))
+			hung := time.AfterFunc(time.Minute, func() { process.Process.Kill() })
+			process.Wait()
+			hung.Stop()
+			if status := process.ProcessState.ExitCode(); status != exitRefused {
+				t.Errorf("%q after %v: status %d", args, signal, status)
+			}
+			if after, err := term.GetState(int(tty.Fd())); err != nil || !reflect.DeepEqual(after, before) {
+				t.Errorf("%q after %v left the terminal changed (%v)", args, signal, err)
+			}
+			terminal.Close()
+			tty.Close()
+		}
+	}
+	u.expect(exitDone, "1.0.0", "download", "example:hello", "-o", "hello.wasm") // not yanked
 }
 
 // slowRegistry serves a registry, and content only as fast as it takes two seconds.

@@ -71,11 +71,17 @@ func (s commandSigner) SignDigest(digest protocol.Hash) (protocol.Signature, err
 	process.Stdout, process.Stderr = &der, &said
 	if err := process.Run(); err != nil {
 		text := strings.TrimSpace(said.kept.String())
-		return protocol.Signature{}, fmt.Errorf("the key command failed: %w: %s", err, text[:min(len(text), maxSaid)])
+		if s.ctx.Err() != nil { // stopped, which says nothing about the command
+			return protocol.Signature{}, fmt.Errorf("the key command was stopped: %w", s.ctx.Err())
+		}
+		if text == "" {
+			return protocol.Signature{}, usage("the key command failed, and said nothing on standard error: %w", err)
+		}
+		return protocol.Signature{}, usage("the key command failed: %w: %s", err, text[:min(len(text), maxSaid)])
 	}
 	signature, err := protocol.ParseSignatureDER(der.kept.Bytes())
 	if err != nil {
-		return signature, fmt.Errorf("the key command wrote %d bytes that are no ECDSA signature: %w", der.kept.Len(), err)
+		return signature, usage("the key command wrote %d bytes that are no ECDSA signature: %w", der.kept.Len(), err)
 	}
 	return signature, nil
 }

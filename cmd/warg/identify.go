@@ -13,81 +13,88 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// online has the registry prove which release the file is. The packages that are remembered
-// are looked through first, and then the registry's whole log unless one of them has a release
-// that stands: whether the file is one does not depend on what is remembered.
+// online has the registry prove which release the file is.
 func (c verifyCommand) online(env *environment, out *output, s *session.Session, digest protocol.Hash) error {
 	if c.Package.PackageName != (protocol.PackageName{}) {
-		stands, fallen, err := c.tryPackage(env, out, s, digest, c.Package.PackageName)
-		if err == nil && !stands && fallen == nil {
+		found, err := c.tryPackage(env, out, s, digest, c.Package.PackageName)
+		if err == nil && !found {
 			return unprovedError{fmt.Errorf("%s is not what %s has released: its digest is %s", c.File, c.Package, digest)}
 		}
-		return errors.Join(fallen, err)
+		return err
 	}
 	names, err := s.Packages()
 	if err != nil {
 		return err
 	}
-	stands, fallen, err := c.tryAll(env, out, s, digest, names)
-	if stands || err != nil {
-		return err
+	var fallen error // all releases of the file that are known so far and do not do
+	try := func(name protocol.PackageName) (done bool, err error) {
+		found, err := c.tryPackage(env, out, s, digest, name)
+		var y yankedError
+		var version unprovedError // not the one that is asked for, which another package may have
+		if errors.As(err, &y) || errors.As(err, &version) {
+			fallen = errors.Join(fallen, err)
+			return false, nil
+		}
+		return found || err != nil, err
+	}
+	for _, name := range names {
+		if done, err := try(name); done {
+			return err
+		}
 	}
 	others, err := releasedBy(env, s, digest)
 	if err != nil {
-		return errors.Join(fallen, fmt.Errorf("no package that is remembered has a release of %s that stands, and the registry's log can not be searched (name one with --package): %w", c.File, err))
+		return fmt.Errorf("no package that is remembered has a release that stands of %s, and the registry's log can not be searched (name one with --package): %w", c.File, err)
 	}
-	others = slices.DeleteFunc(others, func(name protocol.PackageName) bool { return slices.Contains(names, name) })
-	stands, more, err := c.tryAll(env, out, s, digest, others)
-	if stands || err != nil {
-		return err
+	for _, name := range others {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if done, err := try(name); done {
+			return err
+		}
 	}
-	if fallen = errors.Join(fallen, more); fallen != nil {
+	if fallen != nil {
 		return fallen
 	}
 	return fmt.Errorf("no package of %s has released %s, whose digest is %s", s.Registry, c.File, digest)
 }
 
-// tryAll tries packages until one has a release that stands; fallen is as of tryPackage, of
-// all that were tried.
-func (c verifyCommand) tryAll(env *environment, out *output, s *session.Session, digest protocol.Hash, names []protocol.PackageName) (stands bool, fallen, err error) {
-	for _, name := range names {
-		found, why, err := c.tryPackage(env, out, s, digest, name)
-		if found || err != nil {
-			return found, nil, err
-		}
-		fallen = errors.Join(fallen, why)
-	}
-	return false, fallen, nil
-}
+// yankedError says that all releases of a file in a package were yanked. Another package
+// may have one that stands.
+type yankedError struct{ error }
 
-// tryPackage tells whether a package has a release of the digest that stands, and says so.
-// If it has others, that were yanked or are not of the version, fallen names them.
-func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Session, digest protocol.Hash, name protocol.PackageName) (stands bool, fallen, err error) {
+func (e yankedError) Unwrap() error { return e.error }
+
+// tryPackage tells whether a package has released the digest. A release that was yanked is
+// an error.
+func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Session, digest protocol.Hash, name protocol.PackageName) (found bool, err error) {
 	records, p, err := s.Client.Records(env.context, name)
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	r, versions := findContent(records, digest)
 	if len(versions) == 0 {
-		return false, nil, nil
+		return false, nil
 	}
 	if c.Version != "" {
 		if !slices.Contains(versions, c.Version) {
-			return false, unprovedError{fmt.Errorf("%s is %s %s, not version %s", c.File, name, strings.Join(versions, ", "), c.Version)}, nil
+			return true, unprovedError{fmt.Errorf("%s is %s %s, not version %s", c.File, name, strings.Join(versions, ", "), c.Version)}
 		}
 		versions = []string{c.Version}
 	}
 	var standing []string
+	var yanked error
 	for _, version := range versions {
 		release, _ := p.Release(version)
 		if release.Yank != nil {
-			fallen = errors.Join(fallen, fmt.Errorf("%s is %s %s, which was yanked on %s by key %s", c.File, name, version, date(release.Yank.Time), release.Yank.By))
+			yanked = errors.Join(yanked, fmt.Errorf("%s is %s %s, which was yanked on %s by key %s", c.File, name, version, date(release.Yank.Time), release.Yank.By))
 			continue
 		}
 		standing = append(standing, version)
 	}
 	if len(standing) == 0 {
-		return false, fallen, nil
+		return true, yankedError{yanked}
 	}
 	if release, ok := p.Release(standing[0]); ok && release.RecordID != r.ID {
 		r = recordOf(records, release.RecordID)
@@ -104,7 +111,7 @@ func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Sess
 		fmt.Sprintf("  digest %s", digest),
 		fmt.Sprintf("  released on %s by key %s, in record %s", date(r.Record.Time), answer.By, answer.RecordID),
 		fmt.Sprintf("  not yanked, as of the registry's log of %d records: all records of the package were checked", answer.LogLength))
-	return true, nil, nil
+	return true, nil
 }
 
 // findContent returns the first record that releases a content, and all versions with it.

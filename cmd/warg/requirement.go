@@ -25,8 +25,13 @@ func requirementOf(version string) string {
 	return version
 }
 
-// resolve finds the release that is meant.
+// resolve finds the release that is meant. A whole version is the release with exactly this
+// text, if there is one, as in the tags that wkg reads: requirements leave out what stands
+// behind a "+".
 func resolve(p *client.Package, version string) (protocol.Release, error) {
+	if release, ok := p.Release(version); ok && release.Yank == nil {
+		return release, nil
+	}
 	release, err := p.Resolve(requirementOf(version))
 	var none *client.NoReleaseError
 	switch {

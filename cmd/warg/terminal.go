@@ -30,7 +30,7 @@ func (e *environment) mayAsk(config string) bool {
 // where nobody can be asked.
 func (e *environment) confirm(question string) (bool, error) {
 	fmt.Fprintf(e.stderr, "%s [y/N] ", question)
-	answer, err := e.unlessStopped(func() (string, error) { return bufio.NewReader(e.stdin).ReadString('\n') })
+	answer, err := e.answer(func() (string, error) { return bufio.NewReader(e.stdin).ReadString('\n') })
 	if err != nil && err != io.EOF {
 		return false, err
 	}
@@ -41,12 +41,11 @@ func (e *environment) confirm(question string) (bool, error) {
 	return false, nil
 }
 
-// errStopped says that a signal came in place of an answer.
-var errStopped = errors.New("stopped by a signal: nothing was done")
+// errEnded says why nothing was done.
+var errEnded = errors.New("ended before there was an answer; nothing was done")
 
-// unlessStopped returns what somebody types, or errStopped once the environment's context
-// ends: a read of a terminal does not end with it, and is left behind.
-func (e *environment) unlessStopped(read func() (string, error)) (string, error) {
+// answer waits for what somebody types, or for a signal that ends the program.
+func (e *environment) answer(read func() (string, error)) (string, error) {
 	type answer struct {
 		text string
 		err  error
@@ -57,10 +56,11 @@ func (e *environment) unlessStopped(read func() (string, error)) (string, error)
 		typed <- answer{text, err}
 	}()
 	select {
-	case <-e.context.Done():
-		return "", errStopped
 	case a := <-typed:
 		return a.text, a.err
+	case <-e.context.Done():
+		fmt.Fprintln(e.stderr)
+		return "", errEnded
 	}
 }
 
@@ -71,18 +71,18 @@ const maxSecret = 64 << 10
 // terminal, or else all of it.
 func (e *environment) secret(prompt string) (string, error) {
 	if f, ok := e.stdin.(*os.File); ok && e.asks {
-		before, err := term.GetState(int(f.Fd()))
+		fmt.Fprint(e.stderr, prompt)
+		shown, err := term.GetState(int(f.Fd()))
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprint(e.stderr, prompt)
-		text, err := e.unlessStopped(func() (string, error) {
+		text, err := e.answer(func() (string, error) {
 			text, err := term.ReadPassword(int(f.Fd()))
 			return string(text), err
 		})
 		fmt.Fprintln(e.stderr)
-		if errors.Is(err, errStopped) { // what reads still has the echo off
-			err = errors.Join(err, term.Restore(int(f.Fd()), before))
+		if err != nil { // perhaps nobody reads any more, and what is typed stays hidden
+			err = errors.Join(err, term.Restore(int(f.Fd()), shown))
 		}
 		return strings.TrimSpace(text), err
 	}

@@ -2,19 +2,17 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"reflect"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/creack/pty"
-	"golang.org/x/term"
 )
 
 // onTerminal runs the program on a terminal, types each answer once its question is
@@ -49,49 +47,6 @@ func (u *user) onTerminal(dialogue map[string]string, args ...string) (string, i
 		u.t.Errorf("warg %s: did not say %q:\n%s", strings.Join(args, " "), dialogue, &shown)
 	}
 	return shown.String(), process.ProcessState.ExitCode()
-}
-
-// A signal ends a question, with nothing done and the echo of the terminal as it was.
-func TestSignalEndsQuestions(t *testing.T) {
-	t.Parallel()
-	r := openRegistry(t)
-	u := newPublisher(t, r.url)
-	u.release("example:hello", "1.0.0", "hello")
-	for question, args := range map[string][]string{
-		"[y/N]":     {"publish", "yank", "-n", "example:hello", "-v", "1.0.0"},
-		"Token for": {"login", r.url},
-		"Write `":   {"download", "example:hello"},
-	} {
-		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-			terminal, tty, err := pty.Open()
-			must(t, err)
-			before, err := term.GetState(int(tty.Fd()))
-			must(t, err)
-			process := u.command(args...)
-			process.Stdin, process.Stdout, process.Stderr = tty, tty, tty
-			must(t, process.Start())
-			shown, buffer := "", make([]byte, 4096)
-			for !strings.Contains(shown, question) {
-				n, err := terminal.Read(buffer)
-				must(t, err)
-				shown += string(buffer[:n])
-			}
-			time.Sleep(100 * time.Millisecond) // until the echo is off
-			must(t, process.Process.Signal(signal))
-			hung := time.AfterFunc(time.Minute, func() { process.Process.Kill() })
-			process.Wait()
-			hung.Stop()
-			if status := process.ProcessState.ExitCode(); status != exitRefused {
-				t.Errorf("%q after %v: status %d", args, signal, status)
-			}
-			if after, err := term.GetState(int(tty.Fd())); err != nil || !reflect.DeepEqual(after, before) {
-				t.Errorf("%q after %v left the terminal changed (%v)", args, signal, err)
-			}
-			terminal.Close()
-			tty.Close()
-		}
-	}
-	u.expect(exitDone, "1.0.0", "download", "example:hello", "-o", "hello.wasm") // not yanked
 }
 
 // slowRegistry serves a registry, and content only as fast as it takes two seconds.
@@ -176,5 +131,52 @@ func TestAsking(t *testing.T) {
 	shown, status = u.onTerminal(nil, "publish", "yank", "-n", "example:hello", "-v", "1.0.0")
 	if status != exitUsage || !strings.Contains(shown, "--yes") {
 		t.Errorf("status %d:\n%s", status, shown)
+	}
+}
+
+// Whoever interrupts a question does not answer it.
+func TestInterruptedQuestion(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	u := newPublisher(t, r.url)
+	u.release("example:asked", "1.0.0", "asked")
+	const interrupt = "\x03"
+	for question, args := range map[string][]string{
+		"[y/N]": {"publish", "yank", "-n", "example:asked", "-v", "1.0.0"},
+		"Token": {"login"},
+		"Write": {"download", "example:asked"},
+	} {
+		shown, status := u.onTerminal(map[string]string{question: interrupt}, args...)
+		if status != exitRefused || !strings.Contains(shown, "nothing was done") {
+			t.Errorf("%q: status %d:\n%q", args, status, shown)
+		}
+	}
+	u.expect(exitDone, "Downloaded version: 1.0.0", "download", "example:asked", "-o", "x.wasm")
+}
+
+// What a registry says reaches no terminal as it is.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	const text = "\x1b[2J\x1b]0;title\a evil\r\nwarg: published\u202e\u009b31m"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			json.NewEncoder(w).Encode(map[string]any{"status": 422, "type": "x", "message": text})
+			return
+		}
+		io.WriteString(w, text)
+	}))
+	defer server.Close()
+	u := newUser(t)
+	for _, args := range [][]string{{"info", "example:a"}, {"--json", "info", "example:a"}, {"log", "example:a"}, {"download", "example:a", "-o", "x"}} {
+		shown, status := u.onTerminal(nil, append(args, "--registry", server.URL)...)
+		if status == exitDone || !strings.Contains(shown, "evil") {
+			t.Errorf("%q: status %d: %q", args, status, shown)
+		}
+		for line := range strings.Lines(shown) {
+			if line = strings.TrimRight(line, "\r\n"); strings.HasPrefix(line, "warg: published") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q shows %q", args, line)
+			}
+		}
 	}
 }

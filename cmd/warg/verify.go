@@ -31,7 +31,7 @@ type verifyCommand struct {
 func (verifyCommand) Help() string {
 	return "Says which release of which package the file is. The registry proves it, as of its latest checkpoint, and that the release was not " +
 		"yanked; or a proof that came with the file does, without any network, as of the time of the proof. " +
-		"Without --package, the packages that are remembered are looked through, and then the registry's whole records log.\n\n" +
+		"Without --package, the packages that are remembered are looked through, and then the registry's whole records log, until a release is found that was not yanked.\n\n" +
 		"Exit status: 1 if no package has released the file, or the release was yanked; 3 if it is not what --package and --version say, or the proof does not hold."
 }
 

@@ -60,6 +60,31 @@ func TestVerify(t *testing.T) {
 	author.expect(exitDone, "yanked", "publish", "yank", "-n", "example:hello", "-v", "1.0.0", "--yes")
 	reader.expect(exitDone, `"proof":"tlog-proof"`, "--json", "verify", "first.wasm")
 	reader.expect(exitRefused, "example:hello 1.0.0, which was yanked", "verify", "first.wasm", "--online")
+
+	// A release that stands is found, whatever is remembered of one that was yanked.
+	author.release("other:copy", "2.0.0", "first")
+	settle(t, r, 6)
+	reader.expect(exitDone, "first.wasm is other:copy 2.0.0", "verify", "first.wasm", "--online")
+	newcomer := newUser(t)
+	newcomer.expect(exitDone, "Set", "config", "--registry", r.url)
+	newcomer.write("first.wasm", "first")
+	newcomer.expect(exitDone, "first.wasm is other:copy 2.0.0", "verify", "first.wasm")
+}
+
+// A whole version is the release with that text, also where others differ behind the "+" alone.
+func TestExactVersion(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	u := newPublisher(t, r.url)
+	for version, content := range map[string]string{"1.0.0": "plain", "1.0.0+a": "a", "1.0.0+b": "b"} {
+		u.release("example:build", version, content)
+	}
+	for version, want := range map[string]string{"1.0.0": "plain", "1.0.0+a": "a", "1.0.0+b": "b", "^1": "b"} {
+		u.expect(exitDone, "Downloaded version", "download", "example:build", "--version", version, "-o", "x.wasm")
+		if got := u.read("x.wasm"); got != want {
+			t.Errorf("%s is %q, want %q", version, got, want)
+		}
+	}
 }
 
 // Bytes that were yanked in one package, and stand in another, are the release that stands,

@@ -11,7 +11,7 @@ func TestBounds(t *testing.T) {
 	r := openRegistry(t)
 	u := newPublisher(t, r.url)
 	_, key := keyOf(t, u.expect(exitDone, "Key ID", "key", "info"))
-	u.expect(exitRefused, "the key command failed", "publish", "init", "example:endless", "--key-command", "yes", "--public-key", key)
+	u.expect(exitUsage, "the key command failed", "publish", "init", "example:endless", "--key-command", "yes", "--public-key", key)
 	u.expect(exitUsage, "--version is empty", "download", "example:endless", "--version", "")
 }
 

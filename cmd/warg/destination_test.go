@@ -61,3 +61,17 @@ func TestDownloadDestination(t *testing.T) {
 		download(u, os.DevNull)
 	}
 }
+
+// A folder that is not there is not made: it may be misspelt.
+func TestDownloadMakesNoFolder(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	u := newPublisher(t, r.url)
+	u.release("example:hello", "1.0.0", "hello")
+	for _, path := range []string{"missing/x.wasm", "missing/", "missing/deeper/x.wasm"} {
+		u.expect(exitUsage, "make it first", "download", "example:hello", "-o", path)
+	}
+	if _, err := os.Stat(filepath.Join(u.home, "missing")); !os.IsNotExist(err) {
+		t.Errorf("the folder: %v", err)
+	}
+}

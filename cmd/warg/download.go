@@ -71,6 +71,9 @@ func (c downloadCommand) Run(env *environment, out *output) error {
 		if err != nil {
 			return err
 		}
+		if err := inFolder(output); err != nil {
+			return err
+		}
 		path, size, err := fetch(env, s, digest, output)
 		if err != nil {
 			return err
@@ -103,6 +106,21 @@ func (c downloadCommand) output(env *environment) (string, error) {
 		return filepath.Join(c.Output, file), nil
 	}
 	return c.Output, nil
+}
+
+// inFolder refuses a file whose folder is not there, which may be a misspelt one.
+func inFolder(output string) error {
+	if output == "" || output == "-" {
+		return nil
+	}
+	folder := filepath.Dir(output)
+	switch info, err := os.Stat(folder); {
+	case err != nil:
+		return usage("--output: the folder %s can not be written to; make it first: %w", folder, err)
+	case !info.IsDir():
+		return usage("--output: %s is no folder", folder)
+	}
+	return nil
 }
 
 // fetch gets content, from the content folder if it is there, and otherwise from the

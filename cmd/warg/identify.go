@@ -26,12 +26,13 @@ func (c verifyCommand) online(env *environment, out *output, s *session.Session,
 	if err != nil {
 		return err
 	}
-	var yanked error // all releases of the file that are known so far
+	var fallen error // all releases of the file that are known so far and do not do
 	try := func(name protocol.PackageName) (done bool, err error) {
 		found, err := c.tryPackage(env, out, s, digest, name)
 		var y yankedError
-		if errors.As(err, &y) {
-			yanked = errors.Join(yanked, err)
+		var version unprovedError // not the one that is asked for, which another package may have
+		if errors.As(err, &y) || errors.As(err, &version) {
+			fallen = errors.Join(fallen, err)
 			return false, nil
 		}
 		return found || err != nil, err
@@ -53,8 +54,8 @@ func (c verifyCommand) online(env *environment, out *output, s *session.Session,
 			return err
 		}
 	}
-	if yanked != nil {
-		return yanked
+	if fallen != nil {
+		return fallen
 	}
 	return fmt.Errorf("no package of %s has released %s, whose digest is %s", s.Registry, c.File, digest)
 }

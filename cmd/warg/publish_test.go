@@ -132,8 +132,9 @@ func TestKeys(t *testing.T) {
 	u.env = nil
 	u.expect(exitUsage, "takes --public-key", release("1.3.0", command[:2]...)...)
 	u.expect(exitRefused, "not one by its public key", release("1.3.0", "--key-command", command[1], "--public-key", otherPublic(t, u))...)
-	u.expect(exitRefused, "no hand on the token", release("1.3.0", "--key-command", "echo no hand on the token >&2; exit 3", "--public-key", key)...)
-	u.expect(exitRefused, "no ECDSA signature", release("1.3.0", "--key-command", "cat", "--public-key", key)...)
+	u.expect(exitUsage, "said nothing on standard error: exit status 3", release("1.3.0", "--key-command", "exit 3", "--public-key", key)...)
+	u.expect(exitUsage, "no hand on the token", release("1.3.0", "--key-command", "echo no hand on the token >&2; exit 3", "--public-key", key)...)
+	u.expect(exitUsage, "no ECDSA signature", release("1.3.0", "--key-command", "cat", "--public-key", key)...)
 	// The digest comes in hex, too.
 	u.expect(exitDone, "published version 1.3.0", release("1.3.0", "--key-command", "test ${#WARG_DIGEST} = 64 && openssl pkeyutl -sign -inkey key.pem", "--public-key", key)...)
 }

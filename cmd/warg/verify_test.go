@@ -87,6 +87,29 @@ func TestExactVersion(t *testing.T) {
 	}
 }
 
+// Bytes that were yanked in one package, and stand in another, are the release that stands,
+// whichever of the two is remembered.
+func TestVerifyPrefersWhatStands(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	author := newPublisher(t, r.url)
+	author.release("example:gone", "1.0.0", "same")
+	author.release("other:stands", "2.0.0", "same")
+	author.expect(exitDone, "yanked", "publish", "yank", "-n", "example:gone", "-v", "1.0.0", "--yes")
+	settle(t, r, 4)
+	for _, remembered := range []string{"", "example:gone", "other:stands"} {
+		reader := newUser(t)
+		reader.expect(exitDone, "Set", "config", "--registry", r.url)
+		reader.write("same.wasm", "same")
+		if remembered != "" {
+			reader.expect(exitDone, remembered, "info", remembered)
+		}
+		reader.expect(exitDone, "same.wasm is other:stands 2.0.0", "verify", "same.wasm")
+		reader.expect(exitDone, "same.wasm is other:stands 2.0.0", "verify", "same.wasm", "--version", "2.0.0")
+		reader.expect(exitRefused, "example:gone 1.0.0, which was yanked", "verify", "same.wasm", "--package", "example:gone")
+	}
+}
+
 // proofOf makes the proof of a release as anybody can, from the registry's static files.
 func proofOf(t *testing.T, r *registry, name, version string) string {
 	t.Helper()

@@ -68,5 +68,6 @@ func isRefusal(err error) bool {
 	_, large := errors.AsType[*registry.TooLargeError](err)
 	_, noLog := errors.AsType[*registry.LogNotFoundError](err)
 	_, noRecord := errors.AsType[*registry.RecordNotFoundError](err)
-	return invalid || rejected || large || noLog || noRecord || errors.Is(err, registry.ErrRecordNotSourcing)
+	_, withheld := errors.AsType[*registry.WithheldError](err)
+	return invalid || rejected || large || noLog || noRecord || withheld || errors.Is(err, registry.ErrRecordNotSourcing)
 }

@@ -65,6 +65,9 @@ func (c Command) SignDigest(digest protocol.Hash) (protocol.Signature, error) {
 	}
 	if err != nil {
 		text := strings.TrimSpace(said.kept.String())
+		if text == "" {
+			return protocol.Signature{}, fmt.Errorf("the key command failed, and said nothing on standard error: %w", err)
+		}
 		return protocol.Signature{}, fmt.Errorf("the key command failed: %w: %s", err, text[:min(len(text), maxSaid)])
 	}
 	signature, err := protocol.ParseSignatureDER(der.kept.Bytes())

@@ -15,5 +15,17 @@ func (f Flags) command(ctx context.Context) (protocol.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return signer.Command{Context: ctx, Line: f.KeyCommand, Key: public}, nil
+	return commandKey{signer.Command{Context: ctx, Line: f.KeyCommand, Key: public}}, nil
+}
+
+// commandKey is a key that a command signs with. A command that does not is a key that can
+// not be used, unless this program was stopped meanwhile.
+type commandKey struct{ signer.Command }
+
+func (k commandKey) SignDigest(digest protocol.Hash) (protocol.Signature, error) {
+	signature, err := k.Command.SignDigest(digest)
+	if err != nil && k.Context.Err() == nil {
+		err = UsageError{err}
+	}
+	return signature, err
 }

@@ -287,4 +287,7 @@ func TestCrossOrigin(t *testing.T) {
 	equal(t, "methods", w.Header().Get("Access-Control-Allow-Methods"), "GET,POST")
 	w = s.do("GET", "/v1/fetch/nothing", "")
 	equal(t, "origin", w.Header().Get("Access-Control-Allow-Origin"), "*")
+	for _, header := range []string{"Docker-Content-Digest", "Content-Range", "WWW-Authenticate"} { // of /v2/
+		equal(t, header, strings.Contains(w.Header().Get("Access-Control-Expose-Headers"), header), true)
+	}
 }

@@ -97,14 +97,18 @@ func (w *statusRecorder) ReadFrom(r io.Reader) (int64, error) {
 // Unwrap is for [http.ResponseController].
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// exposedHeaders are those of answers that scripts need, and do not see by themselves.
+const exposedHeaders = "Accept-Ranges,Content-Range,Docker-Content-Digest,ETag,Link,OCI-Filters-Applied,Retry-After,WWW-Authenticate"
+
 // crossOrigin lets scripts of all web sites use the API, as the reference does;
 // there is nothing to protect: no cookies, and no token that a browser keeps.
 func crossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Expose-Headers", exposedHeaders)
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Methods", "GET,POST")
-			w.Header().Set("Access-Control-Allow-Headers", "authorization,content-type,accept")
+			w.Header().Set("Access-Control-Allow-Headers", "authorization,content-type,accept,range,if-none-match,if-range")
 			w.WriteHeader(http.StatusOK)
 			return
 		}

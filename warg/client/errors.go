@@ -50,9 +50,12 @@ func (c *Client) unproven(claim Claim, err error) error {
 	return &VerificationError{Registry: c.URL(), Claim: claim, Err: err}
 }
 
-// refuted makes a [*VerificationError] of an error that the registry gave for
-// what it must be able to prove. Others stay as they are.
+// refuted makes a [*VerificationError] of an error, or of a success that is no answer of
+// the API, that the registry gave for what it must be able to prove. Others stay as they are.
 func (c *Client) refuted(claim Claim, err error) error {
+	if errors.Is(err, ErrMalformed) {
+		return c.unproven(claim, err)
+	}
 	var refusal *APIError
 	if errors.As(err, &refusal) {
 		switch refusal.Status {

@@ -30,6 +30,9 @@ func (h *handler) permitOCI(serve serveFunc) serveFunc {
 			r.Header.Set("Authorization", "Bearer "+password)
 		}
 		err := permitted(w, r)
+		if p, ok := oci.ProblemOf(err); ok && p.Status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", "GET, HEAD") // RFC 9110, section 15.5.6
+		}
 		if refused := asAPIError(err); refused != nil && refused.Status() == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Basic realm="warg"`)
 			return &api.MessageError{Code: 401, Message: "this registry is private: send an auth token of its operator, as a bearer token or as the password of any user"}

@@ -75,6 +75,16 @@ func TestOCICount(t *testing.T) {
 	expect(t, s.do("GET", "/v2/foo/bar/tags/list?n=0", ""), 200, `{"name":"foo/bar","tags":[]}`)
 }
 
+// Who uses another method is told which there are.
+func TestOCIAllow(t *testing.T) {
+	s := newServer(t, &fake{}, httpapi.Options{})
+	for _, path := range []string{"/v2/", "/v2/foo/bar/tags/list"} {
+		w := s.do("PATCH", path, "")
+		equal(t, "status", w.Code, http.StatusMethodNotAllowed)
+		equal(t, "Allow", w.Header().Get("Allow"), "GET, HEAD")
+	}
+}
+
 // A package of more releases than are shown is refused with words that say so.
 func TestOCITooManyReleases(t *testing.T) {
 	f := &fake{logs: reader.FetchLogsResponse{More: true, Packages: []reader.PackageRecords{{

@@ -74,6 +74,9 @@ func TestOCIRefusals(t *testing.T) {
 		code, message string
 	}{
 		{"GET", "/v2/foo/other/tags/list", 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/other"},
+		{"GET", "/v2/foo/other/manifests/bad%20tag", 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/other"},
+		{"GET", "/v2/foo/other/blobs/md5:aa", 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/other"},
+		{"GET", "/v2/foo/other/referrers/zzz", 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/other"},
 		{"GET", "/v2/foo/other/manifests/1.0.0", 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/other"},
 		{"GET", "/v2/foo/other/blobs/" + digest.String(), 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/other"},
 		{"GET", "/v2/foo/bar/baz/tags/list", 404, "NAME_UNKNOWN", "this registry has no package for the repository foo/bar/baz"},

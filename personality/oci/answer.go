@@ -39,7 +39,7 @@ func (g *Registry) Answer(r *http.Request) (_ Answer, err error) {
 	r, manifest, asked := withoutPlus(r)
 	if asked {
 		if err := checkReference(manifest); err != nil {
-			return Answer{}, err
+			return Answer{}, g.nameFirst(r, err)
 		}
 	}
 	if r, err = withCount(r); err != nil {
@@ -52,12 +52,31 @@ func (g *Registry) Answer(r *http.Request) (_ Answer, err error) {
 	w := &recorder{header: http.Header{}, status: http.StatusOK}
 	g.server.ServeHTTP(w, r)
 	if w.err != nil {
-		return Answer{}, w.err
+		return Answer{}, g.nameFirst(r, w.err)
 	}
 	return Answer{
 		Status: w.status, Header: w.header, Body: withoutNull(w.body.Bytes()),
 		Fixed: strings.Contains(manifest, ":"), // tags have no colon
 	}, nil
+}
+
+// nameFirst returns the error for a package that is unknown, if that is so, in place of one
+// about what else a request names: clients take [ociregistry.ErrNameUnknown] alone for it.
+func (g *Registry) nameFirst(r *http.Request, err error) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return err
+	}
+	for _, part := range []string{"/manifests/", "/referrers/"} {
+		at := strings.LastIndex(r.URL.Path, part) // where ociserver has it
+		if at < len("/v2/") || !ociref.IsValidRepository(r.URL.Path[len("/v2/"):at]) {
+			continue
+		}
+		_, unknown := g.repository(r.Context(), r.URL.Path[len("/v2/"):at])
+		if refused, ok := errors.AsType[ociregistry.Error](unknown); ok && refused.Code() == ociregistry.ErrNameUnknown.Code() {
+			return unknown
+		}
+	}
+	return err
 }
 
 // withoutPlus returns a request for the tag that a version has, if it asks for a manifest
@@ -137,12 +156,12 @@ func (g *Registry) Blob(ctx context.Context, repo, text string) (Blob, error) {
 	if !ociref.IsValidRepository(repo) {
 		return Blob{}, refuse(ociregistry.ErrNameInvalid, "%q is not the name of a repository", repo)
 	}
-	if !ociref.IsValidDigest(text) {
-		return Blob{}, refuse(ociregistry.ErrDigestInvalid, "%q is not a digest", text)
-	}
 	p, err := g.repository(ctx, repo)
 	if err != nil {
 		return Blob{}, err
+	}
+	if !ociref.IsValidDigest(text) {
+		return Blob{}, refuse(ociregistry.ErrDigestInvalid, "%q is not a digest", text)
 	}
 	digest, err := protocol.ParseHash(text)
 	switch {

@@ -3,10 +3,13 @@ package oci
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"cuelabs.dev/go/oci/ociregistry"
+
+	"github.com/warg-trillian/warg-trillian/warg/ociimage"
 )
 
 // noTags is the context key of requests for a list of no tags.
@@ -16,8 +19,18 @@ type noTags struct{}
 // takes for all of them; so it does with none (OCI distribution specification, "Listing
 // Tags": "an empty list"), which the context says then. An empty number is none given.
 func withCount(r *http.Request) (*http.Request, error) {
-	text := r.URL.Query().Get("n")
-	if text == "" || !strings.HasSuffix(r.URL.Path, "/tags/list") {
+	if !strings.HasSuffix(r.URL.Path, "/tags/list") {
+		return r, nil
+	}
+	query := r.URL.Query()
+	text, last := query.Get("n"), query.Get("last")
+	if tag, ok := ociimage.Tag(last); ok && tag != last { // a version, as in a request for a manifest
+		query.Set("last", tag)
+		other := *r
+		other.URL = &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}
+		r = &other
+	}
+	if text == "" {
 		return r, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)

@@ -155,6 +155,7 @@ func TestTags(t *testing.T) {
 	publish(a, [2]string{"1.10.0", "a"}, [2]string{"1.9.0", "b"}, [2]string{"1.9.0+build.5", "c"}, [2]string{"1.9.0-rc.1", "a"})
 	equal(t, "all, in lexical order", s.body("example/hello/tags/list"), `{"name":"example/hello","tags":["1.10.0","1.9.0","1.9.0-rc.1","1.9.0_build.5"]}`)
 	equal(t, "some", s.body("example/hello/tags/list?n=2&last=1.10.0"), `{"name":"example/hello","tags":["1.9.0","1.9.0-rc.1"]}`)
+	equal(t, "behind a version", s.body("example/hello/tags/list?n=2&last=1.9.0%2Bbuild.5"), `{"name":"example/hello","tags":[]}`)
 	equal(t, "none", s.body("example/hello/tags/list?n=0"), `{"name":"example/hello","tags":[]}`)
 	equal(t, "no number", s.body("example/hello/tags/list?n="), s.body("example/hello/tags/list"))
 	for _, wrong := range []string{"-1", "x", "1.5", "99999999999999999999"} {

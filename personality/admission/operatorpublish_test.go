@@ -143,8 +143,11 @@ func TestOperatorRecordsAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	entered, conflicts := 0, 0
+	var envelopes []protocol.Envelope // all behind the same record
 	for _, n := range []string{"a", "b", "c", "d"} {
-		envelope := operatorRecord(t, s, s.Key, define(n))
+		envelopes = append(envelopes, operatorRecord(t, s, s.Key, define(n)))
+	}
+	for _, envelope := range envelopes {
 		all.Go(func() {
 			_, err := s.PublishOperator(context.Background(), envelope)
 			mu.Lock()

@@ -109,7 +109,7 @@ func (b *build) changelog() string {
 }
 
 func (b *build) copyright(doc, notices string) error {
-	const ours = "Copyright the authors of warg-trillian, whom its history names.\n\n" +
+	ours := "Copyright " + b.time.Format("2006") + " the authors of warg-trillian, whom its history names.\n\n" +
 		"warg-trillian is under the Apache License, Version 2.0, which is in\n/usr/share/common-licenses/Apache-2.0.\n\n" +
 		"What is linked into it: THIRD-PARTY-LICENSES.gz and THIRD-PARTY-NOTICES.md in this folder.\n"
 	return errors.Join(

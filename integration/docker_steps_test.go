@@ -30,19 +30,26 @@ func (s *dockerStack) checkRollover(t *testing.T) {
 	defer cancel()
 	done := make(chan struct{})
 	go func() { defer close(done); load.run(ctx) }()
-	load.awaitAcknowledged(t, 50, time.Minute)
-
+	defer func() { // also when nothing is acknowledged any more, as after a fault of each author
+		for _, err := range load.seenFaults() {
+			t.Error(err)
+		}
+	}()
+	more := func() { // are acknowledged, by what runs now
+		t.Helper()
+		at := load.acknowledged()
+		within(t, time.Minute, "50 more records are acknowledged", func() bool {
+			return load.acknowledged() >= at+50 || len(load.seenFaults()) > 0
+		})
+	}
+	more()
 	for _, line := range documented(t, "Upgrading") {
 		t.Log(line)
 		mustRun(t, s.command("sh", "-euc", line))
-		at := load.acknowledged()
-		load.awaitAcknowledged(t, at+50, time.Minute) // on what runs now
+		more()
 	}
 	close(load.stop)
 	<-done
-	for _, err := range load.faults {
-		t.Error(err)
-	}
 	for _, name := range []string{"personality-1", "personality-2"} {
 		if c := s.container(t, name); c.Image == before || c.State.Health.Status != "healthy" {
 			t.Errorf("%s has the image %s and is %+v; before it had %s", name, c.Image, c.State, before)
@@ -54,6 +61,13 @@ func (s *dockerStack) checkRollover(t *testing.T) {
 		})
 	})
 	t.Logf("%d records were published meanwhile", len(load.records))
+}
+
+// seenFaults are those by now.
+func (l *load) seenFaults() []error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.faults)
 }
 
 // use has the project go on with images of another version.

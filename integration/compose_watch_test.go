@@ -216,7 +216,7 @@ func expressions(t *testing.T) map[string]string {
 
 // selectors are the metrics in an expression, with their label matchers.
 func selectors(expr string) []string {
-	expr = regexp.MustCompile(`\b(by|on|without) \([^)]*\)|\b(on)\(\)|\bunless\b`).ReplaceAllString(expr, "")
+	expr = regexp.MustCompile(`\b(by|on|without) \([^)]*\)|\b(on)\(\)|\bgroup_(left|right)\(\w*\)|\bunless\b`).ReplaceAllString(expr, "")
 	var found []string
 	for _, m := range regexp.MustCompile(`[a-z_]\w*(\{[^}]*\}[^,}\[]*\})?(\{[^}]*\})?`).FindAllString(expr, -1) {
 		if name, _, _ := strings.Cut(m, "{"); name == "up" || strings.Contains(name, "_") && name != "histogram_quantile" {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/integration/tools"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -98,7 +99,10 @@ func TestWithheld(t *testing.T) {
 		}
 	}
 	withheld()
-	answers(t, s.url+"/tlog/records/proof/example/hello/1.0.0", 200)
+	within(t, time.Minute, "a note covers the release, whose proof stays", func() bool {
+		status, err := get(s.url + "/tlog/records/proof/example/hello/1.0.0")
+		return err == nil && status == 200
+	})
 
 	for name, o := range map[string]outcome{"ours": ours.try("download", "example:hello", "-o", "hello.wasm"), "official": official.try("download", "example:hello")} {
 		t.Logf("the client %s says: %s%s", name, o.stdout, o.stderr)

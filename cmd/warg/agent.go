@@ -104,7 +104,7 @@ func (c agentCommand) serve(env *environment, out *output, s *session.Session, l
 	if err := (agent.Configuration{Address: ready.Address, Namespaces: ready.Namespaces, TokenFile: c.TokenFile}).Write(&lines); err != nil {
 		return err
 	}
-	out.say("listening", ready, lines.String(), "listening on "+ready.Address)
+	out.say("listening", ready, append(strings.Split(lines.String(), "\n"), "listening on "+ready.Address)...)
 	return serveUntil(env.context, listener, a.Handler(), log)
 }
 

@@ -123,8 +123,8 @@ func checkLabels(t *testing.T, name, stage string) {
 }
 
 // imageVolumes are what the images that this project does not build declare as volumes: what
-// a service mounts nothing at gets a volume without a name, which stays behind. Read from the
-// images' Dockerfiles; `make test-docker` compares with the images.
+// a service mounts nothing at gets a volume without a name, which stays behind. `make test-docker`
+// compares with the images that it has.
 var imageVolumes = map[string][]string{
 	"mariadb":         {"/var/lib/mysql"},
 	"prom/prometheus": {"/prometheus"},

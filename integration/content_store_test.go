@@ -26,7 +26,7 @@ func eachBucket(t *testing.T, test func(t *testing.T, s *buckets.Server)) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t)
 			if s == nil {
-				t.Skip("its server is not installed")
+				t.Skipf("the server for %s is not installed: `make tools` installs it (Azurite takes npm)", name)
 			}
 			test(t, s)
 		})

@@ -98,16 +98,11 @@ func (c contentReleaseCommand) Run(std streams) error {
 
 // state signs and posts the statement that make makes, if there is something to do.
 func (f operatorSignFlags) state(std streams, digest protocol.Hash, make func(*operatorSession, *withheld.Chain) (withheld.Statement, bool, error)) error {
-	signers, err := f.signers(std)
-	if err != nil {
-		return err
-	}
-	s, stop, err := f.open(std)
+	s, keys, stop, err := f.openSigning(std)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	keys := signing.New(signers...)
 	for attempt := 0; ; attempt++ {
 		err := s.stateOnce(keys, digest, make)
 		var refusal *client.APIError

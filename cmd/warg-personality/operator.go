@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/warg-trillian/warg-trillian/config"
+	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/signer"
@@ -118,4 +119,14 @@ func confirm(std streams, warning string) error {
 		return nil
 	}
 	return errors.New("nothing was done")
+}
+
+// openSigning opens a session with the keys that sign in it.
+func (f operatorSignFlags) openSigning(std streams) (s *operatorSession, keys *signing.Keys, stop func(), err error) {
+	signers, err := f.signers(std)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, stop, err = f.open(std)
+	return s, signing.New(signers...), stop, err
 }

@@ -35,16 +35,11 @@ type submitted struct {
 
 // submit signs a record, posts it, and waits until it is published and proved.
 func (f operatorSignFlags) submit(std streams, make draft) error {
-	signers, err := f.signers(std)
-	if err != nil {
-		return err
-	}
-	s, stop, err := f.open(std)
+	s, keys, stop, err := f.openSigning(std)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	keys := signing.New(signers...)
 	for attempt := 0; ; attempt++ {
 		err := s.submitOnce(keys, make)
 		var conflict *client.OperatorConflictError

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,19 +11,8 @@ import (
 // Before it closes connections, a server that is stopped says that it is not ready, and
 // serves on.
 func TestShutdownDelay(t *testing.T) {
-	cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(t.TempDir(), "data"), "--shutdown-delay", "1m")
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := "http://" + strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	cmd, address, _ := startProgram(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(t.TempDir(), "data"), "--shutdown-delay", "1m")
+	url := "http://" + address
 	ask := func(path string) *http.Response {
 		t.Helper()
 		answer, err := http.Get(url + path)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -49,14 +50,11 @@ func writeCertificate(t *testing.T, certFile, keyFile string) *http.Client {
 	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
 }
 
-// Those who do not speak TLS do not fill the log.
-func TestFailedHandshakesAreLoggedOnce(t *testing.T) {
-	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	client := writeCertificate(t, certFile, keyFile)
-	cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tls-cert-file", certFile, "--tls-key-file", keyFile)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+// startProgram starts a server, and waits until it says where it listens.
+func startProgram(t *testing.T, args ...string) (cmd *exec.Cmd, address string, stderr *bytes.Buffer) {
+	t.Helper()
+	cmd, stderr = program(t, nil, args...), new(bytes.Buffer)
+	cmd.Stderr = stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +65,17 @@ func TestFailedHandshakesAreLoggedOnce(t *testing.T) {
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	if !ok {
-		t.Fatalf("printed %q (%v): %s", line, err, &stderr)
+		t.Fatalf("printed %q (%v): %s", line, err, stderr)
 	}
+	return cmd, address, stderr
+}
+
+// Those who do not speak TLS do not fill the log.
+func TestFailedHandshakesAreLoggedOnce(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	client := writeCertificate(t, certFile, keyFile)
+	cmd, address, stderr := startProgram(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tls-cert-file", certFile, "--tls-key-file", keyFile)
 	for range 20 {
 		if response, err := http.Get("http://" + address); err == nil {
 			response.Body.Close() // 400, as plain HTTP is refused
@@ -86,7 +93,7 @@ func TestFailedHandshakesAreLoggedOnce(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 	if n := strings.Count(stderr.String(), "TLS handshake error"); n != 1 {
-		t.Errorf("20 failed handshakes have %d lines in the log, want 1:\n%s", n, &stderr)
+		t.Errorf("20 failed handshakes have %d lines in the log, want 1:\n%s", n, stderr)
 	}
 }
 
@@ -96,21 +103,7 @@ func TestServeTLS(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	client := writeCertificate(t, certFile, keyFile)
-	cmd := program(t, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tls-cert-file", certFile, "--tls-key-file", keyFile)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if !ok {
-		t.Fatalf("printed %q (%v): %s", line, err, &stderr)
-	}
+	cmd, address, stderr := startProgram(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tls-cert-file", certFile, "--tls-key-file", keyFile)
 	answers := func(client *http.Client) bool {
 		response, err := client.Get("https://" + address + "/v1/fetch/checkpoint")
 		if err != nil {
@@ -149,7 +142,7 @@ func TestServeTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil || !strings.Contains(stderr.String(), "reload failed") {
-		t.Errorf("ended with %v: %s", err, &stderr)
+		t.Errorf("ended with %v: %s", err, stderr)
 	}
 }
 

@@ -36,16 +36,17 @@ for unit in warg-personality warg-auditor@test; do
 	systemd-analyze security --no-pager --threshold=20 $unit.service | tail -1 || fail "$unit is exposed"
 done
 
+work=$(mktemp -d)
 step "a wrong setting is said, once"
 echo 'namespace: [test]' >>/etc/warg/warg-personality.yaml
-cp -p /etc/warg/warg-personality.yaml /root/good.yaml
+cp -p /etc/warg/warg-personality.yaml $work/good.yaml
 echo 'no-such-setting: 1' >>/etc/warg/warg-personality.yaml
 systemctl start warg-personality || true
 sleep 5
 [[ $(systemctl show -P NRestarts warg-personality) == 0 ]] || fail "it was restarted with a wrong setting"
 systemctl is-failed -q warg-personality || fail "a wrong setting is no failure"
 journalctl -u warg-personality | grep -q no-such-setting || fail "the journal does not say which setting is wrong"
-cp -p /root/good.yaml /etc/warg/warg-personality.yaml
+cp -p $work/good.yaml /etc/warg/warg-personality.yaml
 systemctl reset-failed warg-personality
 
 step "the registry and the auditor run in their units"
@@ -62,8 +63,8 @@ grep -q '^CapBnd:.0000000000000000$' /proc/$pid/status || fail "it has capabilit
 # A container may have a lower limit itself.
 [[ $(systemctl show -P LimitNOFILE warg-personality) == 65536 ]] || fail "files: $(systemctl show -P LimitNOFILE warg-personality)"
 nsenter -t $pid -m sh -c 'echo >/etc/warg/x' 2>/dev/null && fail "/etc can be written"
-mkdir -p /root/client && cd /root/client
-export HOME=/root/client
+mkdir -p $work/client && cd $work/client
+export HOME=$work/client
 warg config --registry $url
 warg key new -o key
 warg publish init --key-file key test:hello
@@ -110,9 +111,9 @@ until_ok 60 ready
 warg download test:hello@1.0.0 -o third.wasm
 
 step purge
-dpkg -P warg-trillian >/root/purged 2>&1
-cat /root/purged
-grep -q '/var/lib/warg is not empty and was kept' /root/purged || fail "it does not say that it kept the data"
+dpkg -P warg-trillian >$work/purged 2>&1
+cat $work/purged
+grep -q '/var/lib/warg is not empty and was kept' $work/purged || fail "it does not say that it kept the data"
 [[ -e /var/lib/warg/operator.key && -e /var/lib/warg/registry.db ]] || fail "purging has removed a registry"
 [[ ! -e /etc/warg/warg-personality.yaml ]] || fail "settings are there"
 [[ ! -L /etc/systemd/system/multi-user.target.wants/warg-personality.service ]] || fail "it is enabled"

@@ -27,7 +27,7 @@ func (e *WithheldError) Error() string {
 	if s.Reference != "" {
 		text += " (" + s.Reference + ")"
 	}
-	return text + fmt.Sprintf("; its operator has signed so on %s", s.Time.Format(time.DateOnly))
+	return text + fmt.Sprintf("; its operator has signed so on %s, which was verified", s.Time.Format(time.DateOnly))
 }
 
 // Withheld returns the operator's statements on content, verified by the keys of the
@@ -123,11 +123,11 @@ func (c *Client) whyWithheld(ctx context.Context, digest protocol.Hash, err erro
 	}
 	chain, _, _, listErr := c.Withheld(ctx)
 	if listErr != nil {
-		return fmt.Errorf("%w (no signed statement of the operator says so: %w)", err, listErr)
+		return fmt.Errorf("%w (NOT verified: no signed statement of the operator says so: %w)", err, listErr)
 	}
 	s, ok := chain.Withheld(digest)
 	if !ok {
-		return fmt.Errorf("%w (no signed statement of the operator says so)", err)
+		return fmt.Errorf("%w (NOT verified: no signed statement of the operator says so)", err)
 	}
 	return &WithheldError{Registry: c.URL(), Statement: s}
 }

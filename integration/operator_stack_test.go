@@ -280,4 +280,3 @@ func expectNoStart(t *testing.T, c *cluster, key protocol.PrivateKey, keyFile st
 		t.Errorf("with a key that may not sign: status %d, want 1 and %q: %s", status, want, said)
 	}
 }
-

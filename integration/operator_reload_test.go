@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,11 +64,29 @@ func TestOperatorKeyFileIsWrongAtReload(t *testing.T) {
 		}
 	}
 
-	// With a right file again, the reload is one.
+	// Another registry's key is a key: the server takes it, and says that it can not sign.
+	must(t, os.RemoveAll(file))
+	must(t, os.WriteFile(file, nil, 0o600))
+	stranger := addKey(t, file)
+	s.reload(t)
+	within(t, startTimeout, "the server says that it has no key that may sign", func() bool {
+		_, said := s.ask(t, http.MethodGet, "/readyz", nil)
+		return strings.Contains(string(said), "may not sign checkpoints") && strings.Contains(string(said), string(stranger.Public().ID()))
+	})
+	late := author.release(module("late"))
+	s.mustSend(t, late)
+	s.upload(t, late, late.content)
+
+	// With a right file again, the reload is one, and what waited is published.
 	must(t, os.RemoveAll(file))
 	must(t, os.WriteFile(file, []byte(key.Text()+"\n"), 0o600))
 	fresh := addKey(t, file)
 	s.reload(t)
+	s.waitPublished(t, late)
+	within(t, startTimeout, "the server is ready, without a word on keys", func() bool {
+		status, said := s.ask(t, http.MethodGet, "/readyz", nil)
+		return status == http.StatusOK && string(said) == "ready\n"
+	})
 	operated(t, s, "key", "grant", fresh.Public().String(), "--operator-key-file", file)
 	if signer(t, ours) != fresh.Public().ID() {
 		t.Error("the key that was granted commit does not sign")

@@ -166,7 +166,7 @@ func TestStackDisjointKeys(t *testing.T) {
 	length := one.logLength(t)
 	expectNoStart(t, c, second, secondFile)
 	if got := one.logLength(t); got != length {
-		t.Errorf("a process with a stranger's key changed the log from %d to %d records", length, got)
+		t.Errorf("a process with another key changed the log from %d to %d records", length, got)
 	}
 
 	operated(t, one.server, "key", "grant", second.Public().String(), "--operator-key-file", c.keyFile)
@@ -216,6 +216,9 @@ func TestStackDisjointKeys(t *testing.T) {
 		_, said := two.ask(t, http.MethodGet, "/readyz", nil)
 		return strings.Contains(string(said), "may not sign") && strings.Contains(string(said), string(second.Public().ID()))
 	})
+	if log := two.stderr.String(); !strings.Contains(log, "no operator key of this process may sign any more") || strings.Contains(one.stderr.String(), "may sign any more") {
+		t.Errorf("the logs do not say which process has no key: %s", log)
+	}
 	if leader, _ := c.leader(t); leader != one {
 		t.Error("the process without a permitted key leads")
 	}

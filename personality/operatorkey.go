@@ -82,7 +82,7 @@ func (s *Server) watchOperatorKeys(ctx context.Context) {
 func (s *Server) noteOperatorKeys(permitted []protocol.KeyID) {
 	lack := ""
 	if _, ok := s.keys.Newest(permitted); !ok {
-		lack = fmt.Sprintf("the operator keys of this process may not sign checkpoints, and only another process can publish: the operator log permits %v, and it has %v; give it the right one with --operator-key-file", permitted, s.keys.IDs())
+		lack = fmt.Sprintf("the operator keys of this process may not sign checkpoints, so it publishes nothing itself: the operator log permits %v, and it has %v; give it the right one with --operator-key-file", permitted, s.keys.IDs())
 	}
 	before, _ := s.keysLack.Swap(lack).(string)
 	switch {

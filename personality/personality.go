@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +50,7 @@ type Server struct {
 	witnesses *witnesses            // nil: nobody cosigns
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
+	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
 
 	copied uint64 // statements on withheld content in the data folder; Open's, then Run's
 
@@ -227,10 +229,14 @@ func (a api) Remarks() []string { return a.server.Remarks() }
 // error that says which part does not. It is ready some time after Run began.
 func (s *Server) Ready(ctx context.Context) error { return s.registry.Ready(ctx) }
 
-// Remarks are what is wrong with what is no part of serving and publishing, such as a
-// witness that does not cosign: a line each.
+// Remarks are what is wrong with what is no part of serving and publishing here, such as a
+// witness that does not cosign, or operator keys with which only another process can
+// publish: a line each.
 func (s *Server) Remarks() []string {
 	lines := s.registry.Publisher.Remarks()
+	if lack, _ := s.keysLack.Load().(string); lack != "" {
+		lines = append(lines, lack)
+	}
 	if s.witnesses != nil {
 		lines = append(lines, s.witnesses.remarks()...)
 	}
@@ -247,6 +253,7 @@ func (s *Server) Run(ctx context.Context) error {
 		beside.Go(func() { s.witnesses.Run(ctx) })
 	}
 	beside.Go(func() { s.keepStatementsCopied(ctx) })
+	beside.Go(func() { s.watchOperatorKeys(ctx) })
 	err := s.registry.Run(ctx)
 	beside.Wait()
 	return err

@@ -52,6 +52,8 @@ type Server struct {
 	keys      *signing.Keys         // operator keys
 	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
 
+	others *others // nil: this registry answers for itself alone
+
 	copied uint64 // statements on withheld content in the data folder; Open's, then Run's
 
 	rebuilding bool // nothing new is to be begun
@@ -87,6 +89,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
 	o.API.OCI = oci.New(s.registry, oci.Options{Cache: s.cache, Now: o.Now})
 	o.API.VKeys = s.vkeys
+	if err := s.openOthers(ctx, &o.API, observer); err != nil {
+		return s, err
+	}
 	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
@@ -240,6 +245,9 @@ func (s *Server) Remarks() []string {
 	if s.witnesses != nil {
 		lines = append(lines, s.witnesses.remarks()...)
 	}
+	if s.others != nil {
+		lines = append(lines, s.others.remarks()...)
+	}
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
 	}
@@ -251,6 +259,9 @@ func (s *Server) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	if s.witnesses != nil {
 		beside.Go(func() { s.witnesses.Run(ctx) })
+	}
+	if s.others != nil {
+		beside.Go(func() { s.others.run(ctx, s.options.Logger) })
 	}
 	beside.Go(func() { s.keepStatementsCopied(ctx) })
 	beside.Go(func() { s.watchOperatorKeys(ctx) })

@@ -359,6 +359,12 @@ func TestVerifyWithheld(t *testing.T) {
 				return string(text2)
 			})
 		},
+		"withheld-key": func() {
+			other := newAuthor(t, "example:x").key.Public().ID()
+			page(func(text string) string {
+				return strings.Replace(text, `"keyId":"`+string(l.keys.Operator.Public().ID()), `"keyId":"`+string(other), 1)
+			})
+		},
 		"malformed": func() {
 			page(func(text string) string { return strings.Replace(text, `"sequence":0`, `"sequence":-1`, 1) })
 		},
@@ -368,6 +374,11 @@ func TestVerifyWithheld(t *testing.T) {
 			t.Errorf("the step is %+v, want %s", got, want)
 		}
 		l.Honest()
+	}
+	// The statement counts on when the key that signed it is revoked.
+	l.replaceOperatorKey(t, l.flagged("--operator-key-file"))
+	if report := v.verify(t, request); report.Verdict != "verified" || report.step(t, "release").Reason != "withheld" {
+		t.Errorf("after the key was replaced: %s", report)
 	}
 	withhold("release", digest, "--reason", "the order was lifted")
 	v.verify(t, request).ticks(t)

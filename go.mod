@@ -47,6 +47,8 @@ require (
 	modernc.org/sqlite v1.62.0
 )
 
+require github.com/CycloneDX/cyclonedx-go v0.12.0
+
 require (
 	cel.dev/expr v0.25.3 // indirect
 	cloud.google.com/go v0.123.0 // indirect

@@ -55,6 +55,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
+		Discovery:          s.Discovery,
 		Content:            s.content(s.DataDir),
 		Sources:            personality.Sources(s.ContentSources),
 		Outbound:           s.outbound(s.MinTransferRate),

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/discovery"
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
@@ -47,6 +49,7 @@ type Server struct {
 	closers  []func() error // in the order of opening
 
 	witnesses *witnesses            // nil: nobody cosigns
+	discovery *discovery.Index      // nil: there is none
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
 
@@ -85,6 +88,10 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
 	o.API.OCI = oci.New(s.registry, oci.Options{Cache: s.cache, Now: o.Now})
 	o.API.VKeys = s.vkeys
+	if o.Discovery {
+		s.openDiscovery()
+		o.API.Discovery = discoveryapi.New(s.discovery)
+	}
 	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
@@ -234,6 +241,9 @@ func (s *Server) Remarks() []string {
 	if s.witnesses != nil {
 		lines = append(lines, s.witnesses.remarks()...)
 	}
+	if s.discovery != nil {
+		lines = append(lines, s.discovery.Remarks()...)
+	}
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
 	}
@@ -247,6 +257,9 @@ func (s *Server) Run(ctx context.Context) error {
 		beside.Go(func() { s.witnesses.Run(ctx) })
 	}
 	beside.Go(func() { s.keepStatementsCopied(ctx) })
+	if s.discovery != nil {
+		beside.Go(func() { s.discovery.Run(ctx) })
+	}
 	err := s.registry.Run(ctx)
 	beside.Wait()
 	return err

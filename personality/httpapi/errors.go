@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -30,6 +31,9 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 		w.Header().Set("Retry-After", "60")
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1")
+	}
+	if discoveryapi.IsUnavailable(err) {
+		w.Header().Set("Retry-After", "5")
 	}
 	if e, ok := is[*registry.WithheldError](err); ok {
 		w.Header().Set("Cache-Control", "no-store") // it may be released

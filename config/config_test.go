@@ -64,7 +64,7 @@ func TestDefaults(t *testing.T) {
 	want := Serve{
 		Keys:      Keys{WitnessInterval: Duration(10 * time.Second)},
 		Addresses: Addresses{Listen: "127.0.0.1:8090"},
-		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20},
+		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20, Discovery: true},
 		Content: Content{
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
 			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,

@@ -63,6 +63,9 @@ type Options struct {
 	// again; 0: nothing is kept.
 	CacheBytes int64
 
+	// Discovery: there is an index of what is in packages, and an API to ask it.
+	Discovery bool
+
 	// Sources says whether content is fetched from where authors say that it is, and
 	// Outbound how.
 	Sources  Sources

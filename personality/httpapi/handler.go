@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/warg/api"
@@ -58,6 +59,7 @@ type Options struct {
 	Path string
 	// WholeContent: content can not be had in parts.
 	WholeContent bool
+	Discovery    *discoveryapi.API // nil: there is no discovery API
 	// VKeys are the public keys in text that sign the notes of each log.
 	VKeys map[tlog.Log][]string
 }
@@ -113,6 +115,7 @@ func New(reg Registry, o Options) http.Handler {
 	route("GET", "tlog/{log}/tile/{file...}", messageError, h.permit(access.Read, h.logFile))
 	route("GET", "tlog/records/proof/{namespace}/{name}/{version}", messageError, h.permit(access.Read, h.asked(reading, h.recordProof)))
 	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))
+	h.discoveryRoutes(route)
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)
 	route("GET", "readyz", messageError, h.ready)

@@ -56,6 +56,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		TokensFile:         s.TokensFile,
 		CacheBytes:         int64(s.CacheSize),
 		Content:            s.content(s.DataDir),
+		RequireLicense:     s.RequireLicense,
 		Sources:            personality.Sources(s.ContentSources),
 		Outbound:           s.outbound(s.MinTransferRate),
 		Admission:          s.admission(),

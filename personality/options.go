@@ -59,6 +59,10 @@ type Options struct {
 	// again; 0: nothing is kept.
 	CacheBytes int64
 
+	// RequireLicense refuses content that does not name its licence as an SPDX expression.
+	// The content policy has to be [content.PolicyWasm].
+	RequireLicense bool
+
 	// Sources says whether content is fetched from where authors say that it is, and
 	// Outbound how.
 	Sources  Sources

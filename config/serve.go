@@ -58,6 +58,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		CacheBytes:         int64(s.CacheSize),
 		Discovery:          s.Discovery,
 		Content:            s.content(s.DataDir),
+		RequireLicense:     s.RequireLicense,
 		Sources:            personality.Sources(s.ContentSources),
 		Outbound:           s.outbound(s.MinTransferRate),
 		Admission:          s.admission(),

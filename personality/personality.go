@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/describe"
 	"github.com/warg-trillian/warg-trillian/personality/discovery"
 	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
@@ -209,6 +210,12 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.closers = append(s.closers, contents.Close)
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	if o.RequireLicense {
+		if contents.Wasm == nil {
+			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
+		}
+		p.Admission.CheckContent = describe.New(contents.Wasm).RequireLicense()
+	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket
 	}

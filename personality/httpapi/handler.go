@@ -9,6 +9,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
+	"github.com/warg-trillian/warg-trillian/personality/web"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 	"github.com/warg-trillian/warg-trillian/warg/withheld"
@@ -51,6 +52,7 @@ type Options struct {
 	FetchContent bool
 	Private      *Private      // nil: the registry is public
 	OCI          *oci.Registry // nil: there is no OCI distribution API
+	Web          *web.Site     // nil: there are no pages
 	// VKeys are the public keys in text that sign the notes of each log.
 	VKeys map[tlog.Log][]string
 }
@@ -116,6 +118,11 @@ func New(reg Registry, o Options) http.Handler {
 		oci("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.ociBlob)
 		oci(ociPath, h.asked(reading, h.ociAnswer))
 	}
-	mux.Handle("/", h.endpoint(messageError, notFound))
+	mux.Handle("/", h.endpoint(messageError, h.pages))
+	if h.Web != nil {
+		for _, path := range web.FormPaths() {
+			mux.Handle("POST "+path, h.endpoint(messageError, h.form))
+		}
+	}
 	return h.guard(crossOrigin(h.limitClients(mux)))
 }

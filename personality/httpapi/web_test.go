@@ -63,7 +63,7 @@ func TestPagesAreForBrowsers(t *testing.T) {
 	same := s.do("GET", "/search", "", browser, "If-None-Match: "+page.Header().Get("ETag"))
 	equal(t, "status of the same page", same.Code, http.StatusNotModified)
 	equal(t, "its length", same.Header().Get("Content-Length"), "")
-	equal(t, "type of a file", s.do("GET", "/assets/site.css", "", "Accept: text/css").Header().Get("Content-Type"), "text/css; charset=utf-8")
+	equal(t, "type of a file", s.do("GET", "/static/site.css", "", "Accept: text/css").Header().Get("Content-Type"), "text/css; charset=utf-8")
 
 	const nothing = `{"status":404,"message":"the requested resource was not found"}`
 	for _, path := range []string{"/", "/search", "/packages/a:b", "/nowhere"} {
@@ -88,7 +88,7 @@ func TestPagesAreForBrowsers(t *testing.T) {
 // Without pages all is as the API alone has it.
 func TestWithoutPages(t *testing.T) {
 	s := newServer(t, &fake{}, httpapi.Options{})
-	for _, path := range []string{"/", "/search", "/assets/site.css"} {
+	for _, path := range []string{"/", "/search", "/static/site.css"} {
 		w := s.do("GET", path, "", browser)
 		expect(t, w, 404, `{"status":404,"message":"the requested resource was not found"}`)
 		equal(t, "what it depends on", w.Header().Get("Vary"), "")

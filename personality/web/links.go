@@ -25,7 +25,7 @@ func (s *Site) functions() template.FuncMap {
 		"bare":      func(name string) string { _, bare, _ := strings.Cut(name, ":"); return bare },
 
 		"to":        s.to,
-		"asset":     func(name string) string { return s.prefix + assetURL(name) },
+		"asset":     s.assetURL,
 		"pkg":       s.packageURL,
 		"rel":       s.releaseURL,
 		"interface": s.interfaceURL,

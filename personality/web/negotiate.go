@@ -8,7 +8,7 @@ import (
 )
 
 // apiPaths are what the API is below: no page is ever there, whatever a client accepts.
-var apiPaths = []string{"/v1", "/v2", "/content", "/tlog", "/.well-known", "/healthz", "/readyz", "/metrics"}
+var apiPaths = []string{"/v1", "/v2", "/content", "/tlog", "/registries", "/.well-known", "/healthz", "/readyz", "/metrics"}
 
 // IsPage reports whether a request is for a page, or a file that belongs to pages: it is
 // a GET or HEAD outside of the API, of a client that says that it takes HTML and does not

@@ -38,10 +38,11 @@ func TestIsPage(t *testing.T) {
 		{"GET", "/content/x", browser, false},
 		{"GET", "/tlog/records/checkpoint", browser, false},
 		{"GET", "/.well-known/nowhere", browser, false},
+		{"GET", "/registries/other.example/v1/nowhere", browser, false},
 		{"GET", "/healthz", browser, false},
 		{"GET", "/versions", browser, true},
-		{"GET", "/assets/site.css", "text/css,*/*;q=0.1", true},
-		{"GET", "/assets/site.css", "application/json", true},
+		{"GET", "/static/site.css", "text/css,*/*;q=0.1", true},
+		{"GET", "/static/site.css", "application/json", true},
 	} {
 		r := httptest.NewRequest(test.method, test.path, nil)
 		if test.accept != "" {

@@ -33,6 +33,7 @@ func TestPages(t *testing.T) {
 		"/packages/wasi:http/dependents":                  {"image-resizer"},
 		"/interfaces?name=wasi:http/incoming-handler":     {"Defined by", `href="/packages/wasi:http/0.2.3"`, "210", "memory-store"},
 		"/keys/" + string(alice):                          {"31 records in 2 packages", "nothing any more", "ecdsa-p256:A0ko"},
+		"/verify":                                         {`data-registry="/"`, `<script type="module" src="/static/verifypage.js?v=`},
 		"/checkpoints":                                    {"1\u202f234", "2026-11-20 09:30:00 UTC", `class="curve" d="M0.0 236.1L`},
 		"/docs":                                           {`default_registry = "registry.example"`, "warg config --registry https://registry.example"},
 	} {
@@ -66,7 +67,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 			t.Errorf("%s: status %d", path, a.Status)
 			continue
 		}
-		if strings.HasPrefix(path, "/assets/") {
+		if strings.HasPrefix(path, "/static/") {
 			continue
 		}
 		for _, e := range checkPage(t, path, a) {
@@ -102,8 +103,8 @@ func TestNotThere(t *testing.T) {
 		"/interfaces":              400,
 		"/interfaces?name=a":       400,
 		"/packages/a:b/log?from=x": 400,
-		"/assets/nowhere":          404,
-		"/assets/../site.go":       404,
+		"/static/nowhere":          404,
+		"/static/../site.go":       404,
 	} {
 		if path == "/packages/a:b/1.0.0/else" {
 			path = "/packages/acme:image-resizer/2.4.1/else"

@@ -74,6 +74,7 @@ func (s *Site) release(r *http.Request, v *visit) (page, error) {
 func (s *Site) setLinks(view *releaseView, v *visit) {
 	name, version := view.Name, view.Version
 	space, bare, _ := strings.Cut(name, ":")
+	view.Verify = s.verifyURL(name, version)
 	view.Proof = v.link("/tlog/records/proof/" + space + "/" + bare + "/" + url.PathEscape(version))
 	if view.Withheld == nil {
 		view.Download = v.link("/content/" + strings.Replace(view.Digest.String(), ":", "-", 1))

@@ -14,12 +14,12 @@ import (
 	"strings"
 )
 
-//go:embed templates
+//go:embed templates verify.html
 var templateFiles embed.FS
 
 // parse reads the templates: those of pages, each with all that they share.
 func (s *Site) parse() map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(s.functions()).ParseFS(templateFiles, "templates/shared/*.html"))
+	shared := template.Must(template.New("").Funcs(s.functions()).ParseFS(templateFiles, "templates/shared/*.html", "verify.html"))
 	pages := map[string]*template.Template{}
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {

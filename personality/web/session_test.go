@@ -48,7 +48,8 @@ func TestPrivateSite(t *testing.T) {
 			}
 		}
 	}
-	s.get("/assets/site.css")
+	s.get("/static/site.css")
+	checkPage(t, "/verify", s.get("/verify"))
 
 	r := httptest.NewRequest(http.MethodGet, "/packages/a:b?x=y", nil)
 	a := s.Problem(r, web.Client{URL: home}, http.StatusUnauthorized, "It is private.")

@@ -30,6 +30,7 @@ type Site struct {
 	Options
 	prefix    string // of the path of all links; no slash at the end
 	mux       *http.ServeMux
+	tags      map[string]string             // of files, by their names
 	templates map[string]*template.Template // by the name of the page
 	growth    growth
 }
@@ -43,6 +44,7 @@ func New(o Options) *Site {
 	if base, err := url.Parse(o.BaseURL); err == nil {
 		s.prefix = strings.TrimRight(base.EscapedPath(), "/")
 	}
+	s.tags = tagsOf()
 	s.templates = s.parse()
 	for pattern, page := range map[string]pageFunc{
 		"/{$}":                              s.home,
@@ -57,11 +59,12 @@ func New(o Options) *Site {
 		"/keys/{id}":                        s.key,
 		"/checkpoints":                      s.checkpoints,
 		"/docs":                             s.docs,
+		verifyPath:                          s.verify,
 		"/":                                 s.unknown,
 	} {
 		s.mux.Handle("GET "+pattern, s.page(page))
 	}
-	s.mux.Handle("GET "+assetsPath, http.HandlerFunc(serveAsset))
+	s.mux.Handle("GET "+StaticPath, s.files(Static()))
 	s.mux.Handle("POST "+signInPath, http.HandlerFunc(s.signIn))
 	s.mux.Handle("POST "+signOutPath, http.HandlerFunc(s.signOut))
 	return s
@@ -153,7 +156,7 @@ type page struct {
 func (s *Site) page(make pageFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := visitOf(r)
-		if !v.mayRead {
+		if !v.mayRead && r.URL.Path != verifyPath {
 			fail(w, errPrivate)
 			return
 		}

@@ -4,7 +4,7 @@ package discovery
 // otherwise. All that is set has to hold.
 type Query struct {
 	// Search is looked for in names, descriptions, authors and interfaces, ranked; a word
-	// may have a typing error.
+	// may be the beginning of one, or have a typing error.
 	Search    string
 	Namespace string
 	Package   string // namespace:name
@@ -14,13 +14,16 @@ type Query struct {
 	Exports []string
 	License string // an SPDX identifier in the expression
 	Kind    string // KindModule, KindComponent or KindWIT
-	Digest  string // of the content
+	// Digest is that of the content. Unless Versions is set, all releases with it are given,
+	// whatever became of them.
+	Digest string
 	// Signatures are key ids of which one signed the release.
 	Signatures []string
 	// Versions is "latest" (the default), "all", or a requirement of a semantic version, of
-	// which all that fit are given.
+	// which all that fit are given. A search finds packages by their latest releases,
+	// whichever are given.
 	Versions   string
-	PreRelease bool // pre-releases, too
+	PreRelease bool // pre-releases, too; as the latest they count anyway where there is nothing else
 	Yanked     bool // yanked ones, too
 	Withheld   bool // withheld ones, too
 	Sort       string

@@ -54,7 +54,8 @@ type Reason struct {
 	Reference string    `json:"reference,omitempty"`
 }
 
-// Page is some releases of an answer.
+// Page is some releases of an answer. It may have fewer than were asked for, and none, although
+// there is a next one: a page takes little time.
 type Page struct {
 	Items []Summary `json:"items"`
 	// Total is how many there are, or the least that is known if AtLeast.
@@ -125,14 +126,17 @@ type InterfaceAmount struct {
 	Imports int64  `json:"imports"`
 }
 
-// Facets are how many packages of an answer have a value, most frequent first.
+// Facets are how many packages of an answer have a value, most frequent first. A license is
+// an identifier in the expression, in lower case.
 type Facets struct {
 	Kinds      []Facet `json:"kinds"`
 	Licenses   []Facet `json:"licenses"`
 	Namespaces []Facet `json:"namespaces"`
 	Exports    []Facet `json:"exports"` // interfaces without versions
 	Imports    []Facet `json:"imports"`
-	LogLength  uint64  `json:"logLength"`
+	// Sampled: the answer has many, and the first of it were counted.
+	Sampled   bool   `json:"sampled,omitempty"`
+	LogLength uint64 `json:"logLength"`
 }
 
 // Facet is a value and how many have it.
@@ -148,7 +152,9 @@ type Key struct {
 	Records   int64          `json:"records"` // that it signed
 	Packages  []KeyPackage   `json:"packages"`
 	Total     int64          `json:"total"` // packages
-	LogLength uint64         `json:"logLength"`
+	// Operator is what it may do in the operator log; absent if it never could.
+	Operator  *KeyPackage `json:"operator,omitempty"`
+	LogLength uint64      `json:"logLength"`
 }
 
 // KeyPackage is what a key may do, and did, in a package.

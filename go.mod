@@ -49,6 +49,8 @@ require (
 	modernc.org/sqlite v1.62.0
 )
 
+require github.com/CycloneDX/cyclonedx-go v0.12.0
+
 require github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 
 require (

@@ -56,6 +56,8 @@ func (s *Serve) Options() (personality.Options, error) {
 		TokensFile:         s.TokensFile,
 		RegistriesFile:     s.RegistriesFile,
 		CacheBytes:         int64(s.CacheSize),
+		Discovery:          s.Discovery,
+		Web:                s.Web,
 		Content:            s.content(s.DataDir),
 		Sources:            personality.Sources(s.ContentSources),
 		Outbound:           s.outbound(s.MinTransferRate),

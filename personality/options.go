@@ -63,6 +63,11 @@ type Options struct {
 	// again; 0: nothing is kept.
 	CacheBytes int64
 
+	// Discovery: there is an index of what is in packages, and an API to ask it.
+	Discovery bool
+	// Web: there are pages for people, if there is an index.
+	Web bool
+
 	// Sources says whether content is fetched from where authors say that it is, and
 	// Outbound how.
 	Sources  Sources

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/web"
@@ -34,6 +35,9 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 	}
 	if e, ok := is[*hintedError](err); ok {
 		w.Header().Set(api.RegistryHintHeader, e.hint)
+	}
+	if discoveryapi.IsUnavailable(err) {
+		w.Header().Set("Retry-After", "5")
 	}
 	if e, ok := is[*registry.WithheldError](err); ok {
 		w.Header().Set("Cache-Control", "no-store") // it may be released

@@ -57,6 +57,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		RegistriesFile:     s.RegistriesFile,
 		CacheBytes:         int64(s.CacheSize),
 		Discovery:          s.Discovery,
+		Web:                s.Web,
 		Content:            s.content(s.DataDir),
 		RequireLicense:     s.RequireLicense,
 		Sources:            personality.Sources(s.ContentSources),

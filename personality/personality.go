@@ -99,6 +99,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if o.Discovery {
 		s.openDiscovery()
 		o.API.Discovery = discoveryapi.New(s.discovery)
+		if o.Web {
+			o.API.Web = s.newPages(o.API.BaseURL)
+		}
 	}
 	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))

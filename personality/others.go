@@ -117,7 +117,7 @@ func otherHandler(r federation.Registry, opened federation.Other, api httpapi.Op
 	if api.BaseURL != "" {
 		api.BaseURL = strings.TrimRight(api.BaseURL, "/") + "/" + api.Path
 	}
-	api.ContentBaseURL, api.OCI, api.VKeys, api.FetchContent = "", nil, nil, false
+	api.ContentBaseURL, api.OCI, api.Discovery, api.Web, api.VKeys, api.FetchContent = "", nil, nil, nil, nil, false
 	api.WholeContent = r.Mode == federation.Proxy
 	api.Logger = api.Logger.With("registry", r.Domain)
 	api.Observer = refusals{api.Observer}

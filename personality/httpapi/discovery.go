@@ -22,7 +22,7 @@ func (h *handler) discoveryRoutes(route func(method, path string, translate tran
 		return
 	}
 	for _, r := range h.Discovery.Routes() {
-		route("GET", r.Path, discoveryError, h.permit(access.Read, thisRegistry(h.discovered(r))))
+		route("GET", r.Path, discoveryError, h.permit(access.Read, h.thisRegistry(h.discovered(r))))
 	}
 }
 

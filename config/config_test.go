@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 	clearEnvironment(t)
 	want := Serve{
 		Keys:      Keys{WitnessInterval: Duration(10 * time.Second)},
-		Addresses: Addresses{Listen: "127.0.0.1:8090"},
+		Addresses: Addresses{Listen: "127.0.0.1:8090", Web: true},
 		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20, Discovery: true},
 		Content: Content{
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,

@@ -15,30 +15,30 @@ import (
 	"context"
 )
 
-// searched is an index that finds one package.
-type searched struct {
+// found is an index that finds one package.
+type found struct {
 	discoveryapi.Index
 	err error
 	tag string
 }
 
-func (s *searched) Search(_ context.Context, q discovery.Query) (discovery.Page, error) {
+func (s *found) Search(_ context.Context, q discovery.Query) (discovery.Page, error) {
 	return discovery.Page{Items: []discovery.Summary{{Name: "example:a", Description: "<script>" + q.Search}}, Total: 1}, s.err
 }
 
-func (s *searched) Package(context.Context, string) (discovery.Package, error) {
+func (s *found) Package(context.Context, string) (discovery.Package, error) {
 	return discovery.Package{}, s.err
 }
 
-func (s *searched) Tag() string { return s.tag }
+func (s *found) Tag() string { return s.tag }
 
-func discoveryServer(t *testing.T, s *searched, o httpapi.Options) *server {
+func discoveryServer(t *testing.T, s *found, o httpapi.Options) *server {
 	o.Discovery = discoveryapi.New(s)
 	return newServer(t, &fake{}, o)
 }
 
 func TestDiscoveryAnswers(t *testing.T) {
-	s := &searched{tag: "1-2"}
+	s := &found{tag: "1-2"}
 	server := discoveryServer(t, s, httpapi.Options{})
 	w := server.do("GET", "/v1/discovery/packages?search=b", "")
 	equal(t, "status", w.Code, 200)
@@ -75,7 +75,7 @@ func TestDiscoveryAnswers(t *testing.T) {
 }
 
 func TestDiscoveryErrors(t *testing.T) {
-	s := &searched{}
+	s := &found{}
 	server := discoveryServer(t, s, httpapi.Options{})
 	for path, want := range map[string]int{
 		"/v1/discovery/packages?colour=red": 400, "/v1/discovery/packages?limit=x": 400, "/v1/discovery/packages?%zz": 400,

@@ -10,6 +10,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
+	"github.com/warg-trillian/warg-trillian/personality/web"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 	"github.com/warg-trillian/warg-trillian/warg/withheld"
@@ -50,8 +51,10 @@ type Options struct {
 	// FetchContent: content sources of a record are taken; without, a request that
 	// names some is answered with 501.
 	FetchContent bool
-	Private      *Private      // nil: the registry is public
-	OCI          *oci.Registry // nil: there is no OCI distribution API
+	Private      *Private          // nil: the registry is public
+	OCI          *oci.Registry     // nil: there is no OCI distribution API
+	Discovery    *discoveryapi.API // nil: there is no discovery API
+	Web          *web.Site         // nil: there are no pages
 	// Others are registries that this one answers for, too; nil: none.
 	Others Others
 	// Path is below which the API is served, without slashes at its ends, if that is not
@@ -59,7 +62,6 @@ type Options struct {
 	Path string
 	// WholeContent: content can not be had in parts.
 	WholeContent bool
-	Discovery    *discoveryapi.API // nil: there is no discovery API
 	// VKeys are the public keys in text that sign the notes of each log.
 	VKeys map[tlog.Log][]string
 }
@@ -126,9 +128,14 @@ func New(reg Registry, o Options) http.Handler {
 		oci("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.ociBlob)
 		oci(ociPath, h.asked(reading, h.ociAnswer))
 	}
+	mux.Handle("/", h.endpoint(discoveryError, h.pages))
+	if h.Web != nil {
+		for _, path := range web.FormPaths() {
+			mux.Handle("POST "+path, h.endpoint(discoveryError, h.form))
+		}
+	}
 	if h.Others != nil {
 		mux.Handle("/"+OthersPath+"{domain}/", h.endpoint(messageError, h.otherAtPath))
 	}
-	mux.Handle("/", h.endpoint(messageError, notFound))
 	return h.guard(crossOrigin(h.limitClients(mux)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/describe"
 	"github.com/warg-trillian/warg-trillian/personality/discovery"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 )
@@ -11,9 +12,13 @@ import (
 // openDiscovery makes the index of what is in packages. It is opened when the registry
 // runs, and whatever becomes of it, the registry goes on.
 func (s *Server) openDiscovery() {
-	s.discovery = discovery.New(discovery.Options{
+	o := discovery.Options{
 		DataDir: s.options.DataDir, Log: s.registry, Published: s.registry.NextCheckpoint, Logger: s.options.Logger,
-	})
+	}
+	if s.describer != nil {
+		o.Describer = describe.Streams{Describer: s.describer}
+	}
+	s.discovery = discovery.New(o)
 	metrics.WatchDiscovery(s.options.Metrics, s.discoveryStats)
 }
 

@@ -52,6 +52,7 @@ type Server struct {
 
 	witnesses *witnesses            // nil: nobody cosigns
 	discovery *discovery.Index      // nil: there is none
+	describer *describe.Describer   // nil: contents are not described
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
 	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
@@ -213,11 +214,14 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.closers = append(s.closers, contents.Close)
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	if contents.Wasm != nil {
+		s.describer = describe.New(contents.Wasm)
+	}
 	if o.RequireLicense {
-		if contents.Wasm == nil {
+		if s.describer == nil {
 			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
 		}
-		p.Admission.CheckContent = describe.New(contents.Wasm).RequireLicense()
+		p.Admission.CheckContent = s.describer.RequireLicense()
 	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket

@@ -36,7 +36,7 @@ type other struct {
 	federation.Other
 }
 
-// Run does what is to be done for each until ctx ends.
+// run does what is to be done for each until ctx ends.
 func (o *others) run(ctx context.Context, log *slog.Logger) {
 	done := make(chan struct{})
 	for _, one := range o.list {

@@ -82,11 +82,12 @@ var errMemory = errors.New("validating the content needs more memory")
 // validate checks size bytes of f with at most limit bytes of memory, and fails with
 // errMemory if that is too little. w is asked whenever a slice of work is done.
 func (s *sandbox) validate(ctx context.Context, f io.ReaderAt, size, limit int64, w *work) error {
-	run := &run{
-		source: io.NewSectionReader(f, 0, size),
-		memory: linearMemory{limit: uint64(limit)},
-		work:   w,
+	memory, err := reserveMemory(limit)
+	if err != nil {
+		return fmt.Errorf("reserving memory to validate content: %w", err)
 	}
+	defer memory.Free()
+	run := &run{source: io.NewSectionReader(f, 0, size), memory: memory, work: w}
 	packed, message, err := s.run(ctx, run, size)
 	switch {
 	case run.readErr != nil:
@@ -107,7 +108,7 @@ func (s *sandbox) validate(ctx context.Context, f io.ReaderAt, size, limit int64
 // returns. The message is a copy.
 func (s *sandbox) run(ctx context.Context, run *run, size int64) (packed uint64, message string, err error) {
 	ctx = context.WithValue(ctx, runKey{}, run)
-	ctx = experimental.WithMemoryAllocator(ctx, &run.memory)
+	ctx = experimental.WithMemoryAllocator(ctx, run.memory)
 	// Without a name, any number of instances may live in one runtime.
 	instance, err := s.runtime.InstantiateModule(ctx, s.module, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
@@ -131,7 +132,7 @@ func (s *sandbox) run(ctx context.Context, run *run, size int64) (packed uint64,
 // run is one validation, and the error that ended it.
 type run struct {
 	source  io.Reader
-	memory  linearMemory
+	memory  *linearMemory
 	work    *work
 	granted int64 // steps that the instance was last given
 
@@ -171,31 +172,3 @@ func hostRead(ctx context.Context, module api.Module, stack []uint64) {
 		panic(err)
 	}
 }
-
-// linearMemory is the memory of one instance, of at most limit bytes.
-type linearMemory struct {
-	limit   uint64
-	refused bool // more was asked for
-	bytes   []byte
-}
-
-// Allocate implements [experimental.MemoryAllocator].
-func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
-
-// Reallocate implements [experimental.LinearMemory].
-func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > m.limit {
-		m.refused = true
-		return nil
-	}
-	if size > uint64(cap(m.bytes)) {
-		grown := make([]byte, len(m.bytes), min(m.limit, size+size/4))
-		copy(grown, m.bytes)
-		m.bytes = grown
-	}
-	m.bytes = m.bytes[:size] // never used before, hence zero
-	return m.bytes
-}
-
-// Free implements [experimental.LinearMemory].
-func (m *linearMemory) Free() { m.bytes = nil }

@@ -2,13 +2,17 @@ package content
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // largeBytes is more than the validator wants to have of a section at once.
@@ -139,6 +143,35 @@ func TestLargeContentTakesLittleMemory(t *testing.T) {
 		if err := p.checkIn(t.Context(), p.large, smallMemory, sample, w); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// An upload passes through the server in pieces, its check included: all that is allocated
+// for it is little, so that no collection of garbage has to come in time.
+func TestLargeUploadTakesLittleMemory(t *testing.T) {
+	const size, atMost = 100 << 20, 2 << 20 // bytes
+	p := newPolicy(t)
+	<-p.compiled
+	folder, err := OpenFolder(t.TempDir(), FolderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := piecesOf(emptyComponent, []byte{custom}, leb(size+1), []byte{0}, size)
+	read := func() io.Reader { return io.NewSectionReader(sample, 0, sample.size) }
+	h := sha256.New()
+	if _, err := io.Copy(h, read()); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if n, err := folder.Put(t.Context(), protocol.Hash(h.Sum(nil)), read(), p.Check); err != nil || n != sample.size {
+		t.Fatal(n, err)
+	}
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > atMost {
+		t.Errorf("%d bytes were allocated, want at most %d", allocated, atMost)
+	} else {
+		t.Logf("%d KiB were allocated", allocated>>10)
 	}
 }
 

@@ -89,7 +89,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (content.Object, error) {
 // Read implements [content.Objects].
 func (b *Bucket) Read(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
 	w := b.watch(ctx)
-	r, err := b.bucket.NewRangeReader(w.ctx, key, offset, -1, nil)
+	r, err := b.bucket.NewRangeReader(w.ctx, key, offset, -1, b.readerOptions())
 	if err != nil {
 		defer w.end()
 		return nil, w.object(err, key)

@@ -1,12 +1,8 @@
 package objects
 
 import (
-	"errors"
 	"io"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"gocloud.dev/blob"
 )
 
@@ -23,38 +19,19 @@ func (b *Bucket) uploadOptions(r io.Reader) *blob.WriterOptions {
 		ContentType: contentType, CacheControl: b.cacheControl,
 		BufferSize: bufferSize(r), MaxConcurrency: partsInFlight,
 	}
-	var client *s3.Client
-	if b.bucket.As(&client) {
-		o.BeforeWrite = func(as func(any) bool) error { return useParts(as, client, b.timeout) }
+	if client := b.s3Client(); client != nil {
+		o.BeforeWrite = sendInParts(client, b.timeout)
 	}
 	return o
 }
 
-// bufferSize is the size of the buffers that r is sent from, in bytes. What is known to be
-// small gets one that it fits in with room for more, by which the libraries see that there
-// is no more and need one request: they make the buffer first, and fill it then.
+// bufferSize is the size of the buffers that r is sent from, in bytes. Libraries make the
+// buffer first and fill it then, so what is known to be small gets a small one; with room
+// for more, by which they see that there is no more, and one request will do.
 func bufferSize(r io.Reader) int {
 	sized, ok := r.(interface{ Size() int64 })
 	if ok && sized.Size() < partSize {
 		return int(sized.Size()) + 1
 	}
 	return partSize
-}
-
-// useParts has an upload to S3 go in parts as soon as there is more than one. By default
-// the library has the first 16 MiB in memory, and several copies of them, to see whether
-// that is all. What it has begun it ends for this long if the upload ends before its time.
-func useParts(as func(any) bool, client *s3.Client, atMost time.Duration) error {
-	var manager *transfermanager.Client
-	if !as(&manager) {
-		return errors.New("the library of S3 uploads in another way")
-	}
-	*manager = *transfermanager.New(client, func(o *transfermanager.Options) {
-		o.PartSizeBytes = partSize
-		o.MultipartUploadThreshold = partSize
-		o.Concurrency = partsInFlight
-		o.FailTimeout = atMost
-		o.RequestChecksumCalculation = client.Options().RequestChecksumCalculation
-	})
-	return nil
 }

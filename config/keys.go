@@ -21,6 +21,7 @@ type Keys struct {
 	WitnessFailOpen        bool                `env:"WARG_WITNESS_FAIL_OPEN" name:"witness-fail-open" group:"who" default:"false" help:"Serve the newest checkpoint that is signed, cosigned by a quorum or not."`
 	AuthorizedKeysFile     string              `env:"WARG_AUTHORIZED_KEYS_FILE" group:"who" placeholder:"FILE" help:"TOML file with the keys that may publish, by namespace and package; without it, anybody may. Read again on SIGHUP."`
 	TokensFile             string              `env:"WARG_TOKENS_FILE" group:"who" placeholder:"FILE" help:"File with the hashes of bearer tokens; with it the registry is private. warg-personality token new makes its lines. Read again on SIGHUP."`
+	RegistriesFile         string              `env:"WARG_REGISTRIES_FILE" name:"registries-file" group:"who" placeholder:"FILE" help:"YAML file with other registries that this one answers for, by the header Warg-Registry, each with its domain, URL, operator key and mode; without it, this registry answers for itself alone."`
 
 	OperatorKeys
 }

@@ -54,6 +54,7 @@ func (s *Serve) Options() (personality.Options, error) {
 		Witnesses:          s.witnesses(),
 		AuthorizedKeysFile: s.AuthorizedKeysFile,
 		TokensFile:         s.TokensFile,
+		RegistriesFile:     s.RegistriesFile,
 		CacheBytes:         int64(s.CacheSize),
 		Content:            s.content(s.DataDir),
 		Sources:            personality.Sources(s.ContentSources),

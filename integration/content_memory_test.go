@@ -37,7 +37,7 @@ func TestLargeContentInBucketsTakesLittleMemory(t *testing.T) {
 		}
 		t.Cleanup(func() { store.Close() })
 
-		digest := digestOf(t, zeros(largeUpload))
+		digest := hashOf(t, zeros(largeUpload))
 		allocatesLittle(t, "upload", func() {
 			if n, err := store.Put(t.Context(), digest, zeros(largeUpload), nil); err != nil || n != largeUpload {
 				t.Fatal(n, err)
@@ -79,7 +79,7 @@ func (zeroReader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func digestOf(t *testing.T, r io.Reader) protocol.Hash {
+func hashOf(t *testing.T, r io.Reader) protocol.Hash {
 	t.Helper()
 	h := sha256.New()
 	if _, err := io.Copy(h, r); err != nil {

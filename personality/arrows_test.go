@@ -18,7 +18,7 @@ const module = "github.com/warg-trillian/warg-trillian/"
 
 // upperPackages are above those that keep something.
 const upperPackages = "personality cmd config personality/admission personality/publisher personality/reader personality/httpapi " +
-	"personality/oci personality/policy personality/access personality/limits personality/metrics personality/tracing personality/internal/parts"
+	"personality/federation personality/oci personality/policy personality/access personality/limits personality/metrics personality/tracing personality/internal/parts"
 
 // arrows are the rules about which package may import which. A package stands for
 // those below it, too, except for personality, which is itself alone.
@@ -36,7 +36,11 @@ var arrows = []struct {
 	{"personality/httpapi", "personality/publisher", inAnyWay, "who asks has no part in publishing"},
 	{"personality/oci", "personality/admission personality/publisher personality/httpapi personality/trilliansvc", inAnyWay, "OCI clients see what was published"},
 	{"personality/oci", "personality/store personality/content personality/index database/sql", directly, "what was published is asked of the reader"},
+	{"personality/discovery", "personality/admission personality/publisher personality/httpapi personality/oci personality/trilliansvc personality/reader", inAnyWay,
+		"the index is made of what was published, and nothing depends on it"},
+	{"personality/discovery", "personality/store personality/content personality/index", directly, "what was published is asked of the reader"},
 	{"personality/httpapi", "personality/store personality/trilliansvc personality/content database/sql", directly, "the API asks admission and reader"},
+	{"personality/federation", "personality/admission personality/publisher personality/store personality/trilliansvc database/sql", directly, "a mode is what the API asks of a registry"},
 	{"personality/admission", "personality/publisher personality/reader personality/httpapi personality/trilliansvc", inAnyWay, "what may enter does not depend on what was made of it"},
 	{"personality/publisher", "personality/admission personality/reader personality/httpapi", inAnyWay, "the publisher takes what is in the store"},
 	{"personality/reader", "personality/admission personality/publisher personality/httpapi personality/trilliansvc", inAnyWay, "what was published can be read without those who publish"},

@@ -55,6 +55,10 @@ type Options struct {
 	// empty for a public one. [Server.Reload] reads it again.
 	TokensFile string
 
+	// RegistriesFile names other registries that this one answers for, see package
+	// federation; empty: it answers for itself. It is read at the start.
+	RegistriesFile string
+
 	// CacheBytes bounds what is kept in memory of what was read and will be read
 	// again; 0: nothing is kept.
 	CacheBytes int64

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +50,9 @@ type Server struct {
 	witnesses *witnesses            // nil: nobody cosigns
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
+	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
+
+	others *others // nil: this registry answers for itself alone
 
 	copied uint64 // statements on withheld content in the data folder; Open's, then Run's
 
@@ -85,6 +89,9 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	o.API.Limits, o.API.Private = apiLimits(o.Limits), s.private
 	o.API.OCI = oci.New(s.registry, oci.Options{Cache: s.cache, Now: o.Now})
 	o.API.VKeys = s.vkeys
+	if err := s.openOthers(ctx, &o.API, observer); err != nil {
+		return s, err
+	}
 	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
 	return s, nil
@@ -227,12 +234,19 @@ func (a api) Remarks() []string { return a.server.Remarks() }
 // error that says which part does not. It is ready some time after Run began.
 func (s *Server) Ready(ctx context.Context) error { return s.registry.Ready(ctx) }
 
-// Remarks are what is wrong with what is no part of serving and publishing, such as a
-// witness that does not cosign: a line each.
+// Remarks are what is wrong with what is no part of serving and publishing here, such as a
+// witness that does not cosign, or operator keys with which only another process can
+// publish: a line each.
 func (s *Server) Remarks() []string {
 	lines := s.registry.Publisher.Remarks()
+	if lack, _ := s.keysLack.Load().(string); lack != "" {
+		lines = append(lines, lack)
+	}
 	if s.witnesses != nil {
 		lines = append(lines, s.witnesses.remarks()...)
+	}
+	if s.others != nil {
+		lines = append(lines, s.others.remarks()...)
 	}
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
@@ -246,7 +260,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.witnesses != nil {
 		beside.Go(func() { s.witnesses.Run(ctx) })
 	}
+	if s.others != nil {
+		beside.Go(func() { s.others.run(ctx, s.options.Logger) })
+	}
 	beside.Go(func() { s.keepStatementsCopied(ctx) })
+	beside.Go(func() { s.watchOperatorKeys(ctx) })
 	err := s.registry.Run(ctx)
 	beside.Wait()
 	return err

@@ -1,8 +1,6 @@
 package personality
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +17,8 @@ import (
 // a rebuild does not bring them back. Each process has a copy in its data folder, and gives
 // a database that has lost some what it has, before it serves anything.
 
-// statementsCopy is the file, a statement in JSON a line.
-const statementsCopy = "withheld.jsonl"
+// statementsCopy is the file.
+const statementsCopy = withheld.File
 
 // statementsInterval is how often what is new goes into the copy.
 const statementsInterval = 2 * time.Second
@@ -35,16 +33,11 @@ func CopiedStatements(dataDir string) ([]withheld.Signed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the copy of the statements on withheld content: %w", err)
 	}
-	var all []withheld.Signed
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		var s withheld.Signed
-		if err := s.UnmarshalJSON(lines.Bytes()); err != nil {
-			return nil, fmt.Errorf("read the statements on withheld content in %s, line %d: %w", path, len(all)+1, err)
-		}
-		all = append(all, s)
+	all, err := withheld.ParseFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the statements on withheld content in %s: %w", path, err)
 	}
-	return all, lines.Err()
+	return all, nil
 }
 
 // restoreStatements gives the database what the copy has and it lacks.
@@ -81,13 +74,8 @@ func (s *Server) copyStatements(ctx context.Context) error {
 		all = append(all, page.Statements...)
 	}
 	err = wholefile.Replace(filepath.Join(s.options.DataDir, statementsCopy), 0o644, func(f *os.File) error {
-		w := bufio.NewWriter(f)
-		for _, statement := range all {
-			if _, err := w.Write(append(statement.AppendJSON(nil), '\n')); err != nil {
-				return err
-			}
-		}
-		return w.Flush()
+		_, err := f.Write(withheld.AppendFile(nil, all))
+		return err
 	})
 	if err == nil {
 		s.copied = uint64(len(all))

@@ -116,7 +116,7 @@ func (t *teller) endRound(ctx context.Context, r *audit.Report, o audit.Options)
 // until it is.
 func canHeal(name audit.Name) bool {
 	switch name {
-	case audit.ContentWithheld, audit.CheckpointStale, audit.TileWithheld, audit.NoteStale, audit.CosignatureQuorum, audit.APILogDiffers:
+	case audit.ContentWithheld, audit.WithheldListRewound, audit.CheckpointStale, audit.TileWithheld, audit.NoteStale, audit.CosignatureQuorum, audit.APILogDiffers:
 		return true
 	}
 	return false
@@ -132,6 +132,8 @@ func lookedAt(name audit.Name, r *audit.Report, o audit.Options) bool {
 	switch name {
 	case audit.ContentWithheld:
 		return o.Content
+	case audit.WithheldListRewound:
+		return !passedOver["withheld"]
 	case audit.CheckpointStale:
 		return r.Checkpoint != nil && (o.MaxCheckpointAge > 0 || r.Mode == "tlog" && o.MaxCheckpointAge == 0)
 	case audit.CosignatureQuorum, audit.NoteStale: // of which one kind is about cosignatures

@@ -117,6 +117,9 @@ func TestWellAgain(t *testing.T) {
 		"an unread log":      {audit.TileWithheld, &audit.Report{Mode: "tlog", Findings: []audit.Finding{{Name: audit.NoteSignature}}}, all, false},
 		"a fork":             {audit.LogForked, tlog, all, false},
 		"altered content":    {audit.ContentAltered, tlog, all, false},
+		"a shorter list":     {audit.WithheldListRewound, tlog, none, true},
+		"no list was asked":  {audit.WithheldListRewound, &audit.Report{Mode: "tlog", Unchecked: []audit.Unchecked{{What: "withheld"}}}, all, false},
+		"another list":       {audit.WithheldListForked, tlog, all, false},
 	} {
 		var told bytes.Buffer
 		teller := &teller{out: outputFlags{}.open(&environment{stdout: &told}), store: new(audit.MemoryStore)}

@@ -26,7 +26,9 @@ type downloadCommand struct {
 func (downloadCommand) Help() string {
 	return "Before the file gets its name, all of this was verified: every record of the package, the signature of the registry's checkpoint, " +
 		"that the checkpoint continues the one that was seen last, that the records are in the log and the newest of them is what the map says, " +
-		"what a policy, a pinned operator key and --max-age demand, and the digest of the bytes."
+		"what a policy, a pinned operator key and --max-age demand, and the digest of the bytes.\n\n" +
+		"Content that the registry withholds ends it with status 1, with the operator's reason and reference, and whether he has signed that; " +
+		"3 if the list of what he withholds does not hold. What is in the content folder already is taken from there."
 }
 
 type downloaded struct {

@@ -13,7 +13,8 @@ type entry struct {
 	Type        string                       `json:"entry"` // init, release, yank, grant or revoke
 	Version     string                       `json:"version,omitempty"`
 	Content     *protocol.Hash               `json:"content,omitempty"`
-	Path        string                       `json:"path,omitempty"` // of the content
+	Path        string                       `json:"path,omitempty"` // of the content; "": it is not here
+	Sources     []string                     `json:"contentSources,omitempty"`
 	Size        int64                        `json:"size,omitempty"` // bytes
 	Key         *protocol.PublicKey          `json:"publicKey,omitempty"`
 	KeyID       protocol.KeyID               `json:"keyId,omitempty"`

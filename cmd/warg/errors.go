@@ -37,6 +37,8 @@ type failure struct {
 	Message  string       `json:"message"`
 	Claim    client.Claim `json:"claim,omitempty"`    // what was not proved
 	Evidence string       `json:"evidence,omitempty"` // file that shows it
+	// Withheld is why the registry does not give a content.
+	Withheld *withheldShown `json:"withheld,omitempty"`
 }
 
 // report tells of an error, and returns the exit status.
@@ -47,7 +49,7 @@ func (e *environment) report(out *output, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	f := failure{Status: statusOf(err), Message: err.Error()}
+	f := failure{Status: statusOf(err), Message: err.Error(), Withheld: withheldIn(err)}
 	var unproven *client.VerificationError
 	if errors.As(err, &unproven) {
 		f.Claim = unproven.Claim

@@ -106,11 +106,21 @@ func (c verifyCommand) tryPackage(env *environment, out *output, s *session.Sess
 	if s.Policy != nil && s.Policy.Quorum() != "none" {
 		answer.Quorum = s.Policy.Quorum()
 	}
-	out.say("verified", answer,
+	withheld, err := withheldNow(env, out, s)
+	if err != nil {
+		return true, err
+	}
+	lines := []string{
 		fmt.Sprintf("%s is %s %s", c.File, name, strings.Join(standing, ", ")),
 		fmt.Sprintf("  digest %s", digest),
 		fmt.Sprintf("  released on %s by key %s, in record %s", date(r.Record.Time), answer.By, answer.RecordID),
-		fmt.Sprintf("  not yanked, as of the registry's log of %d records: all records of the package were checked", answer.LogLength))
+		fmt.Sprintf("  not yanked, as of the registry's log of %d records: all records of the package were checked", answer.LogLength),
+	}
+	if s, ok := withheld[digest]; ok {
+		answer.Withheld = showWithheld(s)
+		lines = append(lines, "  "+answer.Withheld.words())
+	}
+	out.say("verified", answer, lines...)
 	return true, nil
 }
 

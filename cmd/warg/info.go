@@ -110,6 +110,7 @@ type releaseShown struct {
 	Time     time.Time        `json:"time"`
 	RecordID protocol.Hash    `json:"recordId"`
 	Yanked   *yankShown       `json:"yanked,omitempty"`
+	Withheld *withheldShown   `json:"withheld,omitempty"` // none is known of if it was yanked
 }
 
 type yankShown struct {
@@ -148,6 +149,16 @@ func (c infoCommand) packageInfo(env *environment, out *output, s *session.Sessi
 		}
 		shown.Keys = append(shown.Keys, k)
 	}
+	withheld, err := withheldNow(env, out, s)
+	if err != nil {
+		return err
+	}
+	for i, r := range shown.Releases {
+		digest, err := r.Content.Hash()
+		if s, ok := withheld[digest]; ok && err == nil {
+			shown.Releases[i].Withheld = showWithheld(s)
+		}
+	}
 	if !c.NoSizes {
 		if err := askSizes(env, s, shown.Releases); err != nil {
 			return err
@@ -168,19 +179,19 @@ func askSizes(env *environment, s *session.Session, releases []releaseShown) err
 	var mu sync.Mutex
 	for i := range releases {
 		digest, err := releases[i].Content.Hash()
-		if err != nil {
-			continue // it was yanked
+		if err != nil || releases[i].Withheld != nil {
+			continue // it was yanked, or is not given
 		}
 		group.Go(func() error {
 			size, known, err := s.Client.ContentSize(ctx, digest)
 			var refusal *client.APIError
-			if errors.As(err, &refusal) {
+			mu.Lock()
+			defer mu.Unlock()
+			if releases[i].Withheld = withheldIn(err); releases[i].Withheld != nil || errors.As(err, &refusal) {
 				return nil
 			}
 			if known {
-				mu.Lock()
 				releases[i].Size = &size
-				mu.Unlock()
 			}
 			return err
 		})
@@ -203,6 +214,9 @@ func (p packageShown) lines() []string {
 			lines = append(lines, fmt.Sprintf("  %s YANKED %s by %s", r.Version, r.Yanked.Time.Format(time.RFC3339), r.Yanked.By))
 		} else {
 			lines = append(lines, fmt.Sprintf("  %s (%s%s)", r.Version, r.Content, size))
+		}
+		if r.Withheld != nil {
+			lines = append(lines, "    "+r.Withheld.words())
 		}
 		lines = append(lines, fmt.Sprintf("    released %s by %s", r.Time.Format(time.RFC3339), r.By))
 	}

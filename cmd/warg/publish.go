@@ -76,20 +76,55 @@ func (c publishInit) Run(env *environment, out *output) error {
 
 type publishRelease struct {
 	namedFlags
-	Version string `short:"v" required:"" placeholder:"VERSION" help:"Semantic version, such as 1.0.0."`
-	Path    string `arg:"" help:"File to release, such as hello.wasm."`
+	Version string   `short:"v" required:"" placeholder:"VERSION" help:"Semantic version, such as 1.0.0."`
+	Path    string   `arg:"" optional:"" help:"File to release, such as hello.wasm."`
+	Digest  string   `placeholder:"DIGEST" help:"Digest of the content, sha256:<hex>, instead of the file: the registry has it, or fetches it from --content-source."`
+	Sources []string `name:"content-source" sep:"none" placeholder:"URL" help:"Where the registry is asked to fetch the content (repeatable). If it does not, the file is uploaded."`
+}
+
+// Help is shown by `publish release --help`.
+func (publishRelease) Help() string {
+	return "What is signed is the digest: that of the file, or --digest. So a registry that fetches the content from --content-source can take nothing " +
+		"else from there. Registries may refuse to fetch (--content-sources of warg-personality); then, and if the sources do not give the content, " +
+		"the file is uploaded as without them. With --digest there is no file, and the command ends with status 1."
 }
 
 // Run releases a version.
 func (c publishRelease) Run(env *environment, out *output) error {
+	e, err := c.entry()
+	if err != nil {
+		return err
+	}
+	return c.publishEntry(env, out, c.Name.PackageName, e)
+}
+
+func (c publishRelease) entry() (entry, error) {
+	e := entry{Type: "release", Version: c.Version, Path: c.Path, Sources: c.Sources}
 	if err := protocol.CheckVersion(c.Version); err != nil {
-		return usage("version %q: %w", c.Version, err)
+		return e, usage("version %q: %w", c.Version, err)
+	}
+	for _, source := range c.Sources {
+		if err := client.CheckSource(source); err != nil {
+			return e, usage("--content-source: %w", err)
+		}
+	}
+	if (c.Path == "") == (c.Digest == "") {
+		return e, usage("name either the file to release or its --digest")
+	}
+	if c.Digest != "" {
+		digest, err := protocol.ParseHash(c.Digest)
+		if err != nil {
+			return e, usage("--digest %q is not sha256:<64 hex digits>: %w", c.Digest, err)
+		}
+		e.Content = &digest
+		return e, nil
 	}
 	content, err := client.ContentOfFile(c.Path)
 	if err != nil {
-		return usageError{err}
+		return e, usageError{err}
 	}
-	return c.publishEntry(env, out, c.Name.PackageName, entry{Type: "release", Version: c.Version, Content: &content.Digest, Path: c.Path, Size: content.Size})
+	e.Content, e.Size = &content.Digest, content.Size
+	return e, nil
 }
 
 type publishYank struct {

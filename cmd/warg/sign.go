@@ -99,26 +99,6 @@ func (f signFlags) try(env *environment, out *output, s *session.Session, name p
 	return answer, lines, nil
 }
 
-// contentsOf opens what the entries release, which must be what it was when they were
-// made.
-func contentsOf(entries []entry) ([]client.Content, error) {
-	var all []client.Content
-	for _, e := range entries {
-		if e.Type != "release" {
-			continue
-		}
-		content, err := client.ContentOfFile(e.Path)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		if e.Content == nil || content.Digest != *e.Content {
-			return nil, usage("%s has changed since the release was prepared: it has the digest %s now, not %s", e.Path, content.Digest, e.Content)
-		}
-		all = append(all, content)
-	}
-	return all, nil
-}
-
 // post signs a record and has the registry accept it. It returns the entries, too, with the
 // init that it may have added.
 func post(env *environment, out *output, s *session.Session, draft *client.Draft, signer protocol.Signer, entries []entry, contents []client.Content) (*client.Record, []entry, error) {
@@ -136,7 +116,7 @@ func post(env *environment, out *output, s *session.Session, draft *client.Draft
 	if err != nil {
 		return nil, nil, explainInvalid(err, draft, signer.Public(), entries)
 	}
-	err = s.Client.Post(env.context, record, contents...)
+	err = postContents(env, out, s, record, contents)
 	var lost *client.TransportError
 	if errors.As(err, &lost) {
 		err = fmt.Errorf("%w\nthe registry may have accepted record %s all the same; `warg publish wait %s %s` says so", err, record.ID, draft.Name, record.ID)

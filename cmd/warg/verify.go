@@ -32,6 +32,7 @@ func (verifyCommand) Help() string {
 	return "Says which release of which package the file is. The registry proves it, as of its latest checkpoint, and that the release was not " +
 		"yanked; or a proof that came with the file does, without any network, as of the time of the proof. " +
 		"Without --package, the packages that are remembered are looked through, and then the registry's whole records log, until a release is found that was not yanked.\n\n" +
+		"That the registry withholds the content is shown, and changes nothing about what is proved.\n\n" +
 		"Exit status: 1 if no package has released the file, or the release was yanked; 3 if it is not what --package and --version say, or the proof does not hold."
 }
 
@@ -48,6 +49,7 @@ type identified struct {
 	LogLength uint64               `json:"logLength"`
 	Quorum    string               `json:"quorum,omitempty"` // of witnesses
 	NotProved []string             `json:"notProved,omitempty"`
+	Withheld  *withheldShown       `json:"withheld,omitempty"` // by the registry, when it proved this
 }
 
 // Run says which release a file is.

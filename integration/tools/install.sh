@@ -30,6 +30,9 @@ need mariadb mariadb-client-core
 need prometheus prometheus # brings promtool, too
 need busybox busybox       # has the wget of the images
 need nginx nginx-light     # another reverse proxy (integration/proxy_test.go)
+# The pages in a real browser, and the verifier of /verify outside of one (18 or newer).
+need node nodejs
+need chromium chromium
 
 if ((${#missing[@]})); then
 	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then

@@ -62,6 +62,19 @@ func (a *Admission) operatorLog(tx *store.Tx) (*protocol.OperatorLog, error) {
 	return log, nil
 }
 
+// CheckpointSigners returns the ids of the keys that may sign checkpoints by the operator log
+// as accepted so far, the newest last.
+func (a *Admission) CheckpointSigners(ctx context.Context) (permitted []protocol.KeyID, err error) {
+	err = a.options.Store.View(ctx, func(tx *store.Tx) error {
+		log, err := a.operatorLog(tx)
+		if err == nil {
+			permitted = log.CheckpointSigners()
+		}
+		return err
+	})
+	return permitted, registry.DatabaseError(err)
+}
+
 // checkNamespace refuses a namespace that the operator log does not define, or
 // that belongs to another registry.
 func (a *Admission) checkNamespace(tx *store.Tx, namespace string) error {

@@ -241,7 +241,7 @@ func TestWaitingLimits(t *testing.T) {
 }
 
 // One client has as much waiting as may wait in all: another one takes places of
-// it, and not more than it has itself.
+// it, and not more than it has itself. Nothing is counted but when the test says so.
 func TestRoomIsShared(t *testing.T) {
 	const most = 20
 	s := registrytest.New(t)
@@ -249,51 +249,46 @@ func TestRoomIsShared(t *testing.T) {
 	s.Options.Admission.Waiting = admission.WaitingLimits{Records: most}
 	s.Options.Admission.ClientOf = func(context.Context) string { return client }
 	s.Renew()
-	s.Start()
-	post := func(i int) (*registrytest.Author, registry.RecordStatus, error) {
-		a := s.Author(fmt.Sprintf("example:p%d", i))
-		status, err := a.Try(a.Sign(a.Key, registrytest.Init(a.Key), registrytest.Release("1.0.0", fmt.Sprint(i))))
+	posted := 0
+	post := func() (*registrytest.Author, registry.RecordStatus, error) {
+		posted++
+		a := s.Author(fmt.Sprintf("example:p%d", posted))
+		status, err := a.Try(a.Sign(a.Key, registrytest.Init(a.Key), registrytest.Release("1.0.0", fmt.Sprint(posted))))
 		return a, status, err
+	}
+	refused := func(what string) {
+		t.Helper()
+		var full *registry.WaitingError
+		if _, _, err := post(); !errors.As(err, &full) || !full.All {
+			t.Fatalf("%s: %v", what, err)
+		}
 	}
 	var last *registrytest.Author
 	var lastStatus registry.RecordStatus
-	for i := range most {
+	for range most {
 		var err error
-		last, lastStatus, err = post(i)
+		last, lastStatus, err = post()
 		s.Must(err)
 	}
-	var full *registry.WaitingError
-	for i := 0; full == nil && i < most; i++ { // a count that was under way may allow some more
-		author, status, err := post(most + i)
-		if err == nil {
-			last, lastStatus = author, status
-		} else if !errors.As(err, &full) || !full.All {
-			t.Fatalf("one more of the same client: %v", err)
-		}
-	}
-	if full == nil {
-		t.Fatal("the same client got as many places again")
-	}
+	refused("one more of the same client")
+	s.Must(s.Count(t.Context()))
+	refused("one more of the same client, counted")
+
 	client = "the modest one"
-	var modest *registrytest.Author
-	var status registry.RecordStatus
-	s.Eventually("there is room for another client", func() (ok bool) { // once the clients are counted
-		var err error
-		modest, status, err = post(3 * most)
-		return err == nil
-	})
+	modest, status, err := post()
+	s.Must(err)
+	content := fmt.Sprint(posted)
+	for range most/2 - 1 {
+		_, _, err := post()
+		s.Must(err)
+	}
+	refused("more than the other one has")
+	s.Must(s.Count(t.Context()))
+	refused("more than the other one has, counted")
+	s.Start()
 	expectRejected(t, last, lastStatus.RecordID, "too many records of its author wait")
-	s.Must(modest.Upload(status.RecordID, fmt.Sprint(3*most)))
+	s.Must(modest.Upload(status.RecordID, content))
 	expectPublished(t, modest, status.RecordID)
-	got := 0
-	for i := range 2 * most {
-		if _, _, err := post(4*most + i); err == nil {
-			got++
-		}
-	}
-	if got < most/2-2 || got > most/2+2 {
-		t.Errorf("the modest client got %d of %d places, want about half", got, most)
-	}
 }
 
 // Somebody's first record says nothing of its package's name: nobody else may post

@@ -88,7 +88,8 @@ func takeStatement(tx *store.Tx, log *protocol.OperatorLog, s withheld.Signed) e
 	if s.Sequence < uint64(len(all)) && all[s.Sequence].Hash() == s.Hash() {
 		return nil
 	}
-	chain, keys := withheld.NewChain(first), withheld.OperatorKeys(log.Permissions(), log.PublicKey)
+	// Those that are stored were signed by keys that held commit then.
+	chain, keys := withheld.NewChain(first), log.PublicKey
 	for _, earlier := range all {
 		if err := chain.Append(earlier, keys); err != nil {
 			return fmt.Errorf("read the statements on content: %w", err)

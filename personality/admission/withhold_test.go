@@ -21,7 +21,7 @@ func chainOf(t *testing.T, s *registrytest.Setup) *withheld.Chain {
 	log := operatorHead(t, s)
 	chain := withheld.NewChain(page.Origin)
 	for _, statement := range page.Statements {
-		s.Must(chain.Append(statement, withheld.OperatorKeys(log.Permissions(), log.PublicKey)))
+		s.Must(chain.Append(statement, log.PublicKey))
 	}
 	return chain
 }
@@ -94,15 +94,22 @@ func TestWithhold(t *testing.T) {
 		t.Errorf("%d statements were taken of those with one number", taken)
 	}
 
-	// A key that was revoked signs no more; what it has signed counts.
-	other := registrytest.NewKey(t)
-	_, err := s.PublishOperator(t.Context(), operatorRecord(t, s, s.Key, grantAll(other)))
-	s.Must(err)
-	s.Must(s.Withhold(t.Context(), next(other, withheld.Withhold, time.Now())))
-	_, err = s.PublishOperator(t.Context(), operatorRecord(t, s, s.Key, revokeAll(other)))
-	s.Must(err)
-	refused("one by a key that was revoked", next(other, withheld.Release, time.Now()), "may not sign statements")
-	if _, ok := chainOf(t, s).Withheld(digest); !ok {
-		t.Error("what a key has signed that was revoked counts no more")
+	// A key that was revoked, all of it or the permission to sign alone, signs no more; what
+	// it has signed counts.
+	commit := func(key protocol.PrivateKey) protocol.OperatorEntry {
+		return protocol.OperatorEntry{Type: protocol.EntryRevokeFlat, KeyID: key.Public().ID(), Permissions: []protocol.OperatorPermission{protocol.PermissionCommit}}
+	}
+	for _, revoke := range []func(protocol.PrivateKey) protocol.OperatorEntry{revokeAll, commit} {
+		other := registrytest.NewKey(t)
+		_, err := s.PublishOperator(t.Context(), operatorRecord(t, s, s.Key, grantAll(other)))
+		s.Must(err)
+		s.Must(s.Withhold(t.Context(), next(other, withheld.Withhold, time.Now())))
+		_, err = s.PublishOperator(t.Context(), operatorRecord(t, s, s.Key, revoke(other)))
+		s.Must(err)
+		refused("one by a key that was revoked", next(other, withheld.Release, time.Now()), "may not sign statements")
+		if _, ok := chainOf(t, s).Withheld(digest); !ok {
+			t.Error("what a key has signed that was revoked counts no more")
+		}
+		s.Must(s.Withhold(t.Context(), next(s.Key, withheld.Release, time.Now())))
 	}
 }

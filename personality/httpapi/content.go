@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (h *handler) contentSources(r *http.Request, _ []byte) (reply, error) {
 	}
 	size := uint64(bytes)
 	url, private := h.contentURL(r, digest)
-	sources := []api.ContentSource{{URL: url, AcceptRanges: true, Size: &size}}
+	sources := []api.ContentSource{{URL: url, AcceptRanges: !h.WholeContent, Size: &size}}
 	others, err := h.registry.ContentSources(r.Context(), digest)
 	if err != nil {
 		return reply{}, err
@@ -59,6 +60,11 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
+	if h.WholeContent { // which a server may answer with (RFC 9110, section 14.2)
+		r = r.WithContext(r.Context())
+		r.Header = maps.Clone(r.Header)
+		r.Header.Del("Range")
+	}
 	return h.serveFixed(w, r, "application/wasm", name, modTime, file)
 }
 

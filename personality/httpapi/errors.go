@@ -31,6 +31,9 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 	} else if errors.Is(err, registry.ErrOverloaded) || errors.Is(err, context.DeadlineExceeded) {
 		w.Header().Set("Retry-After", "1")
 	}
+	if e, ok := is[*hintedError](err); ok {
+		w.Header().Set(api.RegistryHintHeader, e.hint)
+	}
 	if e, ok := is[*registry.WithheldError](err); ok {
 		w.Header().Set("Cache-Control", "no-store") // it may be released
 		if e.Statement.Reference != "" {
@@ -102,6 +105,12 @@ func messageError(err error) api.Error {
 	if e, ok := is[*registry.StorageFullError](err); ok {
 		return &api.MessageError{Code: 507, Message: e.Public()}
 	}
+	if e, ok := is[*registry.UpstreamError](err); ok {
+		return &api.MessageError{Code: 502, Message: e.Public()}
+	}
+	if e, ok := is[*registry.ReadOnlyError](err); ok {
+		return &api.MessageError{Code: 501, Message: e.Error()}
+	}
 	if e, ok := is[*registry.TooLargeError](err); ok {
 		return &api.MessageError{Code: 413, Message: e.Error()}
 	}
@@ -161,6 +170,9 @@ func fetchError(err error) api.Error {
 }
 
 func packageError(err error) api.Error {
+	if e, ok := is[*registry.ReadOnlyError](err); ok {
+		return &api.PackageError{Variant: api.NotSupported, Message: e.Error()}
+	}
 	if errors.Is(err, registry.ErrRecordNotSourcing) {
 		return &api.PackageError{Variant: api.RecordNotSourcing}
 	}

@@ -115,6 +115,10 @@ func errorTable() []answered {
 			fmt.Sprintf(`{"status":422,"reason":"incorrectProof","root":"%s","found":"%s"}`, digest, recordID)},
 		{&registry.BundleError{Reason: reason}, "proof inclusion", 422, `{"status":422,"reason":"failure","message":"a \"reason\" <é>"}`},
 
+		{&registry.UpstreamError{Domain: "a.example", Reason: reason, Err: secret}, everything, 502,
+			"{\"status\":502,\"message\":\"registry `a.example` did not prove what it answered, so that this registry does not pass it on: a \\\"reason\\\" <é>\"}"},
+		{&registry.ReadOnlyError{Domain: "a.example", URL: "https://a.example"}, "fetch content proof ledger", 501,
+			"{\"status\":501,\"message\":\"registry `a.example` is served here for reading only; publish to it at https://a.example\"}"},
 		{registry.ErrOverloaded, everything, 503, `{"status":503,"message":"the registry is overloaded; try again later"}`},
 		{&registry.UnavailableError{Part: "the database", Err: secret}, everything, 503,
 			`{"status":503,"message":"the database is not available at the moment; try again later"}`},

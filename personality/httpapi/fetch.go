@@ -41,7 +41,7 @@ func (h *handler) fetchLogs(r *http.Request, body []byte) (reply, error) {
 	}
 	found, err := h.registry.FetchLogs(r.Context(), query)
 	if err != nil {
-		return reply{}, err
+		return reply{}, h.withHint(r.Context(), err)
 	}
 	response := api.FetchLogsResponse{More: found.More, Operator: publishedRecords(found.Operator)}
 	for _, p := range found.Packages {

@@ -51,6 +51,13 @@ type Options struct {
 	FetchContent bool
 	Private      *Private      // nil: the registry is public
 	OCI          *oci.Registry // nil: there is no OCI distribution API
+	// Others are registries that this one answers for, too; nil: none.
+	Others Others
+	// Path is below which the API is served, without slashes at its ends, if that is not
+	// the root; whoever mounts it there cuts it off. It is a part of BaseURL already.
+	Path string
+	// WholeContent: content can not be had in parts.
+	WholeContent bool
 	// VKeys are the public keys in text that sign the notes of each log.
 	VKeys map[tlog.Log][]string
 }
@@ -80,7 +87,7 @@ func New(reg Registry, o Options) http.Handler {
 		mux.Handle("/"+path, h.endpoint(messageError, wrongMethod(method)))
 	}
 	v1 := func(need access.Permission, method, path string, translate translator, serve serveFunc) {
-		route(method, path, translate, h.permit(need, thisRegistry(serve)))
+		route(method, path, translate, h.permit(need, h.thisRegistry(serve)))
 	}
 	reading, publishing := h.Limits.Reading, h.Limits.Publishing
 	v1(access.Read, "POST", api.FetchLogsPath, fetchError, h.posted(reading, h.fetchLogs))
@@ -93,8 +100,8 @@ func New(reg Registry, o Options) http.Handler {
 	v1(access.Publish, "POST", "v1/package/{log}/record/{record}/content/{digest}", packageError, h.uploadContent)
 	v1(access.Publish, "POST", api.OperatorRecordsPath, packageError, h.postedUpTo(min(h.MaxBody, maxRecordBody), publishing, h.publishOperator))
 	v1(access.Read, "GET", api.OperatorRecordsPath+"/{record}", packageError, h.asked(nil, h.operatorStatus))
-	mux.Handle("GET /"+withheld.Path, h.endpoint(messageError, h.permit(access.Read, thisRegistry(h.asked(reading, h.withheld)))))
-	mux.Handle("POST /"+withheld.Path, h.endpoint(messageError, h.permit(access.Publish, thisRegistry(h.postedUpTo(min(h.MaxBody, maxStatement), publishing, h.withhold)))))
+	mux.Handle("GET /"+withheld.Path, h.endpoint(messageError, h.permit(access.Read, h.thisRegistry(h.asked(reading, h.withheld)))))
+	mux.Handle("POST /"+withheld.Path, h.endpoint(messageError, h.permit(access.Publish, h.thisRegistry(h.postedUpTo(min(h.MaxBody, maxStatement), publishing, h.withhold)))))
 	mux.Handle("/"+withheld.Path, h.endpoint(messageError, wrongMethod("GET, HEAD, POST")))
 	v1(access.Read, "GET", "v1/content/{digest}", contentError, h.asked(nil, h.contentSources))
 	v1(access.Read, "POST", api.ProveConsistencyPath, proofError, h.posted(reading, h.proveConsistency))
@@ -115,6 +122,9 @@ func New(reg Registry, o Options) http.Handler {
 		}
 		oci("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.ociBlob)
 		oci(ociPath, h.asked(reading, h.ociAnswer))
+	}
+	if h.Others != nil {
+		mux.Handle("/"+OthersPath+"{domain}/", h.endpoint(messageError, h.otherAtPath))
 	}
 	mux.Handle("/", h.endpoint(messageError, notFound))
 	return h.guard(crossOrigin(h.limitClients(mux)))

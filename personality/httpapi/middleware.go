@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"time"
 
@@ -98,7 +97,7 @@ func (w *statusRecorder) ReadFrom(r io.Reader) (int64, error) {
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // exposedHeaders are those of answers that scripts need, and do not see by themselves.
-const exposedHeaders = "Accept-Ranges,Content-Range,Docker-Content-Digest,ETag,Link,OCI-Filters-Applied,Retry-After,WWW-Authenticate"
+const exposedHeaders = "Accept-Ranges,Content-Range,Docker-Content-Digest,ETag,Link,OCI-Filters-Applied,Retry-After,Warg-Registry-Hint,WWW-Authenticate"
 
 // crossOrigin lets scripts of all web sites use the API, as the reference does;
 // there is nothing to protect: no cookies, and no token that a browser keeps.
@@ -108,36 +107,12 @@ func crossOrigin(next http.Handler) http.Handler {
 		w.Header().Set("Access-Control-Expose-Headers", exposedHeaders)
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Access-Control-Allow-Methods", "GET,POST")
-			w.Header().Set("Access-Control-Allow-Headers", "authorization,content-type,accept,range,if-none-match,if-range")
+			w.Header().Set("Access-Control-Allow-Headers", "authorization,content-type,accept,range,if-none-match,if-range,warg-registry")
 			w.WriteHeader(http.StatusOK)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// thisRegistry refuses requests that are about another registry. Like the
-// reference, it takes any Warg-Registry header for one: clients send it for
-// nothing else.
-func thisRegistry(next serveFunc) serveFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		// Index by the canonical form of api.RegistryHeader.
-		values := r.Header["Warg-Registry"]
-		if len(values) == 0 {
-			return next(w, r)
-		}
-		if !isAuthority(values[0]) {
-			return &api.MessageError{Code: 400, Message: "`Warg-Registry` header is not a valid Authority URI"}
-		}
-		return &api.MessageError{Code: 501, Message: "`Warg-Registry` header is not supported"}
-	}
-}
-
-// isAuthority reports whether s is the authority part of a URI: a host, perhaps
-// with user and port.
-func isAuthority(s string) bool {
-	u, err := url.Parse("//" + s)
-	return err == nil && u.Host != "" && u.Path == "" && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
 }
 
 func notFound(http.ResponseWriter, *http.Request) error {

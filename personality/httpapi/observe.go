@@ -51,13 +51,14 @@ const (
 	reasonUnauthorized        = "unauthorized"
 	reasonUnavailable         = "unavailable"
 	reasonUnsupported         = "unsupported"
+	reasonUpstream            = "upstream"
 )
 
 // Reasons returns all reasons that an [Observer] may be given.
 func Reasons() []string {
 	return []string{
 		reasonClientGone, reasonConflict, reasonInternal, reasonInvalid, reasonNamespaceImported, reasonNamespaceNotDefined, reasonNoProof,
-		reasonNotFound, reasonNotSourcing, reasonOverloaded, reasonRateLimited, reasonRejected, reasonStorageFull, reasonTooLarge, reasonTooSlow, reasonUnauthorized, reasonUnavailable, reasonUnsupported,
+		reasonNotFound, reasonNotSourcing, reasonOverloaded, reasonRateLimited, reasonRejected, reasonStorageFull, reasonTooLarge, reasonTooSlow, reasonUnauthorized, reasonUnavailable, reasonUnsupported, reasonUpstream,
 	}
 }
 
@@ -79,6 +80,8 @@ func reason(err error, status int) string {
 		return reasonUnavailable
 	case has[*registry.StorageFullError](err):
 		return reasonStorageFull
+	case has[*registry.UpstreamError](err):
+		return reasonUpstream
 	case has[*registry.IncorrectProofError](err), has[*registry.BundleError](err):
 		return reasonNoProof
 	}

@@ -77,6 +77,7 @@ func TestObservedRefusals(t *testing.T) {
 		{&registry.RejectionError{}, "rejected"},
 		{fmt.Errorf("wrapped: %w", &registry.InvalidError{}), "invalid"},
 		{&registry.BundleError{}, "no_proof"},
+		{&registry.UpstreamError{}, "upstream"},
 		{errors.New("disk on fire"), "internal"},
 	} {
 		w.refused = nil

@@ -33,7 +33,7 @@ func (h *handler) publish(r *http.Request, body []byte) (reply, error) {
 	}
 	status, err := h.publishRecord(r, logID, request)
 	if err != nil {
-		return reply{}, err
+		return reply{}, h.withImport(r.Context(), request.PackageName, err)
 	}
 	if status.State != registry.Published { // everybody can post a published one again
 		h.Limits.Records.Charge(key)

@@ -133,5 +133,9 @@ func (h *handler) baseURL(r *http.Request) string {
 			host = addr.String()
 		}
 	}
-	return scheme + "://" + host
+	base := scheme + "://" + host
+	if h.Path != "" {
+		base += "/" + h.Path
+	}
+	return base
 }

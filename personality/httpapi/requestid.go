@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -22,7 +23,7 @@ type requestIDKey struct{}
 // line, else a new one; the answer has it too. [LogRequestIDs] writes it. The
 // request's context also gets its client.
 func (h *handler) identify(w http.ResponseWriter, r *http.Request) *http.Request {
-	id := r.Header.Get(requestIDHeader)
+	id := cmp.Or(RequestID(r.Context()), r.Header.Get(requestIDHeader)) // of a handler around this one
 	if !saneRequestID(id) {
 		id = rand.Text()
 	}

@@ -16,6 +16,31 @@ type StorageFullError struct {
 	Err  error  // for the operator's log; may be nil
 }
 
+// ReadOnlyError: what would change a registry was asked of one that only answers for it.
+type ReadOnlyError struct{ Domain, URL string }
+
+func (e *ReadOnlyError) Error() string {
+	return fmt.Sprintf("registry `%s` is served here for reading only; publish to it at %s", e.Domain, e.URL)
+}
+
+// UpstreamError: another registry, for which this one answers, did not prove what it said.
+// What is known of it from before stays.
+type UpstreamError struct {
+	Domain string // of the other registry
+	Reason string // for clients
+	Err    error  // for the operator's log; may be nil
+}
+
+// Public is what a client may read.
+func (e *UpstreamError) Public() string {
+	return fmt.Sprintf("registry `%s` did not prove what it answered, so that this registry does not pass it on: %s", e.Domain, e.Reason)
+}
+
+func (e *UpstreamError) Error() string { return withCause(e.Public(), e.Err) }
+
+// Unwrap returns the cause.
+func (e *UpstreamError) Unwrap() error { return e.Err }
+
 // Public is what a client may read.
 func (e *UnavailableError) Public() string {
 	if e.Reason == "" {

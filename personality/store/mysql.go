@@ -100,7 +100,7 @@ func OpenMySQL(ctx context.Context, dsn string, o MySQLOptions) (*DB, error) {
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
 	if vitess {
-		db.risks = &riskWatch{db: db.reserved.reads.(*sqlPool).DB, keyspace: cfg.DBName, log: o.Logger}
+		db.risks = &riskWatch{db: db.reserved.reads.(remotePool).DB, keyspace: cfg.DBName, log: o.Logger}
 		db.reserved.risks = db.risks
 		db.risks.look()
 	}
@@ -122,7 +122,17 @@ func openPools(cfg *mysql.Config, connections int) (*DB, error) {
 		writes.Close()
 		return nil, err
 	}
-	return &DB{writes: newSQLPool(writes, false), reads: newSQLPool(reads, true), dialect: mysqlDialect}, nil
+	return &DB{writes: remotePool{newSQLPool(writes, false)}, reads: remotePool{newSQLPool(reads, true)}, dialect: mysqlDialect}, nil
+}
+
+// remotePool is a pool of connections to a server.
+type remotePool struct{ *sqlPool }
+
+// Close closes the connections. What the driver says then is left out: that a server which
+// went away could not be told of the end, and all that matters was answered before.
+func (p remotePool) Close() error {
+	_ = p.sqlPool.Close()
+	return nil
 }
 
 // errDSN says how a data source name looks, and nothing of the one that is wrong:

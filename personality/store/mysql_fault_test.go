@@ -6,12 +6,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/warg-trillian/warg-trillian/integration/mariadb"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -194,6 +197,79 @@ func TestMySQLConnectionLost(t *testing.T) {
 	started := time.Now()
 	if err := db.Update(context.Background(), never); err == nil || time.Since(started) > 10*time.Second {
 		t.Errorf("without a server: %v after %v", err, time.Since(started))
+	}
+}
+
+// resetting is a proxy to the database that can reset all connections, as a network does
+// that has forgotten them.
+type resetting struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []*net.TCPConn // guarded by mu; of clients
+}
+
+func newResetting(t *testing.T, to string) *resetting {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	r := &resetting{Listener: l}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.mu.Lock()
+			r.conns = append(r.conns, client.(*net.TCPConn))
+			r.mu.Unlock()
+			go r.serve(client, to)
+		}
+	}()
+	return r
+}
+
+func (r *resetting) serve(client net.Conn, to string) {
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		client.Close()
+		return
+	}
+	go func() {
+		io.Copy(server, client)
+		server.Close()
+	}()
+	io.Copy(client, server)
+}
+
+func (r *resetting) reset(t *testing.T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.conns {
+		if err := errors.Join(c.SetLinger(0), c.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A process that stops after its database went away stops in good order.
+func TestMySQLCloseWithoutServer(t *testing.T) {
+	server := mariadb.Start(t)
+	config, err := mysql.ParseDSN(server.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := newResetting(t, server.Addr())
+	config.Addr = network.Addr().String()
+	db, err := store.OpenMySQL(context.Background(), config.FormatDSN(), store.MySQLOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	twoLogs(t, db)
+	network.reset(t)
+	if err := db.Close(); err != nil {
+		t.Errorf("closing what is broken already: %v", err)
 	}
 }
 

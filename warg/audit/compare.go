@@ -49,6 +49,9 @@ func (r *round) compare(ctx context.Context, also Source) error {
 	r.signed = r.seen.Open
 	other := &round{Auditor: r.Auditor, state: r.state, report: r.report, counts: r.counts, operator: r.operator}
 	other.Auditor = &Auditor{source: also, state: r.state, options: r.options, policy: r.policy, vkeys: r.vkeys}
+	if err := r.compareStatements(ctx, also); err != nil {
+		return err
+	}
 	latest, err := other.readCheckpoint(ctx)
 	if err != nil {
 		return err

@@ -192,11 +192,14 @@ func (r *round) judgeContent(ctx context.Context, c *releasedContent) error {
 		r.unchecked("content", "that of %s is not given; the release of it as %s is yanked", a.digest, c.version)
 		return nil
 	}
-	if f.blocked() {
-		if s, ok := r.withheldBy(ctx, c.digest); ok {
+	if f.withheld() {
+		if s, ok := r.withheldBy(c.digest); ok {
 			r.unchecked("content", "that of %s is withheld by the registry since %s: %s", a.digest, s.Time.Format(time.DateOnly), s.Reason)
 			return nil
 		}
+	}
+	if f.blocked() && !r.statements.asked { // it was said why this is not known
+		return nil
 	}
 	a.reported = true
 	return r.reportContent(ctx, &f, c.logID, c.at)

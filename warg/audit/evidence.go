@@ -53,6 +53,7 @@ var newFacts = map[string]func() facts{
 	"cosignature": func() facts { return new(cosignatureFacts) },
 	"stale":       func() facts { return new(staleFacts) },
 	"oldnote":     func() facts { return new(oldNoteFacts) },
+	"statements":  func() facts { return new(statementsFacts) },
 }
 
 // kindOf is the name of the kind of facts.

@@ -33,6 +33,9 @@ const (
 	ProofDiffers          Name = "proof-differs"               // a proof bundle leads to other roots than the checkpoint's
 	ContentAltered        Name = "content-altered"             // the content of a release does not have its digest
 	ContentWithheld       Name = "content-withheld"            // the content of a release is not given
+	WithheldListInvalid   Name = "withheld-list-invalid"       // a statement in the operator's list of withheld content does not hold, or is missing
+	WithheldListRewound   Name = "withheld-list-rewound"       // the operator's list of withheld content is shorter than before
+	WithheldListForked    Name = "withheld-list-forked"        // the operator has signed two statements of one number on withheld content
 	TileDiffers           Name = "tile-differs"                // a tile or bundle of entries is not that of the signed tree head
 	TileWithheld          Name = "tile-withheld"               // a file that must exist for the signed tree head is not there
 	EnvelopeNotLeaf       Name = "envelope-not-leaf"           // a name and envelope do not hash to their leaf
@@ -51,7 +54,7 @@ const (
 type Finding struct {
 	Name Name `json:"name"`
 	// Log is what it is about: the name of a package, "operator", "records" or
-	// "checkpoints" (the logs), "api".
+	// "checkpoints" (the logs), "api", "withheld" (the operator's list of such content).
 	Log string `json:"log"`
 	// Index is the leaf of the records log, or of the checkpoints log, that it is
 	// about; for a checkpoint or note its length. Nil if there is none.

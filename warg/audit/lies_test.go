@@ -29,7 +29,7 @@ type lieTest struct {
 }
 
 func TestLies(t *testing.T) {
-	for _, test := range slices.Concat(recordLies, headLies, fileLies, apiLies, noteLies) {
+	for _, test := range slices.Concat(recordLies, headLies, fileLies, apiLies, noteLies, listLies) {
 		t.Run(string(test.name)+"/"+test.what, func(t *testing.T) { test.run(t, false) })
 	}
 }
@@ -44,6 +44,7 @@ func TestLiesWithoutTiles(t *testing.T) {
 func (test lieTest) run(t *testing.T, noTiles bool) {
 	w := newWorld(t)
 	w.some(6)
+	w.withhold(3)
 	o := w.options()
 	if w.noTiles = noTiles; noTiles {
 		o.VKeys, o.Policy = nil, nil
@@ -260,7 +261,7 @@ func TestEachNameIsFound(t *testing.T) {
 	source, err := os.ReadFile("finding.go")
 	must(t, err)
 	told := map[string]bool{}
-	for _, test := range slices.Concat(recordLies, headLies, fileLies, apiLies, noteLies) {
+	for _, test := range slices.Concat(recordLies, headLies, fileLies, apiLies, noteLies, listLies) {
 		told[string(test.name)] = true
 	}
 	names := regexp.MustCompile(`(?m)^\t\w+ +Name = "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)

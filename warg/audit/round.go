@@ -50,7 +50,7 @@ type round struct {
 	uncommitted int        // records
 	counts      map[Name]int
 
-	statements *statements // of the operator on content; nil: not read in this round
+	statements statements // of the operator on content
 }
 
 func (a *Auditor) newRound(ctx context.Context) (*round, error) {
@@ -103,7 +103,13 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.attempt(ctx, r.judgeHeads); err != nil {
 		return err
 	}
-	if r.log != nil && r.options.Content {
+	if r.log != nil {
+		if err := r.attempt(ctx, r.checkStatements); err != nil {
+			return err
+		}
+		if !r.options.Content {
+			return errors.Join(append(r.failures, r.save(ctx))...)
+		}
 		if err := r.attempt(ctx, r.checkContents); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )
 
@@ -38,6 +39,7 @@ type world struct {
 	unlogged    []worldCheckpoint // signed, and not in the checkpoints log
 	signed      protocol.SignedCheckpoint
 	contents    map[protocol.Hash][]byte
+	statements  []withheld.Signed   // on withheld content
 	noteSize    map[tlog.Log]uint64 // of notes, if they are behind
 	cosigned    time.Time           // when; zero: now
 	keepMaps    bool                // maps of old checkpoints, for proofs; otherwise:

@@ -9,6 +9,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // answerAPI is the v1 API of the world.
@@ -42,6 +43,13 @@ func (w *world) answerAPI(r Request) (int, []byte) {
 			packed = api.AppendPackedRecord(packed, record.leaf)
 		}
 		return 200, packed
+	}
+	if text, ok := strings.CutPrefix(r.Path, withheld.Path+"?from="); ok {
+		at, err := strconv.Atoi(text)
+		must(w.t, err)
+		page := withheld.Page{Origin: w.records[0].leaf.RecordID, Total: uint64(len(w.statements))}
+		page.Statements = w.statements[min(at, len(w.statements)):min(at+2, len(w.statements))] // so that there are pages
+		return 200, page.AppendJSON(nil)
 	}
 	if text, ok := strings.CutPrefix(r.Path, "v1/content/"); ok {
 		digest, err := protocol.ParseHash(text)

@@ -45,23 +45,50 @@ func (c *Client) Publish(ctx context.Context, name protocol.PackageName, key pro
 // On return without error the registry has accepted the record and has its
 // contents. A record may be posted again, for example to upload what was missing.
 //
+// Contents with [Content.Sources] the registry is asked to fetch, and Post waits until it
+// has, or could not: then they are uploaded, if they can be.
+//
 // Errors: [*ConflictError] and [*RejectedError]; [*MissingContentError] if the
 // registry lacks content that is not given; [*ImportedNamespaceError];
 // [*APIError] with an [*api.PackageError] for all else that the registry says.
 func (c *Client) Post(ctx context.Context, record *Record, contents ...Content) error {
 	var status api.PackageRecord
-	request := api.PublishRecordRequest{PackageName: record.Name, Record: record.Envelope}
+	request := api.PublishRecordRequest{PackageName: record.Name, Record: record.Envelope, ContentSources: sourcesOf(contents)}
 	err := c.post(ctx, api.PublishRecordPath(record.Name.LogID()), request, &status, packageError)
 	if err != nil {
 		return c.explainRefusal(ctx, record, err)
 	}
-	switch {
-	case status.RecordID != record.ID.Any():
-		return c.unproven(ClaimRecord, fmt.Errorf("the registry took record %s for record %s", record.ID, status.RecordID))
-	case status.State == api.StateRejected:
-		return c.explainRejection(ctx, record, status.Reason, nil)
+	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
+		switch {
+		case status.RecordID != record.ID.Any():
+			return c.unproven(ClaimRecord, fmt.Errorf("the registry took record %s for record %s", record.ID, status.RecordID))
+		case status.State == api.StateRejected:
+			return c.explainRejection(ctx, record, status.Reason, nil)
+		case status.State != api.StateProcessing || len(request.ContentSources) == 0:
+			return c.uploadMissing(ctx, record, status, contents)
+		}
+		// It is fetched, or published already.
+		if err := sleep(ctx, pause); err != nil {
+			return fmt.Errorf("the registry has not fetched the content of record %s of %s yet: %w", record.ID, record.Name, err)
+		}
+		if err := c.get(ctx, api.PackageRecordPath(record.Name.LogID(), record.ID), &status, packageError); err != nil {
+			return err
+		}
 	}
-	return c.uploadMissing(ctx, record, status, contents)
+}
+
+// sourcesOf are the sources of contents as a request has them; nil if there are none.
+func sourcesOf(contents []Content) (all api.HashMap[[]api.ContentSource]) {
+	for _, content := range contents {
+		var sources []api.ContentSource
+		for _, place := range content.Sources {
+			sources = append(sources, api.ContentSource{URL: place})
+		}
+		if len(sources) > 0 {
+			all = append(all, api.HashEntry[[]api.ContentSource]{Hash: content.Digest.Any(), Value: sources})
+		}
+	}
+	return all
 }
 
 // Wait returns when a record is published and proved to be in its log, with the

@@ -3,22 +3,41 @@ package client
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Content is content to upload: bytes that can be read again and again, so that
-// an upload that failed can be made again.
+// Content is content to publish: bytes to upload, which can be read again and again so that
+// an upload that failed can be made again, or places where the registry fetches it.
 type Content struct {
 	Digest protocol.Hash
-	Size   int64 // bytes
+	Size   int64 // bytes; 0 without Open
 	// Open returns the content from its beginning. It may be called while what
-	// it returned earlier was not closed yet.
+	// it returned earlier was not closed yet. Nil: it is not here, and is not uploaded.
 	Open func() (io.ReadCloser, error)
+	// Sources are http and https URLs from which the registry is asked to get it before
+	// anything is uploaded: see [CheckSource]. Many registries refuse them, with status 501.
+	Sources []string
+}
+
+// CheckSource returns why a URL can not be a source of content: it is not an absolute one of
+// http or https, or has a user name or password, which everybody would see. What else a
+// registry demands it says itself.
+func CheckSource(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("%q is not an http or https URL", text)
+	case u.User != nil:
+		return errors.New("the URL of a content source has a user name or password: registries take none")
+	}
+	return nil
 }
 
 // NewContent reads what open returns once, for the digest and the size.

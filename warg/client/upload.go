@@ -16,7 +16,10 @@ import (
 func (c *Client) uploadMissing(ctx context.Context, record *Record, status api.PackageRecord, contents []Content) error {
 	for _, missing := range status.MissingContent {
 		content, ok := findContent(contents, missing.Hash)
-		if !ok {
+		switch {
+		case missing.Value.Reason != "" && (!ok || content.Open == nil):
+			return &MissingContentError{record.Name, missing.Hash, "the registry could not fetch it from the sources that were named: " + missing.Value.Reason}
+		case !ok || content.Open == nil:
 			return &MissingContentError{record.Name, missing.Hash, "it was not given; post the record again with it"}
 		}
 		places := uploadPlaces(missing.Value.Upload)

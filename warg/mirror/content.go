@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -36,14 +35,14 @@ type ContentReport struct {
 	Bytes    int64 // in them
 	Have     int   // contents in the folder, of the releases that were looked at now
 	Repaired int   // of those fetched, contents that the folder had and has lost, or damaged
-	// Withheld is what the registry says that it does not have, Altered what it gives
+	// Withheld is what the registry says that it does not have, or is withheld (status 451)
+	// without a statement of its operator, Altered what it gives
 	// other bytes for, TooLarge what is larger than [Options.MaxContent]. All of them are
 	// asked for again by the next export.
 	Withheld, Altered, TooLarge []Release
-	// Blocked is what the registry's operator withholds (status 451). It is asked for
-	// again, too. Whether the operator has signed so an audit of the registry tells. What
-	// the folder had before stays in it.
-	Blocked []Release
+	// Blocked is what the registry's operator withholds by a signed statement, and the folder
+	// did not have. It is not asked for, whoever would give it, until it is released.
+	Blocked []WithheldRelease
 }
 
 // contentState is what an export remembers about content.
@@ -108,7 +107,7 @@ func (e *exporter) fetchContents(ctx context.Context, size uint64) error {
 		}
 		e.options.Progress(Progress{Done: next, Size: size})
 		if next == size {
-			err := e.out.sweep("content", func(string) bool { return true })
+			err := errors.Join(e.judgeBlocked(ctx, size), e.out.sweep("content", func(string) bool { return true }))
 			return errors.Join(append(e.failures, err)...)
 		}
 	}
@@ -132,24 +131,12 @@ func (e *exporter) contentState() (state contentState, err error) {
 // some size, from the folder.
 func (e *exporter) releases(from, to, size uint64) ([]Release, error) {
 	var all []Release
-	for n := from / tlog.TileWidth; n*tlog.TileWidth < to; n++ {
-		f := tlog.File{Kind: tlog.Envelopes, Index: n, Width: tlog.Width(0, n, size)}
-		name := path.Join(tlog.Records.Path(), f.Path())
-		var named []tlog.NamedEnvelope
-		bundle, err := e.out.read(name, maxEnvelopes)
-		if err == nil {
-			named, err = tlog.ParseEnvelopes(bundle, f.Width)
+	err := e.records(from, to, size, func(index uint64, n tlog.NamedEnvelope) {
+		if n.Name != "" {
+			all = append(all, releasesOf(n, index)...)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s in the folder is damaged; an export that verifies it repairs it: %w", name, err)
-		}
-		for i, n := range named {
-			if index := f.Index*tlog.TileWidth + uint64(i); index >= from && n.Name != "" {
-				all = append(all, releasesOf(n, index)...)
-			}
-		}
-	}
-	return all, nil
+	})
+	return all, err
 }
 
 // releasesOf are the releases of a record; none of what is no record, which is for an

@@ -30,12 +30,34 @@ var errListLost = errors.New("the list of contents is lost")
 // lostContents returns the listed releases whose content is not in the folder any more,
 // or has another size, and then is removed.
 func (e *exporter) lostContents() (lost []Release, err error) {
-	f, err := e.out.root.Open(filepath.FromSlash(contentListPath))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errListLost
-	}
+	err = e.scanContents(func(c listedContent) error {
+		name := ContentPath(c.Digest)
+		size, ok := e.out.size(name)
+		if ok && size == c.Size {
+			return nil
+		}
+		if ok {
+			if err := e.out.root.Remove(filepath.FromSlash(name)); err != nil {
+				return err
+			}
+		}
+		lost = append(lost, c.Release)
+		return nil
+	})
 	if err != nil {
 		return nil, err
+	}
+	return lost, nil
+}
+
+// scanContents reads the list of contents; [errListLost] if it is not as it was written.
+func (e *exporter) scanContents(take func(listedContent) error) error {
+	f, err := e.out.root.Open(filepath.FromSlash(contentListPath))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errListLost
+	}
+	if err != nil {
+		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -43,35 +65,36 @@ func (e *exporter) lostContents() (lost []Release, err error) {
 	for lines.Scan() {
 		var c listedContent
 		if json.Unmarshal(lines.Bytes(), &c) != nil {
-			return nil, errListLost
+			return errListLost
 		}
-		name := ContentPath(c.Digest)
-		size, ok := e.out.size(name)
-		if ok && size == c.Size {
-			continue
+		if err := take(c); err != nil {
+			return err
 		}
-		if ok {
-			if err := e.out.root.Remove(filepath.FromSlash(name)); err != nil {
-				return nil, err
-			}
-		}
-		lost = append(lost, c.Release)
 	}
 	if lines.Err() != nil {
-		return nil, errListLost
+		return errListLost
 	}
-	return lost, nil
+	return nil
 }
 
-// listContents appends to the list, which is on disk afterwards.
-func (e *exporter) listContents(contents []listedContent) error {
+// contentLines are contents as the list has them.
+func contentLines(contents []listedContent) ([]byte, error) {
 	var text bytes.Buffer
 	for _, c := range contents {
 		line, err := json.Marshal(c)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		text.Write(append(line, '\n'))
+	}
+	return text.Bytes(), nil
+}
+
+// listContents appends to the list, which is on disk afterwards.
+func (e *exporter) listContents(contents []listedContent) error {
+	text, err := contentLines(contents)
+	if err != nil {
+		return err
 	}
 	if err := e.out.root.MkdirAll(stateDir, 0o755); err != nil {
 		return err
@@ -80,7 +103,7 @@ func (e *exporter) listContents(contents []listedContent) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text.Bytes())
+	_, err = f.Write(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", contentListPath, err)
 	}

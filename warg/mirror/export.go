@@ -3,6 +3,7 @@ package mirror
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/audit"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // stateDir is the folder in an export that is no part of the registry.
@@ -29,6 +31,9 @@ type Options struct {
 	Content bool
 	// MaxContent is the largest content that is fetched, in bytes; 0: 1 GiB.
 	MaxContent int64
+	// RemoveWithheld has contents removed from the folder that the registry's operator
+	// withholds. Without it they stay: what is withheld there need not be here.
+	RemoveWithheld bool
 	// Verify has all files in the folder verified, and those that are damaged fetched
 	// again. Without it, only those are that are missing or have a size that can not be
 	// right.
@@ -48,6 +53,8 @@ type Progress struct {
 type Report struct {
 	Logs    []LogReport
 	Content *ContentReport // nil if content was not asked for
+	// Withheld is about the operator's list of withheld content; nil if there is none.
+	Withheld *WithheldReport
 }
 
 // LogReport is what an export has done about a log.
@@ -69,11 +76,13 @@ type exporter struct {
 	out     *output
 	report  Report
 
-	hash bool // contents in the folder are hashed
+	hash     bool            // contents in the folder are hashed
+	withheld *withheld.Chain // as the folder has it; nil: there is none
 
 	mu       sync.Mutex             // held while contents are fetched, of the results, the report and:
 	lost     map[protocol.Hash]bool // contents that the folder had
 	failures []error                // of asking for contents
+	blocked  []Release              // of which the registry says that they are withheld, and no statement does
 }
 
 // Export copies the logs of a registry into a folder, or brings the folder up to date.
@@ -134,8 +143,8 @@ func (e *exporter) run(ctx context.Context) error {
 	if err := e.out.sweep("tlog", func(path string) bool { return records.needs(path) || checkpoints.needs(path) }); err != nil {
 		return fmt.Errorf("remove what is left over: %w", err)
 	}
-	if !e.options.Content {
-		return nil
+	if err := errors.Join(e.copyStatements(ctx, records.head.Size), e.dropWithheld()); err != nil || !e.options.Content {
+		return err
 	}
 	return e.fetchContents(ctx, records.head.Size)
 }

@@ -29,6 +29,8 @@ type source struct {
 	files map[string][]byte
 	asked map[string]int
 	fail  func(path string) error // nil: nothing fails
+	// withheld are files that are answered with status 451.
+	withheld map[string]bool
 }
 
 func (s *source) String() string { return "test" }
@@ -47,6 +49,9 @@ func (s *source) Open(ctx context.Context, r audit.Request) (int, io.ReadCloser,
 		if err := s.fail(r.Path); err != nil {
 			return 0, nil, err
 		}
+	}
+	if s.withheld[r.Path] {
+		return http.StatusUnavailableForLegalReasons, io.NopCloser(strings.NewReader("")), nil
 	}
 	data, ok := s.files[r.Path]
 	if !ok {

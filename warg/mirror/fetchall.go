@@ -63,7 +63,11 @@ func (e *exporter) takeFailure(ctx context.Context, release Release, err error) 
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errBlocked):
-		report.Blocked = append(report.Blocked, release)
+		if s, ok := e.withheldBy(release.Digest); ok {
+			report.Blocked = append(report.Blocked, withheldRelease(release, s))
+		} else {
+			e.blocked = append(e.blocked, release)
+		}
 	case errors.Is(err, errAltered):
 		report.Altered = append(report.Altered, release)
 	case errors.Is(err, ErrTooLarge):

@@ -28,12 +28,15 @@ const (
 
 // fetchContent brings a content into the folder, and returns its size in bytes, and
 // whether it had to be fetched. [fs.ErrNotExist] says that the registry does not have it,
-// [errAltered] that it has something else, [ErrTooLarge] that it is larger than allowed.
+// [errAltered] that it has something else, [errBlocked] that it is withheld, [ErrTooLarge] that it is larger than allowed.
 func (e *exporter) fetchContent(ctx context.Context, digest protocol.Hash) (size int64, fetched bool, err error) {
 	name := ContentPath(digest)
 	size, ok, err := e.contentThere(name, digest)
 	if ok || err != nil {
 		return size, false, err
+	}
+	if _, ok := e.withheldBy(digest); ok { // another place might give it all the same
+		return 0, false, errBlocked
 	}
 	places, err := e.contentPlaces(ctx, digest)
 	if err != nil {

@@ -7,25 +7,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// Keys gives the keys whose statements count. [OperatorKeys] are those of an operator log.
-type Keys func(protocol.KeyID) (protocol.PublicKey, bool)
-
-// OperatorKeys are the keys of an operator log that may sign checkpoints, and those from
-// which every permission was taken: they have signed earlier statements, and a registry
-// takes no new ones by them. permissions and key are those of [protocol.OperatorLog].
-func OperatorKeys(permissions func(yield func(protocol.KeyID, []protocol.OperatorPermission) bool), key Keys) Keys {
-	permitted := map[protocol.KeyID]bool{}
-	for id, held := range permissions {
-		permitted[id] = len(held) == 0 || slices.Contains(held, protocol.PermissionCommit)
-	}
-	return func(id protocol.KeyID) (protocol.PublicKey, bool) {
-		if !permitted[id] {
-			return protocol.PublicKey{}, false
-		}
-		return key(id)
-	}
-}
-
 // Chain is what some statements of a registry, from the first on, come to. Make one with
 // [NewChain]. Not safe for concurrent use.
 type Chain struct {
@@ -84,11 +65,11 @@ func (c *Chain) Next(s Statement) Statement {
 }
 
 // Append takes the next statement in. On error, which is an [*OrderError] for one that does
-// not follow, nothing has changed.
+// not follow, and a [*KeyError] for one by a key that does not count, nothing has changed.
 func (c *Chain) Append(s Signed, keys Keys) error {
 	key, ok := keys(s.KeyID)
 	if !ok {
-		return fmt.Errorf("statement %d is signed by key %s, which may not sign statements of this registry", s.Sequence, s.KeyID)
+		return &KeyError{s.Sequence, s.KeyID}
 	}
 	if err := s.Verify(key); err != nil {
 		return fmt.Errorf("statement %d: %w", s.Sequence, err)

@@ -2,7 +2,6 @@ package withheld
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -73,29 +72,53 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, text...)
 }
 
+// ListError says that the statements that were read are not those of a registry: one of
+// them does not hold or follow, or is missing. Err is a [*KeyError] if the operator log may
+// tell otherwise when more of it was read.
+type ListError struct {
+	Statement *Signed // the one that does not hold; nil if one is missing
+	Err       error
+}
+
+func (e *ListError) Error() string { return fmt.Sprintf("the list of what is withheld: %v", e.Err) }
+
+// Unwrap returns Err.
+func (e *ListError) Unwrap() error { return e.Err }
+
 // Read reads all statements of a registry, page by page, and verifies them. get returns the
 // page of a path; it is not asked for more than limit statements.
+//
+// Errors: those of get, of a list that is longer than that, and [*ListError]. The chain and the statements are then those before.
 func Read(origin protocol.Hash, keys Keys, limit uint64, get func(path string) (Page, error)) (*Chain, []Signed, error) {
 	chain := NewChain(origin)
 	var all []Signed
 	for {
 		page, err := get(PagePath(chain.Length()))
 		if err != nil {
-			return nil, nil, err
+			return chain, all, err
 		}
-		for _, s := range page.Statements {
-			if err := chain.Append(s, keys); err != nil {
-				return nil, nil, fmt.Errorf("the list of what is withheld: %w", err)
-			}
-			all = append(all, s)
-		}
+		held, err := chain.appendAll(page.Statements, keys)
+		all = append(all, held...)
 		switch {
+		case err != nil:
+			return chain, all, err
 		case chain.Length() >= page.Total:
 			return chain, all, nil
 		case len(page.Statements) == 0:
-			return nil, nil, errors.New("the list of what is withheld ends early")
+			return chain, all, &ListError{Err: fmt.Errorf("it ends early: it has %d of %d statements", chain.Length(), page.Total)}
 		case chain.Length() > limit:
-			return nil, nil, fmt.Errorf("the list of what is withheld has more than %d statements", limit)
+			return chain, all, fmt.Errorf("the list of what is withheld has more than %d statements", limit)
 		}
 	}
+}
+
+// appendAll takes statements in, and returns those before the first that does not hold; the
+// error is a [*ListError].
+func (c *Chain) appendAll(statements []Signed, keys Keys) ([]Signed, error) {
+	for i, s := range statements {
+		if err := c.Append(s, keys); err != nil {
+			return statements[:i], &ListError{&s, err}
+		}
+	}
+	return statements, nil
 }

@@ -139,3 +139,56 @@ func TestRead(t *testing.T) {
 		t.Error("a statement that is left out is not missed")
 	}
 }
+
+// The keys are those that were ever given commit, whatever else they hold or lost.
+func TestOperatorKeys(t *testing.T) {
+	first, second, namespaces, stranger := newKey(t).Public(), newKey(t).Public(), newKey(t).Public(), newKey(t).Public()
+	commit := []protocol.OperatorPermission{protocol.PermissionCommit, protocol.PermissionDefineNamespace}
+	keys := OperatorKeys(
+		&protocol.OperatorRecord{Entries: []protocol.OperatorEntry{{Type: protocol.EntryInit, Key: first}, {Type: protocol.EntryGrantFlat, Key: second, Permissions: commit}}},
+		&protocol.OperatorRecord{Entries: []protocol.OperatorEntry{
+			{Type: protocol.EntryGrantFlat, Key: namespaces, Permissions: commit[1:]},
+			{Type: protocol.EntryRevokeFlat, KeyID: first.ID(), Permissions: commit[:1]}, {Type: protocol.EntryRevokeFlat, KeyID: second.ID(), Permissions: commit},
+		}},
+	)
+	for _, test := range []struct {
+		key  protocol.PublicKey
+		want bool
+	}{{first, true}, {second, true}, {namespaces, false}, {stranger, false}} {
+		if got, ok := keys(test.key.ID()); ok != test.want || ok && !got.Equal(test.key) {
+			t.Errorf("%s: %v, want %v", test.key, ok, test.want)
+		}
+	}
+}
+
+// What is read before a statement that does not hold stays, and the error says which it is.
+func TestListError(t *testing.T) {
+	key, stranger := newKey(t), newKey(t)
+	c := NewChain(here)
+	good := sign(t, key, c.Next(Statement{Time: noon, Action: Withhold, Digest: digest, Reason: "first"}))
+	if err := c.Append(good, keysOf(key)); err != nil {
+		t.Fatal(err)
+	}
+	bad := sign(t, stranger, c.Next(Statement{Time: noon, Action: Release, Digest: digest, Reason: "second"}))
+	file, err := ParseFile(AppendFile(nil, []Signed{good, bad}))
+	if err != nil || len(file) != 2 || file[1] != bad {
+		t.Fatalf("%v, %v", file, err)
+	}
+	chain, err := Verify(here, keysOf(key), file)
+	read, all, also := Read(here, keysOf(key), 10, func(string) (Page, error) { return Page{here, 2, file}, nil })
+	for _, err := range []error{err, also} {
+		var list *ListError
+		var unknown *KeyError
+		if !errors.As(err, &list) || list.Statement.Hash() != bad.Hash() || !errors.As(err, &unknown) || unknown.Sequence != 1 || unknown.KeyID != stranger.Public().ID() {
+			t.Errorf("%v", err)
+		}
+	}
+	if chain.Head() != good.Hash() || read.Head() != good.Hash() || len(all) != 1 {
+		t.Errorf("%d statements, %s", len(all), chain.Head())
+	}
+	for _, text := range []string{"x", "{}\nx", strings.Repeat(" ", maxLine+1)} {
+		if _, err := ParseFile([]byte(text)); err == nil {
+			t.Errorf("%.10q is taken for a list", text)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package discovery
+
+import (
+	"context"
+	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/warg/discovery"
+)
+
+// Bounds of the work for one page.
+const (
+	// smallSet is how many contents or releases are read and sorted, where that many at
+	// most can be meant; where there are more, all are looked at in the order of the answer.
+	smallSet = 2000
+	// stretch is how many are looked at before the time is looked at.
+	stretch = 2000
+	// pageTime is after what time a page ends as it is, with fewer items than it may have.
+	pageTime = 25 * time.Millisecond
+	// maxCounted is how far matches of a search are counted.
+	maxCounted = 1000
+	// waitForLog is how long a page waits for records that another process has seen.
+	waitForLog = 2 * time.Second
+)
+
+// Search answers a query. Errors: [ErrBadQuery], [ErrUnavailable].
+func (x *Index) Search(ctx context.Context, q discovery.Query) (page discovery.Page, err error) {
+	err = x.answer(ctx, func(t tx) error {
+		p, err := prepare(t, q)
+		if err != nil {
+			return err
+		}
+		page, err = x.page(t, p)
+		return err
+	})
+	return page, err
+}
+
+// answer runs f on a snapshot; once more if that is behind a page that another process gave.
+func (x *Index) answer(ctx context.Context, f func(tx) error) error {
+	end := time.Now().Add(waitForLog)
+	for {
+		newer := x.changed.Next()
+		err := x.view(ctx, f)
+		if err != ErrUnavailable || time.Now().After(end) || ctx.Err() != nil || x.failure.Load() != nil {
+			return err
+		}
+		wake.Sleep(ctx, waitForLog/4, newer)
+	}
+}
+
+// page makes a page of a prepared query.
+func (x *Index) page(t tx, p *plan) (discovery.Page, error) {
+	page := discovery.Page{Items: []discovery.Summary{}, LogLength: p.token.Length}
+	if p.nothing {
+		return page, nil
+	}
+	sources, err := p.sources(t)
+	if err != nil {
+		return page, err
+	}
+	found, next, err := x.read(t, p, sources, p.limit)
+	if err != nil {
+		return page, err
+	}
+	for _, f := range found {
+		page.Items = append(page.Items, f.Summary)
+	}
+	page.Total, page.AtLeast = p.token.Total, p.token.More
+	if p.query.Page == "" {
+		if page.Total, page.AtLeast, err = p.total(t, int64(len(found)), next != nil); err != nil {
+			return page, err
+		}
+	}
+	if next != nil {
+		page.Next = token{place: *next, Query: p.token.Query, Length: p.token.Length, Total: page.Total, More: page.AtLeast}.String()
+	}
+	return page, nil
+}
+
+// total is how many releases an answer has, or at least has, on its first page.
+func (p *plan) total(t tx, found int64, more bool) (n int64, atLeast bool, err error) {
+	q := p.query
+	if !more {
+		return found, false, nil
+	}
+	plain := !p.releases && p.wish == 0 && p.keys == nil && p.pkg == 0 && p.content == 0
+	switch {
+	case !plain:
+	case q.Search == "" && len(p.tags) == 0 && q.Namespace == "":
+		_, err = t.row(`SELECT value FROM meta WHERE name = ?`, []any{metaFound}, &n)
+		return n, false, err
+	case q.Search == "" && len(p.tags) == 0:
+		_, err = t.row(`SELECT packages FROM tags WHERE kind = ? AND name = ? AND version = ?`, []any{int64(tagNamespace), q.Namespace, anyVersion}, &n)
+		return n, false, err
+	case q.Search == "" && len(p.tags) == 1 && q.Namespace == "" && len(p.tags[0].ids) == 1:
+		return p.tags[0].packages, false, nil
+	case q.Search != "" && len(p.tags) == 0 && q.Namespace == "":
+		words, err := readWords(t, q.Search)
+		if err != nil {
+			return 0, false, err
+		}
+		_, err = t.row(`SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE docs MATCH ? AND rowid < ? LIMIT ?)`,
+			[]any{words.in(""), entryID(p.token.Length, 0), maxCounted}, &n)
+		n = max(n, found+1)
+		return n, n >= maxCounted, err
+	}
+	return found + 1, true, nil
+}
+
+// sources are those of the answer to a plan.
+func (p *plan) sources(t tx) ([]source, error) {
+	if p.query.Search != "" {
+		return p.searchSources(t)
+	}
+	s, err := p.listSource(t)
+	return []source{s}, err
+}

@@ -1,0 +1,264 @@
+package discovery
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Words are letters and digits in a row, in lower case. Scripts that have no blanks between
+// words are cut into pairs of letters.
+
+// Bounds of the words of a text.
+const (
+	maxWord  = 40  // letters; longer ones are cut
+	maxWords = 300 // different words of a document
+)
+
+// wordsOf returns the words of a text in order, up to a number of different ones.
+func wordsOf(text string, limit int) []string {
+	var words []string
+	seen := map[string]bool{}
+	var run []rune
+	kind := between
+	end := func() {
+		for _, w := range wordsOfRun(run, kind) {
+			if !seen[w] && len(words) < limit {
+				seen[w] = true
+				words = append(words, w)
+			}
+		}
+		run = run[:0]
+	}
+	for _, r := range text {
+		if k := kindOfRune(r); k != kind {
+			end()
+			kind = k
+		}
+		if len(words) == limit {
+			return words
+		}
+		if len(run) < 4*maxWord {
+			run = append(run, unicode.ToLower(r))
+		}
+	}
+	end()
+	return words
+}
+
+type runeKind int
+
+const (
+	between runeKind = iota // words
+	inWord
+	inPairs // of a script without blanks
+)
+
+func kindOfRune(r rune) runeKind {
+	switch {
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai):
+		return inPairs
+	case unicode.IsLetter(r) || unicode.IsDigit(r):
+		return inWord
+	}
+	return between
+}
+
+// wordsOfRun returns the words of runes of one kind.
+func wordsOfRun(run []rune, kind runeKind) (words []string) {
+	switch {
+	case kind == inWord || kind == inPairs && len(run) == 1:
+		return []string{string(run[:min(len(run), maxWord)])}
+	case kind == inPairs:
+		for i := range len(run) - 1 {
+			words = append(words, string(run[i:i+2]))
+		}
+	}
+	return words
+}
+
+// learn puts words into the table of all words.
+func learn(t tx, words []string) error {
+	for _, w := range words {
+		if t.db.known[w] {
+			continue
+		}
+		if len(t.db.known) > maxKnown {
+			clear(t.db.known)
+		}
+		t.db.known[w] = true
+		made, err := t.exec(`INSERT OR IGNORE INTO words (word) VALUES (?)`, w)
+		if err != nil {
+			return err
+		}
+		if n, err := made.RowsAffected(); err != nil || n == 0 {
+			continue
+		}
+		id, err := made.LastInsertId()
+		if err != nil {
+			return err
+		}
+		if err := t.do(`INSERT INTO trigrams (rowid, word) VALUES (?, ?)`, id, padded(w)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxKnown bounds the words that are kept in memory.
+const maxKnown = 20_000
+
+// padded has blanks around a word, so that its ends have trigrams of their own.
+func padded(word string) string { return "  " + word + "  " }
+
+// How many other words a word of a query stands for, at most.
+const (
+	maxCompletions = 16
+	maxCorrections = 8
+	maxCandidates  = 2000 // that are compared with a word that is not known
+)
+
+// meanings returns the words that a word of a query may stand for: itself and those that
+// begin with it; else those in which it is; else those that a typing error or two away.
+func meanings(t tx, word string) ([]string, error) {
+	var found []string
+	collect := func(query string, args ...any) error {
+		return t.rows(query, args, func(scan func(...any) error) error {
+			var w string
+			err := scan(&w)
+			found = append(found, w)
+			return err
+		})
+	}
+	if err := collect(`SELECT word FROM words WHERE word = ?`, word); err != nil {
+		return nil, err
+	}
+	letters := []rune(word)
+	if len(letters) >= 2 {
+		err := collect(`SELECT word FROM (SELECT word FROM words WHERE word > ? AND word < ? ORDER BY word LIMIT 500) ORDER BY length(word), word LIMIT ?`,
+			word, word+string(unicode.MaxRune), maxCompletions)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(found) > 0 || len(letters) < 3 {
+		return found, nil
+	}
+	var inside []string
+	for i := range len(letters) - 2 {
+		inside = append(inside, quoted(string(letters[i:i+3])))
+	}
+	if err := candidates(t, strings.Join(inside, " AND "), func(w string) {
+		if strings.Contains(w, word) {
+			found = append(found, w)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(found, func(a, b string) int { return len(a) - len(b) })
+	if len(found) > 0 || len(letters) < 4 {
+		return found[:min(len(found), maxCompletions)], nil
+	}
+	return corrections(t, letters)
+}
+
+// corrections returns the known words that are one typing error away from a word, or two if
+// it is long; nearest first.
+func corrections(t tx, letters []rune) ([]string, error) {
+	allowed := 1
+	if len(letters) >= 8 {
+		allowed = 2
+	}
+	type near struct {
+		word     string
+		distance int
+	}
+	var all []near
+	err := candidates(t, partsQuery(letters), func(w string) {
+		if d := distance(letters, []rune(w), allowed); d <= allowed {
+			all = append(all, near{w, d})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(all, func(a, b near) int {
+		if a.distance != b.distance {
+			return a.distance - b.distance
+		}
+		return strings.Compare(a.word, b.word)
+	})
+	var found []string
+	for _, n := range all[:min(len(all), maxCorrections)] {
+		found = append(found, n.word)
+	}
+	return found, nil
+}
+
+// partsQuery asks for the words that have the first, the middle or the last part of a word,
+// or its first and last letter: of so few typing errors one part at least has none.
+func partsQuery(letters []rune) string {
+	all := []rune(padded(string(letters)))
+	part := func(from, to int) string { // all trigrams between two places
+		var some []string
+		for i := from; i+3 <= to; i++ {
+			some = append(some, quoted(string(all[i:i+3])))
+		}
+		return "(" + strings.Join(some, " AND ") + ")"
+	}
+	n := len(letters)
+	third := max(1, n/3)
+	parts := []string{part(0, 2+max(2, third)), part(len(all)-2-max(2, third), len(all))}
+	if middle := part(2+third, 2+n-third); third >= 2 && middle != "()" {
+		parts = append(parts, middle)
+	}
+	if n <= 6 {
+		parts = append(parts, "("+quoted(string(all[:3]))+" AND "+quoted(string(all[len(all)-3:]))+")")
+	}
+	return strings.Join(parts, " OR ")
+}
+
+// candidates calls f with the words that a query of trigrams finds.
+func candidates(t tx, query string, f func(word string)) error {
+	return t.rows(`SELECT word FROM words WHERE id IN (SELECT rowid FROM trigrams WHERE trigrams MATCH ? LIMIT ?)`, []any{query, maxCandidates}, func(scan func(...any) error) error {
+		var w string
+		err := scan(&w)
+		f(w)
+		return err
+	})
+}
+
+// quoted is a string of a query of FTS5.
+func quoted(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// distance is how many letters have to be put in, left out, replaced or exchanged with
+// their neighbour to make b of a; more than limit if there are more.
+func distance(a, b []rune, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		next[0] = i + 1
+		least := next[0]
+		for j := range b {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			next[j+1] = min(row[j]+cost, row[j+1]+1, next[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
+			least = min(least, next[j+1])
+		}
+		if least > limit {
+			return limit + 1
+		}
+		before, row, next = row, next, before
+	}
+	return row[len(b)]
+}

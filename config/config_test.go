@@ -63,8 +63,8 @@ func TestDefaults(t *testing.T) {
 	clearEnvironment(t)
 	want := Serve{
 		Keys:      Keys{WitnessInterval: Duration(10 * time.Second)},
-		Addresses: Addresses{Listen: "127.0.0.1:8090"},
-		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20},
+		Addresses: Addresses{Listen: "127.0.0.1:8090", Web: true},
+		Storage:   Storage{DataDir: "./data", CacheSize: 48 << 20, Discovery: true},
 		Content: Content{
 			ContentDir: filepath.Join("data", "content"), ContentPolicy: ContentPolicyWasm,
 			MaxContentSize: 256 << 20, MinFreeSpace: 256 << 20,

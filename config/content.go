@@ -26,6 +26,7 @@ type Content struct {
 	ContentRetention Duration      `env:"WARG_CONTENT_RETENTION" name:"content-retention" group:"content" default:"1h" placeholder:"TIME" help:"Content that no record names, published or waiting, is removed after so long (default: ${default})."`
 	ContentBaseURL   URL           `env:"WARG_CONTENT_BASE_URL" name:"content-base-url" group:"content" placeholder:"URL" help:"URL under which clients download content, if not from this server."`
 	ContentPolicy    ContentPolicy `env:"WARG_CONTENT_POLICY" group:"content" default:"wasm" placeholder:"POLICY" help:"Content to accept: wasm (valid WebAssembly modules and components) or none (anything) (default: ${default})."`
+	RequireLicense   bool          `env:"WARG_REQUIRE_LICENSE" name:"require-license" group:"content" default:"false" help:"Accept only content that names its licence, as an SPDX expression in its metadata (default: ${default})."`
 	MaxContentSize   ByteSize      `env:"WARG_MAX_CONTENT_SIZE" group:"content" default:"256MiB" placeholder:"SIZE" help:"Largest content to accept, in bytes or with KiB, MiB or GiB (default: ${default})."`
 	MinFreeSpace     ByteSize      `env:"WARG_MIN_FREE_SPACE" group:"content" default:"256MiB" placeholder:"SIZE" help:"Free space that uploads leave on the content folder's disk, or on that of the data folder if content is in a bucket; while there is less, they are refused (default: ${default})."`
 
@@ -52,6 +53,9 @@ func (c *Content) apply(dataDir string) error {
 	}
 	if time.Duration(c.ContentRetention) < minRetention {
 		return fmt.Errorf("--content-retention (or WARG_CONTENT_RETENTION) is %v; make it %v or more, so that nothing is removed that is about to be named", time.Duration(c.ContentRetention), minRetention)
+	}
+	if c.RequireLicense && c.ContentPolicy != ContentPolicyWasm {
+		return errors.New("--require-license (or WARG_REQUIRE_LICENSE) needs --content-policy=wasm: only WebAssembly names its licence")
 	}
 	c.ContentDir = cmp.Or(c.ContentDir, c.ContentURL.dir(), filepath.Join(dataDir, "content"))
 	return nil

@@ -23,6 +23,7 @@ func TestWrongSettings(t *testing.T) {
 		{name: "level by file", file: "# one\nlog-level: loud\n", wants: []string{"--log-level", `"loud"`, "debug, info, warn or error", "warg.yaml line 2"}},
 		{name: "format", args: []string{"--log-format=xml"}, wants: []string{"--log-format", "text or json"}},
 		{name: "policy", env: [2]string{"WARG_CONTENT_POLICY", "all"}, wants: []string{"--content-policy", "wasm or none", "WARG_CONTENT_POLICY"}},
+		{name: "licence without policy", args: []string{"--require-license", "--content-policy=none"}, wants: []string{"--require-license", "WARG_REQUIRE_LICENSE", "--content-policy=wasm"}},
 		{name: "size", args: []string{"--max-content-size=1GB"}, wants: []string{"--max-content-size", "1GB", "256MiB"}},
 		{name: "size too large", args: []string{"--max-content-size=9999999999GiB"}, wants: []string{"--max-content-size"}},
 		{name: "URL", file: "base-url: registry.example.com\n", wants: []string{"--base-url", "https://", "warg.yaml line 1"}},

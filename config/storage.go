@@ -28,6 +28,7 @@ type Storage struct {
 	TrillianKeyFile    string   `env:"WARG_TRILLIAN_KEY_FILE" name:"trillian-key-file" group:"data" placeholder:"FILE" help:"PEM file with the private key of that certificate."`
 	RecordsTree        int64    `env:"WARG_RECORDS_TREE" name:"records-tree" group:"data" default:"0" placeholder:"ID" help:"Trillian tree to use as the records log (default: one made at the first start, whose id the registry's database keeps)."`
 	CheckpointsTree    int64    `env:"WARG_CHECKPOINTS_TREE" name:"checkpoints-tree" group:"data" default:"0" placeholder:"ID" help:"Trillian tree to use as the checkpoints log (default: as for the records log)."`
+	Discovery          bool     `env:"WARG_DISCOVERY" group:"data" default:"true" help:"Keep an index of what is in packages in the data folder, and answer searches (default: ${default})."`
 	CacheSize          ByteSize `env:"WARG_CACHE_SIZE" name:"cache-size" group:"data" default:"48MiB" placeholder:"SIZE" help:"Memory for what was read of the database and of Trillian and never changes, so that it need not be read again (default: ${default})."`
 }
 

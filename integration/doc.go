@@ -18,6 +18,9 @@
 // (folder witnesses), and told lies about (folder liar: what a lying registry serves is
 // made of what a real one does) for cmd/warg-auditor to find.
 //
+// The page /verify is tried in Node (testdata/verify) and in Chromium (folder chromium); where
+// one of them is missing its tests are skipped and say so.
+//
 // What a test can do is in server_test.go (start, stop, kill, ask by plain
 // HTTP), client_test.go (run the client, answer its questions) and wasm_test.go
 // (make modules and components).

@@ -3,6 +3,8 @@ package integration
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // A lie changes what a liar serves.
@@ -151,6 +154,14 @@ var lies = map[string]lie{
 				a.Status, a.Body = http.StatusNotFound, []byte(`{"status":404,"message":"no"}`)
 			}
 		})
+	}},
+	"a changed reason for withholding": {want: "withheld-list-invalid", tell: func(t *testing.T, l *lied) {
+		key := filepath.Join(t.TempDir(), "operator.key")
+		if err := os.WriteFile(key, []byte(l.keys.Operator.Text()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		operates(t, 0, "statement 0", "content", "withhold", protocol.HashOf([]byte("x")).String(), "--force", "--reason", whyWithheld, "--url", l.server.url, "--operator-key-file", key)
+		l.ChangePath("/"+withheld.Path, func(body []byte) []byte { return bytes.ReplaceAll(body, []byte("court"), []byte("queen")) })
 	}},
 	"a bundle with fewer proofs": {want: "bundle-incomplete", tell: func(t *testing.T, l *lied) {
 		l.Change(func(a *liar.Answer) { fewerProofs(t, l, a) })

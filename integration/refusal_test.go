@@ -3,12 +3,15 @@ package integration
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 func TestRefusedKeys(t *testing.T) {
@@ -86,6 +89,36 @@ func TestRefusedReleases(t *testing.T) {
 	c.run(release("1.1.0", adder())...)
 	s.checkLog(t, "example:strict", "init by "+c.keyID+", release 1.0.0", "release 1.1.0")
 	if !bytes.Equal(newReader(t, s).download("example:strict"), adder()) {
+		t.Error("the content downloaded is not that published")
+	}
+}
+
+// A registry may require that content names its licence. What does not is refused with what
+// to do, and nobody sees it.
+func TestRequiredLicense(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "--require-license")
+	c := newPublisher(t, s)
+	c.run("publish", "init", "example:licensed")
+	release := func(version string, content []byte) []string {
+		return []string{"publish", "release", "--name", "example:licensed", "--version", version, c.write("release.wasm", content)}
+	}
+	said := c.refused(release("1.0.0", adder())...)
+	for _, want := range []string{"publish rejected: content does not name its licence", "wasm-tools metadata add --licenses"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the client said %q, without %q", said, want)
+		}
+	}
+	if said := c.refused(release("1.0.0", append(adder(), section(custom, name("licenses")+"free")...))...); !strings.Contains(said, `"free", which is not an SPDX expression`) {
+		t.Errorf("the client said %q", said)
+	}
+	if status, _ := s.ask(t, http.MethodGet, "/v1/content/"+protocol.HashOf(adder()).String(), nil); status != http.StatusNotFound {
+		t.Errorf("the content that was refused is there: %d", status)
+	}
+	licensed := append(adder(), section(custom, name("licenses")+"Apache-2.0 OR MIT")...)
+	c.run(release("1.0.0", licensed)...)
+	s.checkLog(t, "example:licensed", "init by "+c.keyID, "release 1.0.0")
+	if !bytes.Equal(newReader(t, s).download("example:licensed"), licensed) {
 		t.Error("the content downloaded is not that published")
 	}
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"html/template"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -30,6 +31,18 @@ const verifyPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; i
 // verifySite serves the page /verify with a registry behind it, as one origin.
 func verifySite(t *testing.T, registry string) (site string) {
 	t.Helper()
+	target, err := url.Parse(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", httputil.NewSingleHostReverseProxy(target))
+	return servePage(t, mux, verifyPolicy, func(page string) string { return page })
+}
+
+// servePage serves the page /verify and its files beside what a mux has.
+func servePage(t *testing.T, mux *http.ServeMux, policy string, change func(page string) string) (site string) {
+	t.Helper()
 	top, err := tools.Top()
 	if err != nil {
 		t.Fatal(err)
@@ -40,23 +53,36 @@ func verifySite(t *testing.T, registry string) (site string) {
 	}
 	frame := template.Must(content.New("frame").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Verify</title>` +
 		`<script type="module" src="` + web.StaticPath + `verifypage.js"></script></head><body><main>{{template "verify"}}</main></body></html>`))
-	target, err := url.Parse(registry)
-	if err != nil {
+	var text strings.Builder
+	if err := frame.Execute(&text, nil); err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", httputil.NewSingleHostReverseProxy(target))
+	page := change(text.String())
 	mux.Handle(web.StaticPath, web.Static())
 	mux.HandleFunc("/verify", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", verifyPolicy)
+		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		if err := frame.Execute(w, nil); err != nil {
-			t.Error(err)
-		}
+		io.WriteString(w, page)
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// A copy of the page that comes from elsewhere verifies a registry just as well: nobody has
+// to take the page from the registry.
+func TestVerifyFromElsewhereInChromium(t *testing.T) {
+	t.Parallel()
+	browser := chromium.Start(t)
+	l := startLied(t)
+	site := servePage(t, http.NewServeMux(), strings.Replace(verifyPolicy, "connect-src 'self'", "connect-src "+l.server.url, 1), func(page string) string {
+		return strings.Replace(page, `data-registry="/"`, `data-registry="`+l.server.url+`/"`, 1)
+	})
+	tab := chromium.Tab(t, browser, tabTimeout)
+	if verdict := visit(t, tab, site, "package=example:tool"); verdict.Status != "verified" {
+		t.Errorf("the verdict is %+v: %s", verdict, pageText(t, tab))
+	}
+	checkTicks(t, tab)
 }
 
 const (

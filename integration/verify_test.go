@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/integration/liar"
 	"github.com/warg-trillian/warg-trillian/integration/tools"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -38,9 +39,9 @@ type verifyRequest struct {
 	OperatorKey string   `json:"operatorKey,omitempty"`
 	Witnesses   []string `json:"witnesses,omitempty"`
 	Browser     string   `json:"browser,omitempty"` // that remembers; "": none does
+	Tabs        []string `json:"tabs,omitempty"`    // other packages, verified at the same time
 	File        []byte   `json:"file,omitempty"`    // to be identified
 	Content     string   `json:"content,omitempty"` // version whose content is to be fetched
-	Now         int64    `json:"now,omitempty"`     // milliseconds since 1970; 0: the clock's
 }
 
 // verifyStep is what came of a step, or of a file.
@@ -50,6 +51,7 @@ type verifyReport struct {
 	Verdict  string
 	Steps    []verifyStep
 	Conflict *struct{ Seen, Shown string }
+	Tabs     []string // verdicts
 	Releases []struct{ Version, State, Text string }
 	File     struct {
 		verifyStep
@@ -214,6 +216,41 @@ func TestVerifyHonestRegistry(t *testing.T) {
 	}
 }
 
+// Tabs of one browser that verify at the same time, while the registry grows, remember what
+// all of them saw.
+func TestVerifyInTabs(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t)
+	l := startLied(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.publishMany(t, "more", 2, 20)
+	}()
+	names := []string{"example:p0", "example:p1", "example:p2", "example:p3"}
+	request := verifyRequest{Registry: l.Liar.URL, Package: "example:tool", Browser: "tabs", Tabs: names}
+	for growing := true; growing; {
+		select {
+		case <-done:
+			growing = false
+		default:
+		}
+		report := v.verify(t, request)
+		if slices.ContainsFunc(append(report.Tabs, report.Verdict), func(verdict string) bool { return verdict != "verified" }) {
+			t.Fatalf("tabs: %v; %s", report.Tabs, report)
+		}
+	}
+	c := l.copy(t)
+	if err := (&liar.API{Copy: c, Shown: func(r liar.Record) bool { return !slices.Contains(names, r.Name) }}).PublishAPI(l.Liar); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if got := v.verify(t, verifyRequest{Registry: l.Liar.URL, Package: name, Browser: "tabs"}).step(t, "package-log"); got.Reason != "package-gone" {
+			t.Errorf("%s was not remembered: %+v", name, got)
+		}
+	}
+}
+
 // operatorKeyOf reads the operator's key.
 func operatorKeyOf(t *testing.T, file string) protocol.PrivateKey {
 	t.Helper()
@@ -359,6 +396,12 @@ func TestVerifyWithheld(t *testing.T) {
 				return string(text2)
 			})
 		},
+		"withheld-key": func() {
+			other := newAuthor(t, "example:x").key.Public().ID()
+			page(func(text string) string {
+				return strings.Replace(text, `"keyId":"`+string(l.keys.Operator.Public().ID()), `"keyId":"`+string(other), 1)
+			})
+		},
 		"malformed": func() {
 			page(func(text string) string { return strings.Replace(text, `"sequence":0`, `"sequence":-1`, 1) })
 		},
@@ -368,6 +411,11 @@ func TestVerifyWithheld(t *testing.T) {
 			t.Errorf("the step is %+v, want %s", got, want)
 		}
 		l.Honest()
+	}
+	// The statement counts on when the key that signed it is revoked.
+	l.replaceOperatorKey(t, l.flagged("--operator-key-file"))
+	if report := v.verify(t, request); report.Verdict != "verified" || report.step(t, "release").Reason != "withheld" {
+		t.Errorf("after the key was replaced: %s", report)
 	}
 	withhold("release", digest, "--reason", "the order was lifted")
 	v.verify(t, request).ticks(t)

@@ -83,6 +83,8 @@ func TestWithheld(t *testing.T) {
 	unknown := []byte("\x00asm\x01\x00\x00\x00\x00\x02\x01x")
 	operate(1, "--force", "withhold", protocol.HashOf(unknown).String(), "--reason", whyWithheld)
 	operate(2, "control characters", "withhold", digest.String(), "--reason", "a\nb")
+	before := t.TempDir()
+	mirrors(t, "contents: 1 fetched", s.url, before, "--content")
 	operate(0, "statement 0", "withhold", digest.String(), "--reason", whyWithheld, "--reference", orderOf)
 	operate(0, "already", "withhold", digest.String(), "--reason", whyWithheld, "--reference", orderOf)
 	operate(0, "statement 1", "withhold", protocol.HashOf(unknown).String(), "--reason", "nobody may have it", "--force")
@@ -118,10 +120,7 @@ func TestWithheld(t *testing.T) {
 	if !strings.Contains(string(auditor), "is withheld by the registry since") || !strings.Contains(string(auditor), whyWithheld) || strings.Contains(string(auditor), "content-withheld") {
 		t.Error("the auditor does not say that it is withheld")
 	}
-	copied, err := exec.Command(command(t, "warg-auditor"), "export", s.url, t.TempDir(), "--content").CombinedOutput()
-	if err != nil || !strings.Contains(string(copied), "the registry's operator withholds it") {
-		t.Errorf("the mirror says: %v\n%s", err, copied)
-	}
+	s.mirrorsWithheld(t, before, file)
 	if _, err := tools.Path("wkg-0.16.1"); err == nil {
 		said, err := newWkgOCI(t, s).try("get", "example:hello@1.0.0")
 		t.Logf("wkg says: %v\n%s", err, said)
@@ -179,6 +178,41 @@ func TestWithheld(t *testing.T) {
 	answers(t, manifest, 200)
 	ours.run("download", "example:hello", "-o", "hello.wasm")
 	operates(t, 1, "may not sign statements of this registry", "content", "restore", kept, "--url", startServer(t).url)
+}
+
+// mirrors demands that an export is done, and what it says.
+func mirrors(t *testing.T, words string, args ...string) {
+	t.Helper()
+	said, err := exec.Command(command(t, "warg-auditor"), append([]string{"export"}, args...)...).CombinedOutput()
+	if err != nil || !strings.Contains(string(said), words) {
+		t.Fatalf("warg-auditor export %s: %v; want %q:\n%s", strings.Join(args, " "), err, words, said)
+	}
+}
+
+// mirrorsWithheld looks at mirrors of a registry that withholds a content: a new one, and one
+// that had it before.
+func (s *server) mirrorsWithheld(t *testing.T, before, file string) {
+	t.Helper()
+	why := "the operator withholds it since " + time.Now().UTC().Format(time.DateOnly)[:4]
+	has := func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "content", file))
+		return err == nil
+	}
+	fresh := t.TempDir()
+	mirrors(t, "not copied: the content of example:hello 1.0.0", s.url, fresh, "--content")
+	mirrors(t, "kept (--remove-withheld removes it): the content of example:hello 1.0.0", s.url, before, "--content")
+	if has(fresh) || !has(before) {
+		t.Error("a mirror has what it should not, or has not what it should")
+	}
+	mirrors(t, why, s.url, before, "--remove-withheld")
+	if has(before) {
+		t.Error("what is withheld is not removed")
+	}
+	said, err := exec.Command(command(t, "warg-auditor"), "audit", before, "--content").CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "is withheld by the registry since") {
+		t.Errorf("an audit of the mirror: %v\n%s", err, said)
+	}
+	operates(t, 0, "these 2 statements", "content", "restore", filepath.Join(before, "withheld.jsonl"), "--url", s.url)
 }
 
 // What is withheld by way of one process no other hands out from then on.

@@ -18,7 +18,7 @@ const module = "github.com/warg-trillian/warg-trillian/"
 
 // upperPackages are above those that keep something.
 const upperPackages = "personality cmd config personality/admission personality/publisher personality/reader personality/httpapi " +
-	"personality/federation personality/oci personality/policy personality/access personality/limits personality/metrics personality/tracing personality/internal/parts"
+	"personality/web personality/federation personality/oci personality/policy personality/access personality/limits personality/metrics personality/tracing personality/internal/parts"
 
 // arrows are the rules about which package may import which. A package stands for
 // those below it, too, except for personality, which is itself alone.
@@ -36,6 +36,8 @@ var arrows = []struct {
 	{"personality/httpapi", "personality/publisher", inAnyWay, "who asks has no part in publishing"},
 	{"personality/oci", "personality/admission personality/publisher personality/httpapi personality/trilliansvc", inAnyWay, "OCI clients see what was published"},
 	{"personality/oci", "personality/store personality/content personality/index database/sql", directly, "what was published is asked of the reader"},
+	{"personality/web", "personality/admission personality/publisher personality/reader personality/httpapi personality/trilliansvc", inAnyWay, "the pages show what they are given"},
+	{"personality/web", "personality/store personality/content personality/index database/sql", directly, "what was published is asked of the reader"},
 	{"personality/discovery", "personality/admission personality/publisher personality/httpapi personality/oci personality/trilliansvc personality/reader", inAnyWay,
 		"the index is made of what was published, and nothing depends on it"},
 	{"personality/discovery", "personality/store personality/content personality/index", directly, "what was published is asked of the reader"},

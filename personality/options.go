@@ -63,6 +63,15 @@ type Options struct {
 	// again; 0: nothing is kept.
 	CacheBytes int64
 
+	// Discovery: there is an index of what is in packages, and an API to ask it.
+	Discovery bool
+	// Web: there are pages for people, if there is an index.
+	Web bool
+
+	// RequireLicense refuses content that does not name its licence as an SPDX expression.
+	// The content policy has to be [content.PolicyWasm].
+	RequireLicense bool
+
 	// Sources says whether content is fetched from where authors say that it is, and
 	// Outbound how.
 	Sources  Sources

@@ -17,6 +17,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/personality/describe"
+	"github.com/warg-trillian/warg-trillian/personality/discovery"
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
@@ -48,6 +51,7 @@ type Server struct {
 	closers  []func() error // in the order of opening
 
 	witnesses *witnesses            // nil: nobody cosigns
+	discovery *discovery.Index      // nil: there is none
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
 	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
@@ -91,6 +95,13 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	o.API.VKeys = s.vkeys
 	if err := s.openOthers(ctx, &o.API, observer); err != nil {
 		return s, err
+	}
+	if o.Discovery {
+		s.openDiscovery()
+		o.API.Discovery = discoveryapi.New(s.discovery)
+		if o.Web {
+			o.API.Web = s.newPages(o.API.BaseURL)
+		}
 	}
 	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))
@@ -202,6 +213,12 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.closers = append(s.closers, contents.Close)
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
+	if o.RequireLicense {
+		if contents.Wasm == nil {
+			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
+		}
+		p.Admission.CheckContent = describe.New(contents.Wasm).RequireLicense()
+	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket
 	}
@@ -248,6 +265,9 @@ func (s *Server) Remarks() []string {
 	if s.others != nil {
 		lines = append(lines, s.others.remarks()...)
 	}
+	if s.discovery != nil {
+		lines = append(lines, s.discovery.Remarks()...)
+	}
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], "\n", "; ")
 	}
@@ -265,6 +285,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	beside.Go(func() { s.keepStatementsCopied(ctx) })
 	beside.Go(func() { s.watchOperatorKeys(ctx) })
+	if s.discovery != nil {
+		beside.Go(func() { s.discovery.Run(ctx) })
+	}
 	err := s.registry.Run(ctx)
 	beside.Wait()
 	return err

@@ -33,6 +33,7 @@ need nginx nginx-light     # another reverse proxy (integration/proxy_test.go)
 # The pages in a real browser, and the verifier of /verify outside of one (18 or newer).
 need node nodejs
 need chromium chromium
+[[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ]] || missing+=(fonts-dejavu-core) # which it draws with
 
 if ((${#missing[@]})); then
 	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
@@ -79,3 +80,4 @@ integration/tools/readers.sh
 integration/tools/buckets.sh
 integration/tools/wkg.sh
 integration/tools/oci.sh
+integration/tools/web.sh

@@ -125,8 +125,10 @@ func listable(url string) bool { return url != "" && !strings.ContainsAny(url, "
 // wrong here is tried again.
 func (a *Admission) failFetch(ctx context.Context, f store.Fetch, within context.Context, bytes int64, err error) error {
 	reason := ""
-	sources := (*sourcesError)(nil)
+	sources, withheld := (*sourcesError)(nil), (*registry.WithheldError)(nil)
 	switch {
+	case errors.As(err, &withheld): // it may be released; whoever posts the record again then has it fetched
+		reason = withheld.Error()
 	case errors.As(err, &sources):
 		reason = sources.Public()
 	case within.Err() != nil:

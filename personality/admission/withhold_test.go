@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
+	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/withheld"
@@ -112,4 +113,41 @@ func TestWithhold(t *testing.T) {
 		}
 		s.Must(s.Withhold(t.Context(), next(s.Key, withheld.Release, time.Now())))
 	}
+}
+
+// What is withheld is not fetched, the author learns why at once, and it is fetched once it is
+// released and the record posted again.
+func TestFetchOfWithheld(t *testing.T) {
+	s, from := fetchingSetup(t, outbound.Options{}), newSources(t)
+	s.Start()
+	state := func(action withheld.Action) {
+		t.Helper()
+		statement := withheld.Statement{Time: time.Now().UTC().Truncate(time.Second), Action: action, Digest: protocol.HashOf([]byte("one")), Reason: "by order of a court"}
+		signed, err := chainOf(t, s).Next(statement).Sign(s.Key)
+		s.Must(err)
+		s.Must(s.Withhold(t.Context(), signed))
+	}
+	state(withheld.Withhold)
+	a := s.Author("example:a")
+	status, err := publishFrom(a, "one", from.URL+"/good/one")
+	s.Must(err)
+	waiting := func() registry.RecordStatus {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			status := a.Status(status.RecordID)
+			if status.State == registry.Sourcing {
+				return status
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the record is %v", status.State)
+			}
+		}
+	}
+	if why := waiting().Failures[protocol.HashOf([]byte("one"))]; !strings.Contains(why, "is withheld by the operator of this registry") || from.count("/good/one") != 0 {
+		t.Errorf("the reason is %q; asked %q", why, from.asked)
+	}
+	state(withheld.Release)
+	again, err := publishFrom(a, "one", from.URL+"/good/one")
+	s.Must(err)
+	expectPublished(t, a, again.RecordID)
 }

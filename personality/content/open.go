@@ -71,7 +71,8 @@ type Contents struct {
 	Store
 	Check  Check   // what the policy says; nil: all may be kept
 	Bucket *Bucket // the store, if it is one
-	wasm   *WasmPolicy
+	// Wasm is the policy, which also describes contents; nil: all may be kept.
+	Wasm *WasmPolicy
 }
 
 // Open opens the folder or bucket and prepares the policy. To be closed.
@@ -84,8 +85,8 @@ func Open(ctx context.Context, o Options) (*Contents, error) {
 	case PolicyNone:
 		return c, nil
 	case PolicyWasm:
-		if c.wasm, err = NewWasmPolicy(ctx, o.CacheDir); err == nil {
-			c.Check = c.wasm.Check
+		if c.Wasm, err = NewWasmPolicy(ctx, o.CacheDir); err == nil {
+			c.Check = c.Wasm.Check
 			return c, nil
 		}
 		err = fmt.Errorf("start the WebAssembly content policy: %w", err)
@@ -123,8 +124,8 @@ func openStore(ctx context.Context, o Options) (*Contents, error) {
 // Close ends the policy, waits for the checks under way, and leaves the bucket.
 func (c *Contents) Close() error {
 	var errs []error
-	if c.wasm != nil {
-		errs = append(errs, c.wasm.Close(context.Background()))
+	if c.Wasm != nil {
+		errs = append(errs, c.Wasm.Close(context.Background()))
 	}
 	if c.Bucket != nil {
 		errs = append(errs, c.Bucket.Close())

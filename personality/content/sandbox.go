@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -13,8 +14,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content/internal/meter"
 )
 
-// sandbox runs the validator module. Each validation has an instance of its own,
-// so that nothing is left of one content when the next is looked at.
+// sandbox runs the validator module. Each question has an instance of its own, so that
+// nothing is left of one content when the next is looked at.
 type sandbox struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
@@ -48,12 +49,7 @@ func compile(ctx context.Context, cache wazero.CompilationCache) (_ *sandbox, er
 			err = errors.Join(fmt.Errorf("compiling the WebAssembly validator: %w", err), s.close(ctx))
 		}
 	}()
-	_, err = s.runtime.NewHostModuleBuilder("host").
-		NewFunctionBuilder().
-		WithGoModuleFunction(api.GoModuleFunc(hostRead), []api.ValueType{api.ValueTypeI32, api.ValueTypeI32}, nil).
-		Export("read").
-		Instantiate(ctx)
-	if err != nil {
+	if err = exportHost(ctx, s.runtime); err != nil {
 		return s, err
 	}
 	_, err = s.runtime.NewHostModuleBuilder(meter.Module).
@@ -76,36 +72,65 @@ func (s *sandbox) close(ctx context.Context) error {
 	return err
 }
 
-// errMemory says that a validation needs more memory than it may use.
-var errMemory = errors.New("validating the content needs more memory")
+// errMemory says that a question needs more memory than it may use.
+var errMemory = errors.New("checking the content needs more memory")
 
-// validate checks size bytes of f with at most limit bytes of memory, and fails with
-// errMemory if that is too little. w is asked whenever a slice of work is done.
-func (s *sandbox) validate(ctx context.Context, f io.ReaderAt, size, limit int64, w *work) error {
+// question is what is asked about a content: a function of validator/src/lib.rs.
+type question string
+
+const (
+	isValid      question = "validate" // answers with nothing, or with a [*RejectedError]
+	whatIsIn     question = "describe" // answers with JSON
+	whatIsItsWIT question = "wit"      // the same
+)
+
+// ask puts a question about size bytes of f with at most limit bytes of memory, and fails
+// with errMemory if that is too little. w is asked whenever a slice of work is done.
+func (s *sandbox) ask(ctx context.Context, q question, f io.ReaderAt, size, limit int64, w *work) ([]byte, error) {
+	if limit < s.leastMemory() { // wazero would panic
+		return nil, errMemory
+	}
 	run := &run{
 		source: io.NewSectionReader(f, 0, size),
 		memory: linearMemory{limit: uint64(limit)},
 		work:   w,
 	}
-	packed, message, err := s.run(ctx, run, size)
+	packed, message, err := s.run(ctx, run, q, size)
 	switch {
 	case run.readErr != nil:
-		return fmt.Errorf("reading content to validate it: %w", run.readErr)
+		return nil, fmt.Errorf("reading content to check it: %w", run.readErr)
 	case run.workErr != nil:
-		return run.workErr
+		return nil, run.workErr
+	case run.finished:
+		return run.finish()
 	case err != nil && run.memory.refused:
-		return errMemory
+		return nil, errMemory
+	case err != nil && q != isValid:
+		// Decoders are known to do that on some content that is valid.
+		return nil, &UndescribedError{Reason: "the decoder failed: " + firstLine(err.Error())}
 	case err != nil:
-		return fmt.Errorf("the WebAssembly validator failed: %w", err)
+		return nil, fmt.Errorf("the WebAssembly validator failed: %w", err)
 	case packed != 0:
-		return &RejectedError{Reason: "content is not valid WebAssembly: " + message}
+		return nil, &RejectedError{Reason: "content is not valid WebAssembly: " + message}
 	}
-	return nil
+	return nil, nil
 }
 
-// run calls the validator's only function; validator/src/lib.rs says what it
-// returns. The message is a copy.
-func (s *sandbox) run(ctx context.Context, run *run, size int64) (packed uint64, message string, err error) {
+// leastMemory is what an instance has from its beginning, in bytes.
+func (s *sandbox) leastMemory() int64 {
+	const page = 64 << 10
+	return int64(s.module.ExportedMemories()["memory"].Min()) * page
+}
+
+// firstLine leaves out the stack that wazero puts behind a message.
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// run calls a function of the validator; validator/src/lib.rs says what they return. The
+// message is a copy.
+func (s *sandbox) run(ctx context.Context, run *run, q question, size int64) (packed uint64, message string, err error) {
 	ctx = context.WithValue(ctx, runKey{}, run)
 	ctx = experimental.WithMemoryAllocator(ctx, &run.memory)
 	// Without a name, any number of instances may live in one runtime.
@@ -116,8 +141,8 @@ func (s *sandbox) run(ctx context.Context, run *run, size int64) (packed uint64,
 	defer instance.Close(ctx)
 	defer run.count(instance) // what was done since it last yielded
 
-	results, err := instance.ExportedFunction("validate").Call(ctx, uint64(size))
-	if err != nil {
+	results, err := instance.ExportedFunction(string(q)).Call(ctx, uint64(size))
+	if err != nil || len(results) == 0 {
 		return 0, "", err
 	}
 	packed = results[0]
@@ -126,50 +151,6 @@ func (s *sandbox) run(ctx context.Context, run *run, size int64) (packed uint64,
 		return 0, "", errors.New("its message lies outside its memory")
 	}
 	return packed, string(text), nil
-}
-
-// run is one validation, and the error that ended it.
-type run struct {
-	source  io.Reader
-	memory  linearMemory
-	work    *work
-	granted int64 // steps that the instance was last given
-
-	readErr, workErr error
-}
-
-type runKey struct{}
-
-// count adds the steps since the last grant to those that were done.
-func (r *run) count(module api.Module) {
-	fuel := module.ExportedGlobal(meter.Fuel).(api.MutableGlobal)
-	r.work.done(r.granted - int64(fuel.Get()))
-	r.granted = 0
-	fuel.Set(0)
-}
-
-// hostYield is called by the metered validator when it has no fuel left.
-func hostYield(ctx context.Context, module api.Module, _ []uint64) {
-	run := ctx.Value(runKey{}).(*run)
-	run.count(module)
-	if run.granted, run.workErr = run.work.more(ctx); run.workErr != nil {
-		panic(run.workErr)
-	}
-	module.ExportedGlobal(meter.Fuel).(api.MutableGlobal).Set(uint64(run.granted))
-}
-
-// hostRead is the host.read of validator/src/lib.rs. A panic in it ends the call
-// of the validator with that error.
-func hostRead(ctx context.Context, module api.Module, stack []uint64) {
-	run := ctx.Value(runKey{}).(*run)
-	target, ok := module.Memory().Read(api.DecodeU32(stack[0]), api.DecodeU32(stack[1]))
-	if !ok {
-		panic(errors.New("host.read: the target lies outside the memory"))
-	}
-	if _, err := io.ReadFull(run.source, target); err != nil {
-		run.readErr = err
-		panic(err)
-	}
 }
 
 // linearMemory is the memory of one instance, of at most limit bytes.

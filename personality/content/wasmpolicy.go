@@ -12,8 +12,8 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// validatorWasm is wasmparser's validator as a core module; validator/build.sh
-// makes it.
+// validatorWasm is wasmparser's validator, with decoders, as a core module;
+// validator/build.sh makes it.
 //
 //go:embed validator/validator.wasm
 var validatorWasm []byte
@@ -58,7 +58,7 @@ type WasmPolicy struct {
 }
 
 // NewWasmPolicy returns at once and compiles the validator in the background,
-// which takes about half a second of one processor. If cacheDir is not empty, the
+// which takes about a second of one processor. If cacheDir is not empty, the
 // result is kept there for the next start; the machine code in that folder is
 // trusted, so nobody else may write to it. Call Close when done.
 func NewWasmPolicy(ctx context.Context, cacheDir string) (*WasmPolicy, error) {
@@ -100,8 +100,14 @@ func NewWasmPolicy(ctx context.Context, cacheDir string) (*WasmPolicy, error) {
 // that are fair between clients ([WithClient]), changing every few milliseconds: a
 // check waits for those of others, but not for them to be done.
 func (p *WasmPolicy) Check(ctx context.Context, f io.ReaderAt, size int64) error {
+	_, err := p.ask(ctx, isValid, f, size)
+	return err
+}
+
+// ask puts a question, in a turn, first with little memory if the content is small.
+func (p *WasmPolicy) ask(ctx context.Context, q question, f io.ReaderAt, size int64) ([]byte, error) {
 	if !p.enter() {
-		return fmt.Errorf("validating content: %w", errPolicyClosed)
+		return nil, fmt.Errorf("validating content: %w", errPolicyClosed)
 	}
 	defer p.leave()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -111,42 +117,43 @@ func (p *WasmPolicy) Check(ctx context.Context, f io.ReaderAt, size int64) error
 	select {
 	case <-p.compiled:
 	case <-ctx.Done():
-		return fmt.Errorf("waiting to validate content: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("waiting to validate content: %w", context.Cause(ctx))
 	}
 	if p.err != nil {
-		return p.err
+		return nil, p.err
 	}
 
 	w := p.work(ctx, size)
+	var answer []byte
 	err := errMemory
 	if size <= smallSize {
-		err = p.checkIn(ctx, p.small, smallMemory+size, f, w)
+		answer, err = p.askIn(ctx, q, p.small, smallMemory+size, f, w)
 	}
 	if errors.Is(err, errMemory) {
-		err = p.checkIn(ctx, p.large, memoryLimit(size), f, w)
+		answer, err = p.askIn(ctx, q, p.large, memoryLimit(size), f, w)
 	}
 	if errors.Is(err, errMemory) {
-		return &RejectedError{Reason: fmt.Sprintf("content cannot be validated as WebAssembly with %d MiB of memory", memoryLimit(size)>>20)}
+		return nil, &RejectedError{Reason: fmt.Sprintf("content cannot be validated as WebAssembly with %d MiB of memory", memoryLimit(size)>>20)}
 	}
-	return err
+	return answer, err
 }
 
 func (p *WasmPolicy) work(ctx context.Context, size int64) *work {
 	return &work{turns: p.processors, client: clientOf(ctx), size: size}
 }
 
-// checkIn validates with at most limit bytes of memory, which it waits for first, and
+// askIn puts a question with at most limit bytes of memory, which it waits for first, and
 // does w.
-func (p *WasmPolicy) checkIn(ctx context.Context, memory *turns, limit int64, f io.ReaderAt, w *work) error {
+func (p *WasmPolicy) askIn(ctx context.Context, q question, memory *turns, limit int64, f io.ReaderAt, w *work) ([]byte, error) {
 	if err := memory.acquire(ctx, w.client, limit, limit); err != nil {
-		return fmt.Errorf("waiting to validate content: %w", err)
+		return nil, fmt.Errorf("waiting to validate content: %w", err)
 	}
 	defer memory.release(w.client, limit, 0)
 	if err := w.begin(ctx); err != nil {
-		return fmt.Errorf("waiting to validate content: %w", err)
+		return nil, fmt.Errorf("waiting to validate content: %w", err)
 	}
 	defer w.end()
-	return p.sandbox.validate(ctx, f, w.size, limit, w)
+	return p.sandbox.ask(ctx, q, f, w.size, limit, w)
 }
 
 // memoryLimit is the memory, in bytes, that the check of size bytes may use.

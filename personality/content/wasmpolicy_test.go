@@ -125,10 +125,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	<-p.compiled
 	sample := bigData(8 << 20)
 	run := func(limit int64) error {
-		return p.checkIn(t.Context(), p.large, limit, bytes.NewReader(sample), p.work(t.Context(), int64(len(sample))))
+		_, err := p.askIn(t.Context(), isValid, p.large, limit, bytes.NewReader(sample), p.work(t.Context(), int64(len(sample))))
+		return err
 	}
-	if err := run(4 << 20); !errors.Is(err, errMemory) {
-		t.Errorf("with too little memory: %v", err)
+	for _, limit := range []int64{4 << 20, 64 << 10, 1} { // the last ones: less than any question begins with
+		if err := run(limit); !errors.Is(err, errMemory) {
+			t.Errorf("with %d bytes of memory: %v", limit, err)
+		}
 	}
 	if err := run(memoryLimit(int64(len(sample)))); err != nil {
 		t.Errorf("with the usual memory: %v", err)
@@ -162,7 +165,7 @@ func TestSmallContentIsCheckedInLittleMemory(t *testing.T) {
 		if size > smallSize {
 			continue
 		}
-		if err := p.checkIn(t.Context(), p.small, smallMemory+size, bytes.NewReader(sample), p.work(t.Context(), size)); err != nil {
+		if _, err := p.askIn(t.Context(), isValid, p.small, smallMemory+size, bytes.NewReader(sample), p.work(t.Context(), size)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -265,7 +268,7 @@ func BenchmarkCheck(b *testing.B) {
 	<-p.compiled
 	samples := map[string][]byte{
 		"component": emptyComponent,
-		"code":      validatorWasm, // 0.9 MB of optimised Rust
+		"code":      validatorWasm, // 1.4 MB of optimised Rust
 		"data":      bigData(10 << 20),
 	}
 	for name, sample := range samples {
@@ -279,4 +282,31 @@ func BenchmarkCheck(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkStart measures how long a server's first check waits: without anything in the
+// cache of compiled code, and with all of it.
+func BenchmarkStart(b *testing.B) {
+	start := func(b *testing.B, dir string) {
+		p, err := NewWasmPolicy(b.Context(), dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		<-p.compiled
+		if err := p.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("compiled", func(b *testing.B) {
+		for b.Loop() {
+			start(b, "")
+		}
+	})
+	b.Run("cached", func(b *testing.B) {
+		dir := b.TempDir()
+		start(b, dir)
+		for b.Loop() {
+			start(b, dir)
+		}
+	})
 }

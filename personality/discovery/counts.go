@@ -50,3 +50,6 @@ func (x *Index) readStatus(t tx) (s discovery.Status, err error) {
 	s.ToDescribe, err = x.countDue(t)
 	return s, err
 }
+
+// Described is how many contents were described since the start.
+func (x *Index) Described() uint64 { return x.described.Load() }

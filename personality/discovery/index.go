@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -68,8 +69,8 @@ type Options struct {
 	// Pause is the shortest time between two looks at the log, so that records share a
 	// transaction; 0: 300 ms.
 	Pause  time.Duration
-	Logger    *slog.Logger     // nil: [slog.Default]
-	Now       func() time.Time // nil: [time.Now]
+	Logger *slog.Logger     // nil: [slog.Default]
+	Now    func() time.Time // nil: [time.Now]
 }
 
 // Index is the index. Safe for concurrent use. It answers while [Index.Run] runs.
@@ -77,8 +78,9 @@ type Index struct {
 	options Options
 	file    string
 
-	mu       sync.RWMutex // readers hold it while they use db
-	db       *database    // nil: not open
+	mu       sync.RWMutex            // readers hold it while they use db
+	db       *database               // guarded by mu; nil: not open
+	abort    context.CancelCauseFunc // guarded by mu; ends the work on db
 	failure  atomic.Pointer[error]
 	revision atomic.Uint64 // goes up with every change
 	instance string        // of this process: revisions of others mean nothing
@@ -91,6 +93,7 @@ type Index struct {
 	described  atomic.Uint64 // contents, since the start
 	changed    wake.Broadcast
 	counts     countsCache
+	trouble    *sparselog.Log // of reads that failed
 }
 
 // New returns an index; nothing is opened before [Index.Run].
@@ -105,6 +108,7 @@ func New(o Options) *Index {
 		o.Published = func() <-chan struct{} { return nil }
 	}
 	x := &Index{options: o, file: filepath.Join(o.DataDir, FileName), instance: fmt.Sprintf("%x", o.Now().UnixNano())}
+	x.trouble = sparselog.New(x.options.Logger)
 	x.fail(errors.New("it is not opened yet"))
 	return x
 }
@@ -150,13 +154,13 @@ func (x *Index) work(ctx context.Context) error {
 	if err := x.check(ctx, db); err != nil {
 		return errors.Join(err, db.close())
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	x.mu.Lock()
-	x.db = db
+	x.db, x.abort = db, cancel
 	x.mu.Unlock()
 	x.failure.Store(nil)
 
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var beside sync.WaitGroup
 	run := func(f func(context.Context, *database) error) {
 		beside.Go(func() {
@@ -202,6 +206,10 @@ func (x *Index) view(ctx context.Context, f func(tx) error) error {
 	err := x.db.view(ctx, f)
 	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrBadQuery) || errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 		return err
+	}
+	x.trouble.Write(ctx, slog.LevelError, "read", "the index of packages can not be read", "error", err)
+	if err = damage(err); errors.Is(err, errRemake) {
+		x.abort(err)
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
+	"github.com/warg-trillian/warg-trillian/personality/web"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
@@ -33,6 +35,9 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 	}
 	if e, ok := is[*hintedError](err); ok {
 		w.Header().Set(api.RegistryHintHeader, e.hint)
+	}
+	if discoveryapi.IsUnavailable(err) {
+		w.Header().Set("Retry-After", "5")
 	}
 	if e, ok := is[*registry.WithheldError](err); ok {
 		w.Header().Set("Cache-Control", "no-store") // it may be released
@@ -61,6 +66,10 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, translate t
 	}
 	body = inFormOf(r.URL.Path, body)
 	h.Observer.Refused(reason(err, observedStatus(r, body.Status())))
+	if h.isPage(r) {
+		h.writeProblem(w, r, body)
+		return
+	}
 	writeBody(w, body.Status(), body)
 }
 
@@ -137,6 +146,9 @@ func messageError(err error) api.Error {
 	}
 	if e, ok := is[*registry.InvalidError](err); ok {
 		return &api.MessageError{Code: 400, Message: e.Error()}
+	}
+	if e, ok := is[*web.Problem](err); ok {
+		return &api.MessageError{Code: uint16(e.Status), Message: e.Message}
 	}
 	if e, ok := is[*registry.CheckpointNotFoundError](err); ok {
 		return &api.MessageError{Code: 404, Message: e.Error()}

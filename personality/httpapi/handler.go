@@ -7,8 +7,10 @@ import (
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/oci"
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
+	"github.com/warg-trillian/warg-trillian/personality/web"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 	"github.com/warg-trillian/warg-trillian/warg/withheld"
@@ -49,8 +51,10 @@ type Options struct {
 	// FetchContent: content sources of a record are taken; without, a request that
 	// names some is answered with 501.
 	FetchContent bool
-	Private      *Private      // nil: the registry is public
-	OCI          *oci.Registry // nil: there is no OCI distribution API
+	Private      *Private          // nil: the registry is public
+	OCI          *oci.Registry     // nil: there is no OCI distribution API
+	Discovery    *discoveryapi.API // nil: there is no discovery API
+	Web          *web.Site         // nil: there are no pages
 	// Others are registries that this one answers for, too; nil: none.
 	Others Others
 	// Path is below which the API is served, without slashes at its ends, if that is not
@@ -113,6 +117,7 @@ func New(reg Registry, o Options) http.Handler {
 	route("GET", "tlog/{log}/tile/{file...}", messageError, h.permit(access.Read, h.logFile))
 	route("GET", "tlog/records/proof/{namespace}/{name}/{version}", messageError, h.permit(access.Read, h.asked(reading, h.recordProof)))
 	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))
+	h.discoveryRoutes(route)
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)
 	route("GET", "readyz", messageError, h.ready)
@@ -123,9 +128,14 @@ func New(reg Registry, o Options) http.Handler {
 		oci("GET "+ociPath+"{namespace}/{name}/blobs/{digest}", h.ociBlob)
 		oci(ociPath, h.asked(reading, h.ociAnswer))
 	}
+	mux.Handle("/", h.endpoint(discoveryError, h.pages))
+	if h.Web != nil {
+		for _, path := range web.FormPaths() {
+			mux.Handle("POST "+path, h.endpoint(discoveryError, h.form))
+		}
+	}
 	if h.Others != nil {
 		mux.Handle("/"+OthersPath+"{domain}/", h.endpoint(messageError, h.otherAtPath))
 	}
-	mux.Handle("/", h.endpoint(messageError, notFound))
 	return h.guard(crossOrigin(h.limitClients(mux)))
 }

@@ -100,7 +100,8 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 const exposedHeaders = "Accept-Ranges,Content-Range,Docker-Content-Digest,ETag,Link,OCI-Filters-Applied,Retry-After,Warg-Registry-Hint,WWW-Authenticate"
 
 // crossOrigin lets scripts of all web sites use the API, as the reference does;
-// there is nothing to protect: no cookies, and no token that a browser keeps.
+// there is nothing to protect: the API takes no cookies, and no token that a browser
+// keeps. The pages do; see notForOthers.
 func crossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 )
 
@@ -76,7 +77,7 @@ func reason(err error, status int) string {
 		return reasonNamespaceImported
 	case has[*registry.RejectionError](err):
 		return reasonRejected
-	case has[*registry.UnavailableError](err):
+	case has[*registry.UnavailableError](err), discoveryapi.IsUnavailable(err):
 		return reasonUnavailable
 	case has[*registry.StorageFullError](err):
 		return reasonStorageFull

@@ -15,12 +15,16 @@ const sendChunk = 64 << 10
 // past is a deadline that ends what waits at once.
 var past = time.Unix(1, 0)
 
-// send answers with a body that is held. A transfer that is cut off ends with the
+// send answers with a body that is held, and a type if it has one. A transfer that is cut off ends with the
 // connection: the answer has begun.
 func send(w http.ResponseWriter, held *limits.Holding, status int, contentType string, body []byte) error {
 	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if contentType != "" {
+		header.Set("Content-Type", contentType)
+	}
+	if status != http.StatusNotModified { // where it would be the length of what was not sent
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	sendBody(w, held, body)
 	return nil

@@ -71,6 +71,7 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	source.stats.CheckpointLength = 1
 	metrics.Watch(r, source, time.Now)
 	metrics.WatchCache(r, func() metrics.CacheStats { return metrics.CacheStats{} })
+	metrics.WatchDiscovery(r, func() metrics.DiscoveryStats { return metrics.DiscoveryStats{} })
 	metrics.WatchParts(r, func(context.Context) map[string]bool { return map[string]bool{"database": true} })
 
 	found := map[string]metric{}

@@ -146,3 +146,30 @@ func TestListElsewhere(t *testing.T) {
 	}
 	checkEvidence(t, report.Findings[0])
 }
+
+// What docs/operations.md says of a key that was stolen, and revoked since: a statement that
+// the thief signs behind the newest is taken, by those to whom he shows it, and found once
+// they see the operator's next one.
+func TestListByStolenKey(t *testing.T) {
+	w := newWorld(t)
+	stolen := newKey(t)
+	commit := []protocol.OperatorPermission{protocol.PermissionCommit}
+	w.operate(w.operator, protocol.OperatorEntry{Type: protocol.EntryGrantFlat, Key: stolen.Public(), Permissions: commit})
+	w.operate(w.operator, protocol.OperatorEntry{Type: protocol.EntryRevokeFlat, KeyID: stolen.Public().ID(), Permissions: commit})
+	w.release("example:pa", "1.0.0")
+	w.checkpoint()
+	w.withhold(1)
+	store := new(MemoryStore)
+	w.clean(store)
+	honest := w.statements
+	w.statements = append(slices.Clone(honest), w.signNext(stolen, honest, anotherStatement))
+	w.clean(store)
+	w.statements = honest
+	w.withhold(1)
+	report, err := w.audit(store)
+	must(t, err)
+	if len(report.Findings) != 1 || report.Findings[0].Name != WithheldListForked || !slices.Contains(report.Findings[0].Keys, stolen.Public().String()) {
+		t.Fatal(report.Findings)
+	}
+	checkEvidence(t, report.Findings[0])
+}

@@ -14,7 +14,7 @@ import (
 // statements are what the operator says of content that is withheld, in one round.
 type statements struct {
 	chain *withheld.Chain // nil: there are none that count
-	asked bool            // the list was answered for, be it that there is none
+	asked bool            // it is known which there are, be it that there are none
 }
 
 // statementsSeen are the statements that were seen, so that a list that goes back, or is
@@ -41,6 +41,9 @@ func (f *contentFacts) blocked() bool {
 
 // checkStatements reads the operator's list of withheld content, and judges it.
 func (r *round) checkStatements(ctx context.Context) error {
+	if r.pos.Operators == 0 || r.pos.OperatorBroken != nil { // nobody can have signed
+		r.statements.asked = true
+	}
 	if r.pos.Operators == 0 {
 		return nil
 	}
@@ -148,10 +151,15 @@ func (r *round) compareStatements(ctx context.Context, also Source) error {
 	if err != nil {
 		return err
 	}
-	list, err := f.ask(ctx, also, true)
-	if err != nil {
-		r.unchecked("withheld", "the operator's list of withheld content at another place: %v", err)
-		return nil
+	var list statementList
+	for _, api := range []bool{true, false} { // a registry, or else a copy as static files
+		if list, err = f.ask(ctx, also, api); err != nil {
+			r.unchecked("withheld", "the operator's list of withheld content at another place: %v", err)
+			return nil
+		}
+		if len(list.all) > 0 {
+			break
+		}
 	}
 	if uint64(len(list.all)) < seen.Length || list.all[seen.Length-1].Hash() == seen.Head {
 		return nil

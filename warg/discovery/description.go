@@ -97,9 +97,11 @@ type WIT struct {
 	Kind     string       `json:"kind"` // KindComponent or KindWIT
 	Packages []WITPackage `json:"packages"`
 	Worlds   []WITWorld   `json:"worlds"`
-	// Text is all packages as WIT, cut at its bound if Truncated.
+	// Text is all packages as WIT. If Truncated, it or one of the lists was cut at its bound.
 	Text      string `json:"text"`
 	Truncated bool   `json:"truncated,omitempty"`
+	// Problems are what could not be read, such as documentation, a sentence each.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // WITPackage is a package in a WIT.

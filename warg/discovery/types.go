@@ -186,3 +186,10 @@ type Status struct {
 	Namespaces int64  `json:"namespaces"`
 	Keys       int64  `json:"keys"`
 }
+
+// Log is some entries of a package's log, oldest first.
+type Log struct {
+	Events []Event `json:"events"`
+	// Next is the value of from behind the last of them; absent if there are no more.
+	Next uint64 `json:"next,omitempty"`
+}

@@ -7,8 +7,9 @@
 // envelopes as package tlog describes them), so that any file server over it is a
 // registry for those who read the logs.
 //
-// An export is no audit. It reads no record, so it can not tell whether records are
-// valid; and as a leaf is the hash of a record without its signature, a wrong signature
+// An export is no audit. Of records it reads those of the operator, for the keys that sign
+// statements on withheld content, and what is released; it can not tell whether others are
+// valid. And as a leaf is the hash of a record without its signature, a wrong signature
 // in a bundle of envelopes is copied, for an audit of the folder to find.
 //
 // In the folder are, besides these files:
@@ -18,5 +19,7 @@
 //     it was first met.
 //   - content/sha256-<hex>: released content, if it was asked for, at the path where a
 //     registry serves it.
+//   - withheld.jsonl: the operator's statements on withheld content, verified by the operator
+//     log, if there are any. What they withhold is not copied.
 //   - .export: what an export remembers for the next one.
 package mirror

@@ -1,6 +1,7 @@
 // Verifies packages with the module of the page /verify, in Node: reads a request a line as
 // JSON, and writes what came of it as a line. A request with a browser's name remembers in
-// that browser, which is forgotten when this process ends.
+// that browser, which is forgotten when this process ends; its tabs verify other packages at
+// the same time.
 //
 // node run.mjs PATH-OF-verify.js
 import { createInterface } from 'node:readline';
@@ -19,10 +20,11 @@ function storeOf(name) {
   return { get: (key) => kept.get(key) ?? null, set: (key, text) => kept.set(key, text), delete: (key) => kept.delete(key) };
 }
 
-async function answer({ browser, file, content, now, ...options }) {
-  const report = await verifyPackage({ ...options, store: storeOf(browser), ...(now && { now: () => now }) });
+async function answer({ browser, tabs = [], file, content, ...options }) {
+  const verify = (name) => verifyPackage({ ...options, package: name, store: storeOf(browser) });
+  const [report, ...others] = await Promise.all([options.package, ...tabs].map(verify));
   const found = {
-    verdict: report.verdict, steps: report.steps, conflict: report.conflict,
+    verdict: report.verdict, steps: report.steps, conflict: report.conflict, tabs: others.map((o) => o.verdict),
     releases: report.releases.map((release) => ({ version: release.version, ...stateOf(release, report.withheld) })),
   };
   if (file !== undefined) found.file = await identify(report, new Blob([Buffer.from(file, 'base64')]));

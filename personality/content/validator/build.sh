@@ -37,5 +37,5 @@ install -m 644 "$target/wasm32-unknown-unknown/release/content_validator.wasm" v
 
 {
 	echo "# validator.wasm was built by $("$RUSTC" -V)"
-	sha256sum Cargo.lock Cargo.toml build.sh src/lib.rs validator.wasm
+	sha256sum Cargo.lock Cargo.toml build.sh src/*.rs validator.wasm
 } >SHA256SUMS

@@ -42,8 +42,8 @@ export const timeText = (seconds) => new Date(Number(seconds) * 1000).toISOStrin
 export async function verifyPackage(options) {
   let check = new Check(options);
   await check.run();
-  // A package may have begun after the checkpoint was fetched.
-  if (check.steps.absent('package-log')) {
+  // A package, or the operator's next key, may have come after the checkpoint was fetched.
+  if (check.steps.absent('package-log') || check.steps.list.some((s) => s.reason === 'withheld-key')) {
     check = new Check(options);
     await check.run();
   }
@@ -249,25 +249,31 @@ class Check {
     for (;;) {
       const other = remember(this.store, this.registry.url, this.known, this.#verified());
       if (other === null) return `the checkpoint of ${plural(this.checkpoint.logLength, 'record')}, and the heads of these logs`;
-      // Another tab has kept something meanwhile.
+      // Another tab has kept something meanwhile: both must fit, and the longer log stays.
       this.known = other;
-      if (other.checkpoint.logLength >= this.checkpoint.logLength) {
-        await this.#demandConsistent(this.checkpoint, other.checkpoint, true);
-        return 'another tab has seen more, and it fits';
-      }
-      await this.#demandConsistent(other.checkpoint, this.checkpoint, true);
+      const [from, to] = this.#isBehind() ? [this.checkpoint, other.checkpoint] : [other.checkpoint, this.checkpoint];
+      await this.#demandConsistent(from, to, true);
     }
+  }
+
+  // isBehind tells whether what is remembered has seen more than this check.
+  #isBehind() {
+    return this.known !== null && this.known.checkpoint.logLength > this.checkpoint.logLength;
   }
 
   #verified() {
     const { known, operator, pkg, chain } = this;
     const packages = new Map(known?.packages ?? []);
-    packages.delete(this.logId); // comes last: those that were seen last are kept
-    if (pkg) packages.set(this.logId, { head: pkg.head, index: pkg.index });
+    if (pkg && !(packages.get(this.logId)?.index > pkg.index)) {
+      packages.delete(this.logId); // comes last: those that were seen last are kept
+      packages.set(this.logId, { head: pkg.head, index: pkg.index });
+    }
+    if (this.#isBehind()) return { ...known, packages };
+    const statements = chain ? { length: chain.next, head: chain.head } : { length: 0n, head: operator.first.id };
     return {
       checkpoint: this.checkpoint, origin: operator.first.id, operatorKey: this.beginsWith.text, packages,
       operator: { head: operator.head, index: operator.index }, vkey: this.vkey,
-      withheld: chain ? { length: chain.next, head: chain.head } : { length: 0n, head: operator.first.id },
+      withheld: known?.withheld.length > statements.length ? known.withheld : statements,
     };
   }
 }

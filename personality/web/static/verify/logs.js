@@ -189,16 +189,18 @@ export class PackageLog extends Log {
 }
 
 // OperatorLog is the state of the operator log. namespaces has, by name, {name, registry};
-// registry is null for one of this registry, or whose it is if it is imported.
+// registry is null for one of this registry, or whose it is if it is imported. committers
+// has, by id, the keys to which the log has ever given commit.
 export class OperatorLog extends Log {
   namespaces = new Ledger();
+  committers = new Ledger();
 
   constructor() {
     super('operator', OPERATOR_RECORD);
   }
 
   ledgers() {
-    return [...super.ledgers(), this.namespaces];
+    return [...super.ledgers(), this.namespaces, this.committers];
   }
 
   apply(record, entry) {
@@ -206,6 +208,7 @@ export class OperatorLog extends Log {
     switch (entry.type) {
       case 'init':
         if (this.initialized) throw this.secondInit();
+        this.committers.put(entry.key.id, entry.key);
         return this.init(signer, entry.key, OPERATOR_PERMISSIONS);
       case 'define':
         return this.define(signer, 'defineNamespace', entry.namespace, null);
@@ -213,8 +216,9 @@ export class OperatorLog extends Log {
         return this.define(signer, 'importNamespace', entry.namespace, entry.registry);
     }
     this.demand(signer, 'commit');
-    if (entry.type === 'grant') this.grant(signer, entry);
-    else this.revoke(signer, entry);
+    if (entry.type === 'revoke') return this.revoke(signer, entry);
+    this.grant(signer, entry);
+    if (entry.permissions.includes('commit')) this.committers.put(entry.key.id, entry.key);
   }
 
   define(signer, needed, name, registry) {

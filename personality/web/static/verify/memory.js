@@ -18,9 +18,17 @@ export function browserStore() {
     const probe = 'warg-verify-probe';
     storage.setItem(probe, '1');
     storage.removeItem(probe);
-    return { get: (key) => storage.getItem(key), set: (key, text) => storage.setItem(key, text), delete: (key) => storage.removeItem(key) };
+    return { get: (key) => storage.getItem(key), set: (key, text) => keep(storage, key, text), delete: (key) => storage.removeItem(key) };
   } catch {
     return null;
+  }
+}
+
+function keep(storage, key, text) {
+  try {
+    storage.setItem(key, text);
+  } catch (error) {
+    throw new Failure('memory-full', `this browser keeps no more for this page (${error.name}): make room, so that a registry that goes back is noticed`);
   }
 }
 

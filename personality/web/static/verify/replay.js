@@ -6,14 +6,16 @@ import { OperatorLog, PackageLog } from './logs.js';
 import { parseOperatorRecord, parsePackageRecord } from './records.js';
 import { APIError } from './registry.js';
 
-// maxRecords bounds how many records of one log are read.
+// Bounds of one log: how many records are read, and how many bytes they have.
 const maxRecords = 100_000;
+const maxBytes = 256 << 20;
 
 // View is a log as far as it was read.
 class View {
   token = null; // asks for what follows the head
   index = -1n; // of the head in the registry's log
   count = 0;
+  bytes = 0;
   first = null; // the first record
   indexes = new Map(); // by record id
 
@@ -31,7 +33,8 @@ class View {
   }
 
   async extend({ envelope, index, fetchToken }, length) {
-    if (++this.count > maxRecords) throw new Failure('too-large', `the log has more than ${maxRecords} records: this page reads no more; warg verify does`);
+    this.bytes += envelope.content.length;
+    if (++this.count > maxRecords || this.bytes > maxBytes) throw new Failure('too-large', `the log has more than ${maxRecords} records, or ${maxBytes} bytes: this page reads no more; warg verify does`);
     if (index <= this.index) throw new Failure('record-order', `the record at index ${index} does not come after the one before it, at ${this.index}`);
     if (index >= length) throw new Failure('record-order', `the record at index ${index} is not in the log of the checkpoint, which has length ${length}`);
     if (fetchToken === '') throw new Failure('malformed', `the record at index ${index} has no fetch token`);

@@ -85,10 +85,9 @@ export class Chain {
     if (s.origin !== this.origin) throw fail(`it is of another registry, ${s.origin}`);
     if (s.sequence !== this.next || s.previous !== this.head) throw fail(`it does not follow the one before it; number ${this.next} behind ${this.head} would`);
     if (s.time < this.time) throw fail('it has an earlier time than the one before it');
-    // Keys that were revoked altogether have signed earlier statements.
-    const held = this.operator.permissions.get(s.keyId);
-    const key = this.operator.keys.get(s.keyId);
-    if (key === undefined || held === undefined || !(held.length === 0 || held.includes('commit'))) throw fail(`it is signed by key ${s.keyId}, which may not sign statements`);
+    // Of a key that was revoked the earlier statements go on to count.
+    const key = this.operator.committers.get(s.keyId);
+    if (key === undefined) throw new Failure('withheld-key', `statement ${s.sequence} of what is withheld is signed by key ${s.keyId}, to which the operator’s log has never given commit`);
     const encoded = encodeStatement(s);
     if (!(await key.verify(SIGNATURE, encoded, s.signature))) throw fail(`its signature is not one by key ${s.keyId}`);
     if (s.action === 'release' && !this.inForce.has(s.digest)) throw fail(`content ${s.digest} is not withheld`);

@@ -1,0 +1,130 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/warg-trillian/warg-trillian/personality/content/internal/meter"
+)
+
+// exportHost defines the functions that validator/src/host.rs imports.
+func exportHost(ctx context.Context, runtime wazero.Runtime) error {
+	host := runtime.NewHostModuleBuilder("host")
+	const i32, i64 = api.ValueTypeI32, api.ValueTypeI64
+	for name, function := range map[string]struct {
+		call       api.GoModuleFunc
+		parameters []api.ValueType
+	}{
+		"read":   {hostRead, []api.ValueType{i32, i32}},
+		"skip":   {hostSkip, []api.ValueType{i64}},
+		"finish": {hostFinish, []api.ValueType{i32, i32, i32}},
+	} {
+		host = host.NewFunctionBuilder().WithGoModuleFunction(function.call, function.parameters, nil).Export(name)
+	}
+	_, err := host.Instantiate(ctx)
+	return err
+}
+
+// run is one question, and the answer or error that ended it.
+type run struct {
+	source  *io.SectionReader
+	memory  linearMemory
+	work    *work
+	granted int64 // steps that the instance was last given
+
+	finished bool   // the validator ended the call with
+	status   status // and
+	answer   []byte
+
+	readErr, workErr error
+}
+
+// status is what an answer is: see validator/src/host.rs.
+type status uint32
+
+const (
+	statusDone     status = 0 // JSON
+	statusFailed   status = 1 // text: why there is no answer
+	statusPanicked status = 2 // text: what a library panicked with
+)
+
+// finish is the answer that a call ended with.
+func (r *run) finish() ([]byte, error) {
+	switch r.status {
+	case statusDone:
+		return r.answer, nil
+	case statusFailed:
+		return nil, &UndescribedError{Reason: cutText(r.answer)}
+	}
+	return nil, &UndescribedError{Reason: "the decoder failed: " + cutText(r.answer)}
+}
+
+// maxReason is how much is kept of a text that says why there is no answer, in bytes:
+// it quotes from the content.
+const maxReason = 1 << 10
+
+func cutText(b []byte) string {
+	return strings.ToValidUTF8(string(b[:min(len(b), maxReason)]), "")
+}
+
+type runKey struct{}
+
+// count adds the steps since the last grant to those that were done.
+func (r *run) count(module api.Module) {
+	fuel := module.ExportedGlobal(meter.Fuel).(api.MutableGlobal)
+	r.work.done(r.granted - int64(fuel.Get()))
+	r.granted = 0
+	fuel.Set(0)
+}
+
+// hostYield is called by the metered validator when it has no fuel left.
+func hostYield(ctx context.Context, module api.Module, _ []uint64) {
+	run := ctx.Value(runKey{}).(*run)
+	run.count(module)
+	if run.granted, run.workErr = run.work.more(ctx); run.workErr != nil {
+		panic(run.workErr)
+	}
+	module.ExportedGlobal(meter.Fuel).(api.MutableGlobal).Set(uint64(run.granted))
+}
+
+// hostRead is the host.read of validator/src/host.rs. A panic in it ends the call
+// of the validator with that error.
+func hostRead(ctx context.Context, module api.Module, stack []uint64) {
+	run := ctx.Value(runKey{}).(*run)
+	target, ok := module.Memory().Read(api.DecodeU32(stack[0]), api.DecodeU32(stack[1]))
+	if !ok {
+		panic(errors.New("host.read: the target lies outside the memory"))
+	}
+	if _, err := io.ReadFull(run.source, target); err != nil {
+		run.readErr = err
+		panic(err)
+	}
+}
+
+// hostSkip is the host.skip of validator/src/host.rs.
+func hostSkip(ctx context.Context, _ api.Module, stack []uint64) {
+	run := ctx.Value(runKey{}).(*run)
+	if _, err := run.source.Seek(int64(stack[0]), io.SeekCurrent); err != nil {
+		run.readErr = err
+		panic(err)
+	}
+}
+
+// hostFinish is the host.finish of validator/src/host.rs. The panic ends the call.
+func hostFinish(ctx context.Context, module api.Module, stack []uint64) {
+	run := ctx.Value(runKey{}).(*run)
+	answer, ok := module.Memory().Read(api.DecodeU32(stack[0]), api.DecodeU32(stack[1]))
+	if !ok {
+		panic(errors.New("host.finish: the answer lies outside the memory"))
+	}
+	run.finished, run.status, run.answer = true, status(api.DecodeU32(stack[2])), bytes.Clone(answer)
+	panic(errFinished)
+}
+
+var errFinished = errors.New("the call has ended with an answer")

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+
+	"github.com/warg-trillian/warg-trillian/personality/access"
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
+	"github.com/warg-trillian/warg-trillian/warg/api"
+)
+
+// The discovery API: what is in packages. What it answers package discoveryapi says.
+
+// discoveryCaching lets caches keep an answer for a moment, and ask whether it is still
+// true behind that.
+const discoveryCaching = "max-age=2"
+
+// discoveryRoutes calls route with each path of the API and who serves it.
+func (h *handler) discoveryRoutes(route func(method, path string, translate translator, serve serveFunc)) {
+	if h.Discovery == nil {
+		return
+	}
+	for _, r := range h.Discovery.Routes() {
+		route("GET", r.Path, discoveryError, h.permit(access.Read, h.thisRegistry(h.discovered(r))))
+	}
+}
+
+// discovered serves a route of the API. What has not changed since a client has it is not
+// looked up again.
+func (h *handler) discovered(route discoveryapi.Route) serveFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		tag := `W/"` + h.Discovery.Tag() + `"` // before the answer: it may be newer, and never older
+		if h.BaseURL != "" || !route.Located {
+			if hasTag(r.Header.Values("If-None-Match"), tag) {
+				w.Header().Set("ETag", tag)
+				w.Header().Set("Cache-Control", h.cacheScope()+", "+discoveryCaching)
+				w.WriteHeader(http.StatusNotModified)
+				return nil
+			}
+		}
+		return h.asked(h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) {
+			answer, err := route.Serve(r, cmp.Or(strings.TrimRight(h.BaseURL, "/"), h.baseURL(r)))
+			if err != nil {
+				return reply{}, err
+			}
+			made := reply{status: http.StatusOK, contentType: answer.ContentType, body: answer.Body}
+			if made.private = route.Located && h.BaseURL == ""; !made.private {
+				made.caching = h.cacheScope() + ", " + discoveryCaching
+				made.header = http.Header{"Etag": {tag}}
+			}
+			return made, nil
+		})(w, r)
+	}
+}
+
+// hasTag reports whether a tag is in the lists of If-None-Match (RFC 9110, section 13.1.2).
+func hasTag(lists []string, tag string) bool {
+	for _, list := range lists {
+		for one := range strings.SplitSeq(list, ",") {
+			one = strings.TrimSpace(one)
+			if one == "*" || strings.TrimPrefix(one, "W/") == strings.TrimPrefix(tag, "W/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// discoveryError translates the errors of the API.
+func discoveryError(err error) api.Error {
+	if p := discoveryapi.ProblemOf(err); p != nil {
+		return &api.MessageError{Code: uint16(p.Status), Message: p.Message}
+	}
+	return nil
+}

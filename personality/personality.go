@@ -51,8 +51,8 @@ type Server struct {
 	closers  []func() error // in the order of opening
 
 	witnesses *witnesses            // nil: nobody cosigns
+	sandbox   *content.WasmPolicy   // of the content policy; nil: it takes anything
 	discovery *discovery.Index      // nil: there is none
-	describer *describe.Describer   // nil: contents are not described
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
 	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
@@ -213,15 +213,13 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		return p, err
 	}
 	s.closers = append(s.closers, contents.Close)
+	s.sandbox = contents.Wasm
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
-	if contents.Wasm != nil {
-		s.describer = describe.New(contents.Wasm)
-	}
 	if o.RequireLicense {
-		if s.describer == nil {
+		if s.sandbox == nil {
 			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
 		}
-		p.Admission.CheckContent = s.describer.RequireLicense()
+		p.Admission.CheckContent = describe.New(s.sandbox).RequireLicense()
 	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket

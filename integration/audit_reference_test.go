@@ -26,6 +26,12 @@ func startReferenceServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startReferenceServerOf(t, key, "example")
+}
+
+// startReferenceServerOf runs the reference of an operator, with a namespace.
+func startReferenceServerOf(t *testing.T, key protocol.PrivateKey, namespace string) *server {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +42,7 @@ func startReferenceServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--listen", address, "--content-dir", t.TempDir(), "--namespace", "example")
+	cmd := exec.Command(program, "--listen", address, "--content-dir", t.TempDir(), "--namespace", namespace)
 	cmd.Env = append(os.Environ(), "WARG_OPERATOR_KEY="+key.Text())
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -34,7 +34,7 @@ func (e *entry) registry() (r Registry, err error) {
 	if r.OperatorKey, err = protocol.ParsePublicKey(e.OperatorKey); err != nil {
 		return r, fmt.Errorf("operator-key %.200q is not a public key of the form ecdsa-p256:BASE64: %w", e.OperatorKey, err)
 	}
-	if r.Filter, err = newFilter(e.Namespaces, e.Packages); err != nil {
+	if r.Filter, err = NewFilter(e.Namespaces, e.Packages); err != nil {
 		return r, err
 	}
 	if r.Contents, err = e.contents(r); err != nil {
@@ -106,7 +106,9 @@ type Filter struct {
 	packages   []protocol.PackageName
 }
 
-func newFilter(namespaces, packages []string) (f Filter, err error) {
+// NewFilter returns the filter that lets packages of namespaces through, and packages by
+// their names; without both, all.
+func NewFilter(namespaces, packages []string) (f Filter, err error) {
 	for _, n := range namespaces {
 		if !protocol.ValidNamespace(n) {
 			return f, fmt.Errorf("namespaces: %.80q is not a namespace: words of lower-case letters and digits, each beginning with a letter, joined by single hyphens", n)

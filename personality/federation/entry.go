@@ -106,7 +106,8 @@ type Filter struct {
 	packages   []protocol.PackageName
 }
 
-// NewFilter returns a filter of namespaces and packages.
+// NewFilter returns the filter that lets packages of namespaces through, and packages by
+// their names; without both, all.
 func NewFilter(namespaces, packages []string) (f Filter, err error) {
 	for _, n := range namespaces {
 		if !protocol.ValidNamespace(n) {

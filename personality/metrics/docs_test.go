@@ -70,7 +70,6 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	m.UpstreamAsked("other.example", "answered")
 	m.UpstreamCaught("other.example", "consistency")
 	m.Mirrored("other.example", 1, 2)
-	m.Mirrored("other.example", 1, 2)
 	source := still{}
 	source.stats.CheckpointLength = 1
 	metrics.Watch(r, source, time.Now)

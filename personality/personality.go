@@ -51,6 +51,7 @@ type Server struct {
 	closers  []func() error // in the order of opening
 
 	witnesses *witnesses            // nil: nobody cosigns
+	sandbox   *content.WasmPolicy   // of the content policy; nil: it takes anything
 	discovery *discovery.Index      // nil: there is none
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
@@ -215,12 +216,13 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		return p, err
 	}
 	s.closers = append(s.closers, contents.Close)
+	s.sandbox = contents.Wasm
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
 	if o.RequireLicense {
-		if contents.Wasm == nil {
+		if s.sandbox == nil {
 			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
 		}
-		p.Admission.CheckContent = describe.New(contents.Wasm).RequireLicense()
+		p.Admission.CheckContent = describe.New(s.sandbox).RequireLicense()
 	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket

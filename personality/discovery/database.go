@@ -75,7 +75,7 @@ func (d *database) close() error { return errors.Join(d.reads.Close(), d.writes.
 // openFile makes connections. A commit is not on disk at once (synchronous=NORMAL): what a
 // machine that loses power forgets is read again.
 func openFile(file string, connections int, options ...string) (*sql.DB, error) {
-	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragma("busy_timeout(10000)") + "&" + pragma("journal_mode(WAL)") + "&" + pragma("synchronous(NORMAL)") + "&" + pragma("mmap_size(268435456)")
+	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragma("busy_timeout(10000)") + "&" + pragma("journal_mode(WAL)") + "&" + pragma("synchronous(NORMAL)")
 	for _, o := range options {
 		dsn += "&" + o
 	}

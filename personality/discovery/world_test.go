@@ -151,8 +151,8 @@ func (w *world) Version() int {
 	return w.version
 }
 
-func (w *world) Describe(_ context.Context, content io.ReadSeeker, size int64) (discovery.Description, *discovery.WIT, error) {
-	text, err := io.ReadAll(content)
+func (w *world) Describe(_ context.Context, content io.ReaderAt, size int64) (discovery.Description, *discovery.WIT, error) {
+	text, err := io.ReadAll(io.NewSectionReader(content, 0, size))
 	if err != nil || int64(len(text)) != size {
 		return discovery.Description{}, nil, fmt.Errorf("read %d of %d bytes: %v", len(text), size, err)
 	}

@@ -16,14 +16,27 @@ import (
 // true behind that.
 const discoveryCaching = "max-age=2"
 
-// discoveryRoutes calls route with each path of the API and who serves it.
-func (h *handler) discoveryRoutes(route func(method, path string, translate translator, serve serveFunc)) {
+// discoveryPath is below which the API is.
+const discoveryPath = "/v1/discovery/"
+
+// discoveryRoutes has a mux serve the API. Its paths without a method would be in each
+// other's way: what no route takes comes to one handler, which knows whether the method is
+// why.
+func (h *handler) discoveryRoutes(mux *http.ServeMux) {
 	if h.Discovery == nil {
 		return
 	}
+	paths := http.NewServeMux()
 	for _, r := range h.Discovery.Routes() {
-		route("GET", r.Path, discoveryError, h.permit(access.Read, h.thisRegistry(h.discovered(r))))
+		mux.Handle("GET /"+r.Path, h.endpoint(discoveryError, h.permit(access.Read, h.thisRegistry(h.discovered(r)))))
+		paths.Handle("/"+r.Path, http.NotFoundHandler())
 	}
+	mux.Handle(discoveryPath, h.endpoint(messageError, func(w http.ResponseWriter, r *http.Request) error {
+		if _, pattern := paths.Handler(r); pattern != "" {
+			return wrongMethod(http.MethodGet)(w, r)
+		}
+		return notFound(w, r)
+	}))
 }
 
 // discovered serves a route of the API. What has not changed since a client has it is not

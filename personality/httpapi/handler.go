@@ -117,7 +117,7 @@ func New(reg Registry, o Options) http.Handler {
 	route("GET", "tlog/{log}/tile/{file...}", messageError, h.permit(access.Read, h.logFile))
 	route("GET", "tlog/records/proof/{namespace}/{name}/{version}", messageError, h.permit(access.Read, h.asked(reading, h.recordProof)))
 	route("GET", "content/{name}", contentError, h.permit(access.Read, h.content))
-	h.discoveryRoutes(route)
+	h.discoveryRoutes(mux)
 	route("GET", api.WellKnownPath, messageError, h.wellKnown)
 	route("GET", "healthz", messageError, h.alive)
 	route("GET", "readyz", messageError, h.ready)

@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
-	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
@@ -122,16 +119,10 @@ func Open(o Options) (*Proxy, error) {
 	}
 	p.log = sparselog.New(p.alarms)
 	p.openCaches()
-	var ports []uint16
-	if port, err := strconv.ParseUint(base.Port(), 10, 16); err == nil {
-		ports = append(ports, uint16(port))
+	p.up = &upstream{domain: r.Domain, base: base, observer: o.Observer}
+	if p.up.http, err = NewHTTPClient(r, o.ID, p.up.count); err != nil {
+		return nil, err
 	}
-	transport := outbound.NewTransport(outbound.Options{AllowPrivate: r.AllowPrivate, AllowHTTP: r.AllowPrivate, Idle: idle, UserAgent: userAgent}, ports...)
-	p.up = &upstream{
-		domain: r.Domain, base: base, observer: o.Observer,
-		http: &http.Client{Transport: &outgoing{next: transport, origin: base, token: r.Token, id: o.ID}},
-	}
-	p.up.http.Transport.(*outgoing).count = p.up.count
 	store, err := client.OpenFolder(filepath.Join(o.DataDir, "registries", url.PathEscape(r.Domain)))
 	if err != nil {
 		return nil, err

@@ -49,11 +49,12 @@ func startReferenceServerOf(t *testing.T, key protocol.PrivateKey, namespace str
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end := func() {
 		cmd.Process.Kill()
 		cmd.Wait()
-	})
-	s := &server{url: "http://" + address}
+	}
+	t.Cleanup(end)
+	s := &server{url: "http://" + address, end: end}
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
 		status, _, err := request(context.Background(), http.MethodGet, s.url+"/"+api.FetchCheckpointPath, "", nil)
 		if err == nil && status == http.StatusOK {

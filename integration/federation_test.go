@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -133,6 +134,60 @@ func TestFederation(t *testing.T) {
 		t.Errorf("publishing through home: %s", said)
 	}
 	checkRegistryHeader(t, home, ours)
+	checkPath(t, home, ours, "wasi:twice", module("newer"))
+	checkNamedHints(t, home, "wasi:none", "wasi="+ours.domain)
+}
+
+// checkPath demands that a registry's URL for another one is one for our client and the
+// auditor, too.
+func checkPath(t *testing.T, home *server, other *upstream, name string, content []byte) {
+	t.Helper()
+	url, key := home.url+"/registries/"+other.domain, other.key.Public().String()
+	c := &client{t: t, program: command(t, "warg"), home: t.TempDir()}
+	c.run("config", "--registry", url, "--operator-key", key)
+	c.run("download", name, "--output", "got.wasm")
+	if !bytes.Equal(c.read("got.wasm"), content) {
+		t.Errorf("%s by way of %s: the content differs", name, url)
+	}
+	audit := exec.CommandContext(t.Context(), command(t, "warg-auditor"), "audit", url, "--operator-key", key, "--content")
+	if output, err := audit.CombinedOutput(); err != nil || !bytes.Contains(output, []byte("nothing was found")) {
+		t.Errorf("the auditor at %s: %v: %s", url, err, output)
+	}
+}
+
+// checkNamedHints demands that whoever names a package of an imported namespace is told
+// where it would be, and that its log has that hint from then on.
+func checkNamedHints(t *testing.T, home *server, text, want string) {
+	t.Helper()
+	name, err := protocol.ParsePackageName(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hint := func(method, path, body string) string {
+		request, err := http.NewRequestWithContext(t.Context(), method, home.url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: status %d", path, response.StatusCode)
+		}
+		return response.Header.Get(api.RegistryHintHeader)
+	}
+	names := fmt.Sprintf(`{"packages":["%s"]}`, name.LogID())
+	if got := hint("POST", "/"+api.FetchPackageNamesPath, names); got != "" {
+		t.Errorf("a package that nobody has was not named, and has hint %q", got)
+	}
+	for _, got := range []string{hint("GET", "/v1/discovery/packages/"+text, ""), hint("POST", "/"+api.FetchPackageNamesPath, names)} {
+		if got != want {
+			t.Errorf("hint %q, want %q", got, want)
+		}
+	}
 }
 
 // awaitSame waits until a registry answers for another one with the checkpoint that this

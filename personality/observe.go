@@ -11,6 +11,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/mirror"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/witness"
 )
@@ -22,6 +23,7 @@ var (
 	_ admission.Observer = (*metrics.Metrics)(nil)
 	_ witness.Observer   = (*metrics.Metrics)(nil)
 	_ proxy.Observer     = (*metrics.Metrics)(nil)
+	_ mirror.Observer    = (*metrics.Metrics)(nil)
 )
 
 func newMetrics(r prometheus.Registerer) *metrics.Metrics {

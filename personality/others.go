@@ -100,14 +100,14 @@ func (s *Server) openOthers(ctx context.Context, api *httpapi.Options, observer 
 
 // openOther opens what answers for a registry, by its mode. id is what this registry calls
 // itself in requests to others.
-func (s *Server) openOther(_ context.Context, r federation.Registry, id string, observer *metrics.Metrics) (federation.Other, error) {
+func (s *Server) openOther(ctx context.Context, r federation.Registry, id string, observer *metrics.Metrics) (federation.Other, error) {
 	o := s.options
 	if r.Mode == federation.Proxy {
 		return proxy.Open(proxy.Options{
 			Registry: r, ID: id, DataDir: o.DataDir, MaxContent: o.Content.MaxSize, Observer: observer, Logger: o.Logger, Now: o.Now,
 		})
 	}
-	return nil, fmt.Errorf("mode %s is not in this program", r.Mode)
+	return s.openMirror(ctx, r, id, observer)
 }
 
 // otherHandler is the API of another registry: this one's, with the same limits on memory

@@ -192,6 +192,9 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.db = p.Store
 	s.closers = append(s.closers, p.Store.Close)
+	if err := refuseMirror(ctx, p.Store); err != nil {
+		return p, err
+	}
 	logs, err := o.Trillian.open(ctx, s, p.Store)
 	if err != nil {
 		return p, err

@@ -38,6 +38,7 @@ type database struct {
 	// known are words that are in the index; used by the transaction that writes. It is
 	// right as long as no such transaction failed: then the file is opened anew.
 	known map[string]bool
+	tags  map[tag]int64 // ids of some; as known
 }
 
 // openDatabase opens the file, and makes it if it is not there. An error that wraps
@@ -54,7 +55,7 @@ func openDatabase(ctx context.Context, file string) (*database, error) {
 		return nil, errors.Join(damage(err), setup.Close())
 	}
 	prepare := func(*sql.Conn) (statements, error) { return statements{}, nil }
-	d := &database{known: map[string]bool{}}
+	d := &database{known: map[string]bool{}, tags: map[tag]int64{}}
 	if d.writes, err = sqlitepool.Open(setup, 1, "BEGIN IMMEDIATE", prepare); err != nil {
 		return nil, damage(err) // Open has closed what it took over
 	}

@@ -24,7 +24,7 @@ const (
 
 // How contents are described.
 const (
-	describeAtOnce = 32      // contents a transaction, at most
+	describeAtOnce = 200     // contents a transaction, at most
 	describeBytes  = 4 << 20 // of results in it, about
 	describeEvery  = time.Second
 	// describeTime bounds one content.
@@ -59,6 +59,10 @@ func (x *Index) describe(ctx context.Context, db *database) error {
 	var told time.Time
 	for ctx.Err() == nil {
 		more := x.changed.Next()
+		if x.published.Load() > x.position.Load()+batchCount { // releases that are old by then need not be found
+			wake.Sleep(ctx, describeEvery, nil)
+			continue
+		}
 		tasks, err := x.due(ctx, db)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -38,6 +39,12 @@ func (e *entry) registry() (r Registry, err error) {
 		return r, err
 	}
 	if r.Contents, err = e.contents(r); err != nil {
+		return r, err
+	}
+	if r.IgnoreWithheld, err = e.ignoreWithheld(r); err != nil {
+		return r, err
+	}
+	if r.Interval, err = e.interval(r); err != nil {
 		return r, err
 	}
 	return r, e.readFiles(&r)
@@ -73,6 +80,34 @@ func (e *entry) contents(r Registry) (Contents, error) {
 	return c, nil
 }
 
+// ignoreWithheld says whether a mirror serves what the registry's operator withholds.
+func (e *entry) ignoreWithheld(r Registry) (bool, error) {
+	switch {
+	case r.Mode == Proxy && e.Withheld != "":
+		return false, errors.New("withheld is for a mirror; a proxy has no content that the registry does not give")
+	case e.Withheld != "" && e.Withheld != "honour" && e.Withheld != "ignore":
+		return false, fmt.Errorf("withheld %.40q is neither honour nor ignore", e.Withheld)
+	case r.Mode == Proxy && e.DatabaseURLFile != "":
+		return false, errors.New("database-url-file is for a mirror; a proxy has no database")
+	}
+	return e.Withheld == "ignore", nil
+}
+
+// interval is how often a mirror asks.
+func (e *entry) interval(r Registry) (time.Duration, error) {
+	if e.Interval == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(e.Interval)
+	switch {
+	case r.Mode == Proxy:
+		return 0, errors.New("interval is for a mirror; a proxy asks when it is asked")
+	case err != nil || d < time.Second:
+		return 0, fmt.Errorf("interval %.40q is not a time of 1s or more, such as 10s", e.Interval)
+	}
+	return d, nil
+}
+
 // readFiles reads the files that an entry names.
 func (e *entry) readFiles(r *Registry) error {
 	if e.TokenFile != "" {
@@ -83,6 +118,15 @@ func (e *entry) readFiles(r *Registry) error {
 		r.Token = Token(strings.TrimSpace(string(text)))
 		if r.Token == "" || strings.ContainsFunc(string(r.Token), notInToken) {
 			return fmt.Errorf("token-file: %s does not hold one bearer token", e.TokenFile)
+		}
+	}
+	if e.DatabaseURLFile != "" {
+		text, err := files.ReadOnce(e.DatabaseURLFile, files.SecretSize)
+		if err != nil {
+			return fmt.Errorf("database-url-file: %w", err)
+		}
+		if r.DatabaseURL = Token(strings.TrimSpace(string(text))); r.DatabaseURL == "" {
+			return fmt.Errorf("database-url-file: %s is empty", e.DatabaseURLFile)
 		}
 	}
 	if e.WitnessPolicyFile != "" {

@@ -54,15 +54,13 @@ type Options struct {
 	Dir string
 	// HTTP makes the requests to the upstream and to where its content is, by the rules
 	// that there are for that.
-	HTTP *http.Client
-	// IgnoreWithheld has contents served that the upstream's operator withholds.
-	IgnoreWithheld bool
-	Interval       time.Duration // between requests while nothing is new; 0: DefaultInterval
-	MaxContent     int64         // bytes; 0: client.DefaultMaxContent
-	CacheBytes     int64
-	Observer       Observer
-	Logger         *slog.Logger
-	Now            func() time.Time
+	HTTP       *http.Client
+	Interval   time.Duration // between requests while nothing is new; 0: DefaultInterval
+	MaxContent int64         // bytes; 0: client.DefaultMaxContent
+	CacheBytes int64
+	Observer   Observer
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 // Mirror is a mirror of a registry. It implements [federation.Other]. Safe for concurrent

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/mirror"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -23,11 +24,11 @@ const maxKeys = 64 << 10
 
 // loadNote reads which note is here.
 func (m *Mirror) loadNote(ctx context.Context) error {
-	keys, err := m.NoteKeys(ctx)
-	if err != nil {
+	keys, err := m.NoteKeys(ctx, tlog.Records)
+	if _, none := errors.AsType[*registry.NoNoteError](err); err != nil && !none {
 		return err
 	}
-	m.noteKeys = keys
+	m.noteKeys = string(keys)
 	return m.options.Store.View(ctx, func(tx *store.Tx) error {
 		note, err := tx.SignedNote(tlog.Records)
 		m.noteSize = note.Size
@@ -43,9 +44,8 @@ func (m *Mirror) noteBehind() bool {
 	return m.noted() && m.noteSize < m.writer.Newest().Contents.LogLength
 }
 
-// NoteKeys are the public keys of the notes that are served, a line each; "" if there are
-// none.
-func (m *Mirror) NoteKeys(ctx context.Context) (string, error) {
+// NoteKeys implements [httpapi.NoteKeys].
+func (m *Mirror) NoteKeys(ctx context.Context, log tlog.Log) ([]byte, error) {
 	var keys []byte
 	err := m.options.Store.View(ctx, func(tx *store.Tx) (err error) {
 		if keys, err = tx.Meta(keysKey); errors.Is(err, store.ErrNotFound) {
@@ -53,7 +53,10 @@ func (m *Mirror) NoteKeys(ctx context.Context) (string, error) {
 		}
 		return err
 	})
-	return string(keys), err
+	if err == nil && (len(keys) == 0 || log != tlog.Records) {
+		err = &registry.NoNoteError{Log: string(log)}
+	}
+	return keys, err
 }
 
 // meetKeys returns the keys that are known, or takes those that the upstream gives.

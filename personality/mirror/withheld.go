@@ -25,7 +25,7 @@ func (e *listError) Unwrap() error { return e.error }
 // followList takes over the statements of the upstream's operator on content that is
 // withheld, so that it is withheld here.
 func (m *Mirror) followList(ctx context.Context) error {
-	if m.options.IgnoreWithheld {
+	if m.options.Registry.IgnoreWithheld {
 		return nil
 	}
 	first, err := m.page(ctx, withheld.PagePath(0))

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/client"
@@ -94,17 +95,16 @@ func (p *Proxy) OpenContent(ctx context.Context, digest protocol.Hash) (io.ReadS
 	if err := p.checkDigest(digest); err != nil {
 		return nil, time.Time{}, err
 	}
-	select {
-	case p.streams <- struct{}{}:
-	default:
-		return nil, time.Time{}, registry.ErrOverloaded
+	left, err := p.streams.Take(limits.ClientOf(ctx))
+	if err != nil {
+		return nil, time.Time{}, err
 	}
 	s, err := p.openAny(ctx, digest)
 	if err != nil {
-		<-p.streams
+		left()
 		return nil, time.Time{}, p.judge(ctx, err)
 	}
-	s.left = func() { <-p.streams }
+	s.left = left
 	return s, time.Time{}, nil
 }
 

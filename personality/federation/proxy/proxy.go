@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
-	"github.com/warg-trillian/warg-trillian/personality/outbound"
+	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/sparselog"
@@ -40,7 +38,8 @@ const (
 	refreshTime  = 25 * time.Second // to verify a new checkpoint
 	maxAnswer    = 16 << 20         // bytes of one JSON answer
 	maxLog       = 32 << 20         // bytes of the records that one request may need
-	maxStreams   = 32               // contents under way
+	maxStreams   = 64               // contents under way
+	streamsEach  = 16               // of one client
 	cacheBytes   = 32 << 20
 	largeParts   = 2 // of the cache: what one kind of thing may have
 	smallParts   = 8
@@ -89,7 +88,7 @@ type Proxy struct {
 	inclusions  *cache.Map[protocol.Hash, inclusion]
 	sizes       *cache.Map[protocol.Hash, int64]
 
-	streams chan struct{} // one for each content under way
+	streams *limits.Slots // contents under way
 }
 
 // state is what was verified last. It does not change.
@@ -115,21 +114,15 @@ func Open(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{
 		ReadOnly: federation.ReadOnly{Domain: r.Domain, URL: r.URL},
-		options:  o, domain: r.Domain, turn: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams),
+		options:  o, domain: r.Domain, turn: make(chan struct{}, 1), streams: limits.NewSlots("contents of registry "+r.Domain+" under way", maxStreams, streamsEach),
 		alarms: o.Logger.With("registry", r.Domain),
 	}
 	p.log = sparselog.New(p.alarms)
 	p.openCaches()
-	var ports []uint16
-	if port, err := strconv.ParseUint(base.Port(), 10, 16); err == nil {
-		ports = append(ports, uint16(port))
+	p.up = &upstream{domain: r.Domain, base: base, observer: o.Observer}
+	if p.up.http, err = NewHTTPClient(r, o.ID, p.up.count); err != nil {
+		return nil, err
 	}
-	transport := outbound.NewTransport(outbound.Options{AllowPrivate: r.AllowPrivate, AllowHTTP: r.AllowPrivate, Idle: idle, UserAgent: userAgent}, ports...)
-	p.up = &upstream{
-		domain: r.Domain, base: base, observer: o.Observer,
-		http: &http.Client{Transport: &outgoing{next: transport, origin: base, token: r.Token, id: o.ID}},
-	}
-	p.up.http.Transport.(*outgoing).count = p.up.count
 	store, err := client.OpenFolder(filepath.Join(o.DataDir, "registries", url.PathEscape(r.Domain)))
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ type stream struct {
 	came   int64  // bytes
 	at     int64  // where the next Read is to be
 	err    error  // of all further reads
-	left   func() // gives the turn back; nil: nothing
+	left   func() // gives the turn back
 }
 
 func newStream(ctx context.Context, p *Proxy, digest protocol.Hash, place *url.URL, body io.ReadCloser, size int64, timer *time.Timer, cancel context.CancelCauseFunc) *stream {
@@ -126,9 +126,6 @@ func (s *stream) Close() error {
 	s.timer.Stop()
 	err := s.body.Close()
 	s.cancel(nil)
-	if s.left != nil {
-		s.left()
-		s.left = nil
-	}
+	s.left()
 	return err
 }

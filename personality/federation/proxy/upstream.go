@@ -9,9 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
+	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 )
@@ -51,6 +53,32 @@ func (o *outgoing) CloseIdleConnections() {
 	}
 }
 
+// NewHTTPClient returns a client for requests to another registry, and to where it keeps its
+// content, by the rules of package outbound; count is told of each.
+func NewHTTPClient(r federation.Registry, id string, count func(*http.Response, error)) (*http.Client, error) {
+	base, err := url.Parse(r.URL + "/")
+	if err != nil {
+		return nil, fmt.Errorf("its url: %w", err)
+	}
+	var ports []uint16
+	if port, err := strconv.ParseUint(base.Port(), 10, 16); err == nil {
+		ports = append(ports, uint16(port))
+	}
+	transport := outbound.NewTransport(outbound.Options{AllowPrivate: r.AllowPrivate, AllowHTTP: r.AllowPrivate, Idle: idle, UserAgent: userAgent}, ports...)
+	return &http.Client{Transport: &outgoing{next: transport, origin: base, token: r.Token, id: id, count: count}}, nil
+}
+
+// Outcome is what became of a request, as metrics name it.
+func Outcome(response *http.Response, err error) string {
+	switch {
+	case err != nil:
+		return "failed"
+	case response.StatusCode >= 400:
+		return "refused"
+	}
+	return "answered"
+}
+
 // upstream asks another registry. Errors are those of package client; nothing is verified.
 type upstream struct {
 	domain   string
@@ -60,13 +88,7 @@ type upstream struct {
 }
 
 func (u *upstream) count(response *http.Response, err error) {
-	outcome := "answered"
-	if err != nil {
-		outcome = "failed"
-	} else if response.StatusCode >= 400 {
-		outcome = "refused"
-	}
-	u.observer.UpstreamAsked(u.domain, outcome)
+	u.observer.UpstreamAsked(u.domain, Outcome(response, err))
 }
 
 // errorBody is a zero error of one of the APIs, to read a body into.

@@ -244,6 +244,7 @@ func TestVerifyInTabs(t *testing.T) {
 			t.Fatalf("tabs: %v; %s", report.Tabs, report)
 		}
 	}
+	l.awaitNotes(t)
 	c := l.copy(t)
 	if err := (&liar.API{Copy: c, Shown: func(r liar.Record) bool { return !slices.Contains(names, r.Name) }}).PublishAPI(l.Liar); err != nil {
 		t.Fatal(err)

@@ -35,6 +35,10 @@ func (s *Server) discoveryStats() metrics.DiscoveryStats {
 	return metrics.DiscoveryStats{Behind: status.Behind, ToDescribe: status.ToDescribe, Described: s.discovery.Described(), Failed: err != nil}
 }
 
+// indexClient is whose work describing is in the turns of the sandbox, so that uploads are
+// not behind all of it. It is no address, as those of clients are.
+const indexClient = "the index"
+
 // describer says what is in contents: by the sandbox of the content policy, or one of its
 // own, once it is needed, where the policy takes anything. Safe for concurrent use.
 type describer struct {
@@ -46,7 +50,7 @@ type describer struct {
 }
 
 // Version implements [discovery.Describer].
-func (d *describer) Version() int { return describe.Version }
+func (d *describer) Version() int { return content.ModuleVersion() }
 
 // Describe implements [discovery.Describer].
 func (d *describer) Describe(ctx context.Context, f io.ReaderAt, size int64) (wire.Description, *wire.WIT, error) {
@@ -54,7 +58,7 @@ func (d *describer) Describe(ctx context.Context, f io.ReaderAt, size int64) (wi
 	if err != nil {
 		return wire.Description{}, nil, err
 	}
-	c, err := describe.New(sandbox).Both(ctx, f, size)
+	c, err := describe.New(sandbox).Both(content.WithClient(ctx, indexClient), f, size)
 	return c.Description, c.WIT, err
 }
 

@@ -192,6 +192,9 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.db = p.Store
 	s.closers = append(s.closers, p.Store.Close)
+	if err := refuseMirror(ctx, p.Store); err != nil {
+		return p, err
+	}
 	logs, err := o.Trillian.open(ctx, s, p.Store)
 	if err != nil {
 		return p, err
@@ -216,10 +219,10 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	s.sandbox = contents.Wasm
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
 	if o.RequireLicense {
-		if contents.Wasm == nil {
+		if s.sandbox == nil {
 			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
 		}
-		p.Admission.CheckContent = describe.New(contents.Wasm).RequireLicense()
+		p.Admission.CheckContent = describe.New(s.sandbox).RequireLicense()
 	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket

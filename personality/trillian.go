@@ -34,6 +34,9 @@ const (
 // which.
 type Trillian interface {
 	open(ctx context.Context, s *Server, db *store.DB) (trillianLogs, error)
+	// openMirror opens the records log of a mirror, in a folder or in the Trillian
+	// elsewhere. It is to be closed.
+	openMirror(ctx context.Context, s *Server, db *store.DB, dir string) (log *trilliansvc.Log, closeLog func() error, err error)
 }
 
 // trillianLogs are the two logs, open.

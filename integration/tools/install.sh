@@ -2,7 +2,7 @@
 # Installs what the tests run beside this project's own code: Debian packages
 # (only those whose command is missing), and the official client, warg, the reference
 # server, Caddy, Trillian, what reads and witnesses logs, wkg and other clients of OCI
-# registries, with links in .cache/tools/bin. What is there already is left alone.
+# registries, and wasm-tools, with links in .cache/tools/bin. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source integration/tools/cache.sh
@@ -81,3 +81,4 @@ integration/tools/buckets.sh
 integration/tools/wkg.sh
 integration/tools/oci.sh
 integration/tools/web.sh
+integration/tools/wasm.sh

@@ -246,6 +246,7 @@ func FuzzBoth(f *testing.F) {
 	f.Add(module(custom("name", "\x00\x05\x04main"), custom("producers", producers("language", "C", "")), custom("licenses", "MIT")))
 	f.Add(component(custom(".dep-v0", deflate(f, []byte(`{"packages":[]}`)))))
 	d := newDescriber(f)
+	both(f, d, module()) // the sandbox is compiled then, for which an input has no time
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := both(t, d, b)
 		if (c.Kind == "") != (len(c.Problems) == 1 && strings.HasPrefix(c.Problems[0], "content is ")) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -55,11 +56,22 @@ func (h *handler) logKeys(r *http.Request, _ []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if of, ok := h.registry.(NoteKeys); ok {
+		text, err := of.NoteKeys(r.Context(), log)
+		return h.staticReply(noteType, "max-age=60", text), err
+	}
 	var text []byte
 	for _, vkey := range h.VKeys[log] {
 		text = append(append(text, vkey...), '\n')
 	}
 	return h.staticReply(noteType, "max-age=3600", text), nil
+}
+
+// NoteKeys is a registry whose notes others sign, such as a mirror: the keys may come later.
+type NoteKeys interface {
+	// NoteKeys returns the public keys of a log's notes, a line each. A
+	// [*registry.NoNoteError] if there are none.
+	NoteKeys(ctx context.Context, log tlog.Log) ([]byte, error)
 }
 
 func (h *handler) staticReply(contentType, caching string, body []byte) reply {

@@ -26,13 +26,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 )
 
-// Of an upload to a bucket, so much is in memory: parts of the least size that S3 takes,
-// one at a time.
-const (
-	partSize      = 5 << 20 // bytes
-	partsInFlight = 1
-)
-
 // contentType is said of all objects: to what serves them, contents are that.
 const contentType = "application/wasm"
 
@@ -96,7 +89,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (content.Object, error) {
 // Read implements [content.Objects].
 func (b *Bucket) Read(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
 	w := b.watch(ctx)
-	r, err := b.bucket.NewRangeReader(w.ctx, key, offset, -1, nil)
+	r, err := b.bucket.NewRangeReader(w.ctx, key, offset, -1, b.readerOptions())
 	if err != nil {
 		defer w.end()
 		return nil, w.object(err, key)
@@ -132,10 +125,7 @@ func (b *Bucket) Write(ctx context.Context, key string, r io.Reader) error {
 	w := b.watch(ctx)
 	defer w.end()
 	source := &watchedReader{r: r, watch: w}
-	err := b.bucket.Upload(w.ctx, key, source, &blob.WriterOptions{
-		ContentType: contentType, CacheControl: b.cacheControl,
-		BufferSize: partSize, MaxConcurrency: partsInFlight,
-	})
+	err := b.bucket.Upload(w.ctx, key, source, b.uploadOptions(r))
 	if source.err != nil {
 		return source.err
 	}

@@ -32,6 +32,15 @@ var errRemake = errors.New("the index is made anew")
 // statements are those that were prepared on a connection, by their text.
 type statements map[string]*sql.Stmt
 
+// Close closes all.
+func (s statements) Close() error {
+	var errs []error
+	for _, stmt := range s {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // database is the opened file.
 type database struct {
 	writes, reads *sqlitepool.Pool[statements]

@@ -181,7 +181,9 @@ func (x *Index) close() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.db != nil {
-		x.db.close()
+		if err := x.db.close(); err != nil {
+			x.options.Logger.Warn("the index of packages was not closed in good order", "error", err)
+		}
 		x.db = nil
 	}
 }

@@ -250,3 +250,29 @@ func extern(name string) discovery.Extern {
 	}
 	return e
 }
+
+// blocked describes nothing until its context ends.
+type blocked struct{ *world }
+
+func (blocked) Describe(ctx context.Context, _ io.ReaderAt, _ int64) (discovery.Description, *discovery.WIT, error) {
+	<-ctx.Done()
+	return discovery.Description{}, nil, ctx.Err()
+}
+
+// clock is one that is set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}

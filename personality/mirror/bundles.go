@@ -27,6 +27,9 @@ const (
 type bundles struct {
 	*upstream
 	size uint64 // of the log, as of the checkpoint
+
+	kept       []follow.Leaf // of the bundle that was read last, if it was a small one
+	keptBundle uint64
 }
 
 // Leaves implements [publisher.MirrorSource].
@@ -37,6 +40,10 @@ func (b *bundles) Leaves(ctx context.Context, start uint64, count int) ([]follow
 	group, limited := errgroup.WithContext(ctx)
 	group.SetLimit(bundlesAtOnce)
 	for i := range read {
+		if b.kept != nil && b.keptBundle == first+uint64(i) {
+			read[i] = b.kept
+			continue
+		}
 		group.Go(func() (err error) {
 			read[i], err = b.bundle(limited, first+uint64(i), smallBundle)
 			if errors.Is(err, errTooLong) {
@@ -62,6 +69,7 @@ func (b *bundles) Leaves(ctx context.Context, start uint64, count int) ([]follow
 		}
 		leaves = append(leaves, within(read[i], start, end)...)
 	}
+	b.kept, b.keptBundle = read[len(read)-1], last
 	return leaves, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
+	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // Observer is told what becomes of an upstream, for metrics.
@@ -54,7 +55,10 @@ type Options struct {
 	Dir string
 	// HTTP makes the requests to the upstream and to where its content is, by the rules
 	// that there are for that.
-	HTTP       *http.Client
+	HTTP *http.Client
+	// Whole demands every checkpoint that the upstream has logged, so that the mirror can
+	// take its place.
+	Whole      bool
 	Interval   time.Duration // between requests while nothing is new; 0: DefaultInterval
 	MaxContent int64         // bytes; 0: client.DefaultMaxContent
 	CacheBytes int64
@@ -75,10 +79,9 @@ type Mirror struct {
 	client   *client.Client
 	contents *contents
 	state    state
-	changed  wake.Broadcast // a checkpoint was published
-	tokens   tokens         // of Run's goroutine
-	noteKeys string         // of Run's goroutine; "" while none are known
-	noteSize uint64         // of Run's goroutine; records of the note that is here
+	changed  wake.Broadcast             // a checkpoint was published
+	tokens   tokens                     // of Run's goroutine
+	notes    map[tlog.Log]*upstreamNote // of Run's goroutine
 }
 
 var _ federation.Other = (*Mirror)(nil)
@@ -98,6 +101,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 		options:  o,
 		up:       &upstream{base: base.JoinPath("/"), http: o.HTTP},
 		tokens:   tokens{map[protocol.Hash]string{}},
+		notes:    map[tlog.Log]*upstreamNote{tlog.Records: {}, tlog.Checkpoints: {}},
 	}
 	verified, err := client.OpenFolder(o.Dir)
 	if err != nil {
@@ -123,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 		return nil, err
 	}
 	m.tell()
-	return m, m.loadNote(ctx)
+	return m, m.loadNotes(ctx)
 }
 
 // Close implements [federation.Other]. What the options named is for whoever opened it to
@@ -165,3 +169,6 @@ func (m *Mirror) Newest() protocol.SignedCheckpoint { return m.writer.Newest() }
 // Parts is the registry that the mirror reads from. Nothing is published in it but by the
 // mirror.
 func (m *Mirror) Parts() *parts.Registry { return m.registry }
+
+// Store is the mirror's database.
+func (m *Mirror) Store() *store.DB { return m.options.Store }

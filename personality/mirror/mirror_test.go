@@ -20,6 +20,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
 	"github.com/warg-trillian/warg-trillian/personality/mirror"
 	"github.com/warg-trillian/warg-trillian/personality/store"
@@ -233,6 +234,7 @@ func TestMirror(t *testing.T) {
 			c.start()
 			c.check(u)
 			if files {
+				checkSameCheckpoints(t, u, c)
 				u.Eventually("the note of the upstream is served", func() bool {
 					got, err := c.LogNote(context.Background(), tlog.Records)
 					want, err2 := u.LogNote(context.Background(), tlog.Records)
@@ -268,6 +270,36 @@ func TestMirror(t *testing.T) {
 				t.Errorf("an honest upstream: caught at %q, remarks %q", caught, c.Remarks())
 			}
 		})
+	}
+}
+
+// checkSameCheckpoints demands that the mirror has every checkpoint of the upstream, as it
+// was signed, and its checkpoints log, in the same files and under the same note.
+func checkSameCheckpoints(t *testing.T, u *upstream, c *copied) {
+	t.Helper()
+	here := &registrytest.Setup{T: t, Options: parts.Options{Store: c.Store()}}
+	if got, want := here.SignedCheckpoints(), u.SignedCheckpoints(); !maps.Equal(got, want) {
+		t.Errorf("%d checkpoints, want %d, or others", len(got), len(want))
+	}
+	ctx := context.Background()
+	size := len(u.SignedCheckpoints())
+	var note []byte
+	u.Eventually("the note of all checkpoints is served", func() bool {
+		var err error
+		note, err = c.LogNote(ctx, tlog.Checkpoints)
+		head, err2 := tlog.HeadOf(note)
+		return err == nil && err2 == nil && head.Size == uint64(size)
+	})
+	if want, err := u.LogNote(ctx, tlog.Checkpoints); err != nil || !bytes.Equal(note, want) {
+		t.Errorf("another note of the checkpoints log: %v", err)
+	}
+	for _, kind := range []tlog.Kind{tlog.Entries, tlog.Tile} {
+		f := tlog.File{Kind: kind, Index: uint64(size-1) / tlog.TileWidth, Width: (size-1)%tlog.TileWidth + 1}
+		got, err := c.LogFile(ctx, tlog.Checkpoints, f)
+		want, err2 := u.LogFile(ctx, tlog.Checkpoints, f)
+		if err != nil || err2 != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s of the checkpoints log differs: %v %v", f.Path(), err, err2)
+		}
 	}
 }
 
@@ -335,13 +367,21 @@ func TestMirrorCatchesLies(t *testing.T) {
 			}
 			served, err := c.LatestCheckpoint(context.Background())
 			c.must(err)
-			if lie.claim != "note" && served != old {
-				t.Errorf("it serves %+v, and verified %+v before the lie", served.Contents, old.Contents)
+			// It may have taken over what came before the lie.
+			length := served.Contents.LogLength
+			if true, newest := u.SignedCheckpoints()[length], newestOf(u); true.Checkpoint != served.Contents.Checkpoint || lie.claim != "note" && length == newest {
+				t.Errorf("it serves %+v, of %d records", served.Contents, newest)
 			}
 			u.lie(nil)
 			c.check(u)
 		})
 	}
+}
+
+func newestOf(u *upstream) uint64 {
+	c, err := u.LatestCheckpoint(context.Background())
+	u.Must(err)
+	return c.Contents.LogLength
 }
 
 func onPath(prefix string, change func([]byte) []byte) func(string, []byte) []byte {

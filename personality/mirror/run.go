@@ -10,7 +10,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/warg/client"
-	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
@@ -18,6 +17,10 @@ import (
 // listEach is in which of the requests to an idle upstream the list of withheld content is
 // asked for, in place of the checkpoint.
 const listEach = 6
+
+// behindPause is after what time a checkpoint that was not in the checkpoints log is looked
+// for again.
+const behindPause = 300 * time.Millisecond
 
 // Run implements [federation.Other]: it follows the upstream until ctx ends.
 func (m *Mirror) Run(ctx context.Context) error {
@@ -29,6 +32,11 @@ func (m *Mirror) Run(ctx context.Context) error {
 		err := m.round(ctx, round)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errBehind) {
+			round = 0 // the list of withheld content, and notes, can wait
+			wake.Sleep(ctx, min(behindPause, m.options.Interval), nil)
+			continue
 		}
 		m.judge(err)
 		wake.Sleep(ctx, max(m.options.Interval-m.options.Now().Sub(begun), m.options.Interval/2), nil)
@@ -75,7 +83,7 @@ func (m *Mirror) round(ctx context.Context, round int) error {
 		return m.followList(ctx)
 	}
 	if round%2 == 1 && m.noteBehind() {
-		return m.followNote(ctx)
+		return m.followNotes(ctx)
 	}
 	text, err := m.up.changed(ctx)
 	if err != nil || text == nil {
@@ -97,60 +105,71 @@ func (m *Mirror) round(ctx context.Context, round int) error {
 
 // follow verifies the newest checkpoint, and takes over what leads to it.
 func (m *Mirror) follow(ctx context.Context) error {
-	target, err := m.client.Checkpoint(ctx)
+	operator, err := m.client.Operator(ctx)
 	if err != nil {
 		return err
 	}
+	target := operator.Checkpoint
 	before := m.writer.Newest().Contents.LogLength
-	source, tiled, err := m.source(ctx, target.Contents.LogLength)
+	begun := m.options.Now()
+	tiled, err := m.take(ctx, operator, target)
+	if m.writer.Newest().Contents.LogLength > before {
+		m.changed.Happened()
+		m.contents.wake()
+	}
+	m.tell()
 	if err != nil {
 		return err
 	}
-	begun := m.options.Now()
-	if err := m.writer.Follow(ctx, target, source, m.state.progress); err != nil {
-		return err
-	}
-	m.changed.Happened()
-	m.contents.wake()
-	m.tell()
-	if fresh := target.Contents.LogLength - before; fresh >= 1000 {
-		m.options.Logger.Info("a mirror has caught up", "records", fresh, "of", target.Contents.LogLength, "took", m.options.Now().Sub(begun).Round(time.Millisecond))
+	if fresh := m.writer.Newest().Contents.LogLength - before; fresh >= 1000 {
+		m.options.Logger.Info("a mirror has caught up", "records", fresh, "took", m.options.Now().Sub(begun).Round(time.Millisecond))
 	}
 	if err := m.writer.Tile(ctx); err != nil {
 		return err
 	}
 	if tiled {
-		if err := m.followNote(ctx); err != nil {
+		if err := m.followNotes(ctx); err != nil {
 			return err
 		}
 	}
 	return m.followList(ctx)
 }
 
-// source is the upstream's records log as of a length; tiled if it has static files.
-func (m *Mirror) source(ctx context.Context, size uint64) (source publisher.MirrorSource, tiled bool, err error) {
-	if m.writer.Staged() == size {
-		return nothing{}, m.noted(), nil
-	}
+// take takes over the records and checkpoints up to a verified one; tiled tells that the
+// upstream has static files.
+func (m *Mirror) take(ctx context.Context, operator *client.Operator, target protocol.SignedCheckpoint) (tiled bool, err error) {
 	_, err = m.up.get(ctx, tlog.Records.Path()+"/"+tlog.CheckpointPath, tlog.MaxNote)
-	switch {
-	case err == nil:
-		return &bundles{m.up, size}, true, nil
-	case errors.Is(err, errAbsent):
-		return &ledger{upstream: m.up, store: m.options.Store, size: size, tokens: &m.tokens}, false, nil
+	if err != nil && !errors.Is(err, errAbsent) {
+		return false, err
 	}
-	return nil, false, err
+	tiled = err == nil
+	length := target.Contents.LogLength
+	if !tiled {
+		source := &ledger{upstream: m.up, store: m.options.Store, size: length, tokens: &m.tokens}
+		return false, m.writer.Follow(ctx, target, source, m.state.progress)
+	}
+	source := &bundles{upstream: m.up, size: length}
+	logs, err := m.logsCheckpoints(ctx)
+	switch {
+	case err != nil:
+		return true, err
+	case !logs && m.options.Whole:
+		return true, errors.New("the registry does not give its checkpoints as they were signed, which a standby needs: it runs another program, or an older one")
+	case !logs:
+		return true, m.writer.Follow(ctx, target, source, m.state.progress)
+	}
+	if err := m.followLogged(ctx, operator, target, source); err != nil {
+		return true, err
+	}
+	switch newest := m.writer.Newest().Contents.LogLength; {
+	case newest < length:
+		return true, errBehind
+	case newest == length:
+		return true, m.writer.Follow(ctx, target, source, m.state.progress) // as it was signed last
+	}
+	return true, nil
 }
 
-// nothing is a source of which nothing is asked.
-type nothing struct{}
-
-// Leaves implements [publisher.MirrorSource].
-func (nothing) Leaves(context.Context, uint64, int) ([]follow.Leaf, error) {
-	return nil, errors.New("no leaf was to be asked for")
-}
-
-// Consistent implements [publisher.MirrorSource].
-func (nothing) Consistent(context.Context, follow.Root, follow.Root) error {
-	return errors.New("no proof was to be asked for")
-}
+// errBehind says that the upstream's checkpoints log does not have its newest checkpoint
+// yet, which comes to it a moment after it was published.
+var errBehind = errors.New("the upstream's checkpoints log does not have its newest checkpoint yet")

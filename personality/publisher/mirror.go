@@ -1,7 +1,6 @@
 package publisher
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
-	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
 // MirrorLog is the log that a [Mirror] fills: a copy of an upstream's records log.
@@ -78,6 +76,7 @@ type Mirror struct {
 	staged    staged
 	known     follow.State       // the records log up to what is staged
 	operator  []protocol.LogLeaf // of the operator log, behind base up to what is staged
+	logged    store.CheckpointsLog
 }
 
 // staged is what the database keeps of what is staged.
@@ -123,6 +122,9 @@ func (m *Mirror) load(ctx context.Context) error {
 		if err == nil {
 			stage, err = readStaged(tx)
 		}
+		if err == nil {
+			m.logged, err = tx.CheckpointsLog()
+		}
 		return err
 	})
 	if err != nil {
@@ -153,7 +155,7 @@ func (m *Mirror) begin(base store.Checkpoint) {
 func (m *Mirror) reload(ctx context.Context, stage staged) error {
 	ctx, cancel := context.WithTimeout(ctx, reloadTime)
 	defer cancel()
-	if _, err := m.waitSize(ctx, stage.Length); err != nil {
+	if _, err := waitSize(ctx, m.options.Records, stage.Length); err != nil {
 		return err
 	}
 	for m.known.Size() < stage.Length {
@@ -259,46 +261,10 @@ func signedByOperator(tx *store.Tx, restorer Restorer, next []protocol.LogLeaf, 
 	return nil
 }
 
-// Tile makes full tiles of the records log as far as it is published.
-func (m *Mirror) Tile(ctx context.Context) error {
-	n := &notes{p: m.publisher, log: tlog.Records, head: recordsHead, values: recordsEntries}
-	for {
-		published, fresh, err := n.read(ctx)
-		if err != nil || fresh.missing == 0 {
-			return err
-		}
-		if err := n.tile(ctx, published, fresh); err != nil {
-			return err
-		}
-	}
-}
-
-// TakeNote stores the upstream's note of the records log, whose signature was verified, if
-// it is of a log that the published one continues. It returns false if that is not so yet:
-// the note is newer than what is published.
-func (m *Mirror) TakeNote(ctx context.Context, head tlog.TreeHead, text []byte) (taken bool, err error) {
-	if head.Size > lengthOf(m.base) {
-		return false, nil
-	}
-	if err := follow.Consistent(ctx, m.options.Records, follow.Root{Size: head.Size, Hash: head.Root}, rootOf(m.base)); err != nil {
-		if _, ok := errors.AsType[*follow.InconsistentError](err); ok {
-			err = untruef("log", "its note of %d records is of another log than its checkpoints: %w", head.Size, err)
-		}
-		return false, err
-	}
-	return true, m.options.Store.Update(ctx, func(tx *store.Tx) error {
-		there, err := tx.SignedNote(tlog.Records)
-		if err != nil || bytes.Equal(there.Text, text) {
-			return err
-		}
-		return tx.PutSignedNote(tlog.Records, store.Note{Size: head.Size, Text: text})
-	})
-}
-
 // waitIntegrated returns when the log has integrated all leaves of a state, and proves
 // that it has these.
 func (m *Mirror) waitIntegrated(ctx context.Context, state follow.State) error {
-	root, err := m.waitSize(ctx, state.Size())
+	root, err := waitSize(ctx, m.options.Records, state.Size())
 	if err != nil {
 		return err
 	}
@@ -308,19 +274,19 @@ func (m *Mirror) waitIntegrated(ctx context.Context, state follow.State) error {
 	return nil
 }
 
-// waitSize returns the log's root when it has integrated so many leaves at least.
-func (m *Mirror) waitSize(ctx context.Context, size uint64) (follow.Root, error) {
-	if err := m.options.Records.Integrate(ctx); err != nil {
+// waitSize returns a log's root when it has integrated so many leaves at least.
+func waitSize(ctx context.Context, log MirrorLog, size uint64) (follow.Root, error) {
+	if err := log.Integrate(ctx); err != nil {
 		return follow.Root{}, err
 	}
 	for {
-		root, err := m.options.Records.Root(ctx)
+		root, err := log.Root(ctx)
 		if err != nil || root.Size >= size {
 			return root, err
 		}
 		wake.Sleep(ctx, integratedPoll, nil)
 		if ctx.Err() != nil {
-			return root, fmt.Errorf("the mirror's records log has integrated %d of %d leaves: %w", root.Size, size, ctx.Err())
+			return root, fmt.Errorf("the mirror's log has integrated %d of %d leaves: %w", root.Size, size, ctx.Err())
 		}
 	}
 }

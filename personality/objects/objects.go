@@ -20,7 +20,7 @@ import (
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	"gocloud.dev/blob/gcsblob"     // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	"gocloud.dev/blob/s3blob"      // s3://
 	"gocloud.dev/gcerrors"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
@@ -58,10 +58,13 @@ func Open(ctx context.Context, o content.ObjectOptions) (content.Objects, error)
 
 // openBucket opens it, below its prefix.
 func openBucket(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
-	if u.Scheme != gcsblob.Scheme {
-		return blob.DefaultURLMux().OpenBucketURL(ctx, u)
+	switch u.Scheme {
+	case gcsblob.Scheme:
+		return openGCS(ctx, u)
+	case s3blob.Scheme:
+		u = quietS3(u)
 	}
-	return openGCS(ctx, u)
+	return blob.DefaultURLMux().OpenBucketURL(ctx, u)
 }
 
 func bucketName(u *url.URL) string {
@@ -71,6 +74,9 @@ func bucketName(u *url.URL) string {
 	}
 	return name
 }
+
+// Name implements [content.Objects].
+func (b *Bucket) Name() string { return b.name }
 
 // Close implements [content.Objects].
 func (b *Bucket) Close() error { return b.bucket.Close() }
@@ -89,7 +95,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (content.Object, error) {
 // Read implements [content.Objects].
 func (b *Bucket) Read(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
 	w := b.watch(ctx)
-	r, err := b.bucket.NewRangeReader(w.ctx, key, offset, -1, b.readerOptions())
+	r, err := b.bucket.NewRangeReader(w.ctx, key, offset, -1, nil)
 	if err != nil {
 		defer w.end()
 		return nil, w.object(err, key)

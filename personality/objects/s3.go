@@ -2,11 +2,11 @@ package objects
 
 import (
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"gocloud.dev/blob"
 )
 
 // s3Client is the client of the bucket, or nil if it is not one of S3.
@@ -37,21 +37,17 @@ func sendInParts(client *s3.Client, timeout time.Duration) func(as func(any) boo
 	}
 }
 
-// readerOptions are how objects are read.
-func (b *Bucket) readerOptions() *blob.ReaderOptions {
-	if b.s3Client() == nil {
-		return nil
+// quietS3 has checksums of S3 compared only where S3 demands it, unless the URL says
+// otherwise: contents are compared with their digests, and the library prints a line of
+// its own on standard error, among those of the log, whenever a server sends none.
+func quietS3(u *url.URL) *url.URL {
+	const key = "response_checksum_validation"
+	q := u.Query()
+	if q.Has(key) {
+		return u
 	}
-	return &blob.ReaderOptions{BeforeRead: readQuietly}
-}
-
-// readQuietly has the library not print, for each object that was sent in parts, that it
-// compares no checksum: whoever reads contents compares their digest.
-func readQuietly(as func(any) bool) error {
-	var options *[]func(*s3.Options)
-	if !as(&options) {
-		return errors.New("the library of S3 reads in another way")
-	}
-	*options = append(*options, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
-	return nil
+	q.Set(key, "when_required")
+	quiet := *u
+	quiet.RawQuery = q.Encode()
+	return &quiet
 }

@@ -26,6 +26,12 @@ func startReferenceServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startReferenceServerOf(t, key, "example")
+}
+
+// startReferenceServerOf runs the reference of an operator, with a namespace.
+func startReferenceServerOf(t *testing.T, key protocol.PrivateKey, namespace string) *server {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -36,18 +42,19 @@ func startReferenceServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--listen", address, "--content-dir", t.TempDir(), "--namespace", "example")
+	cmd := exec.Command(program, "--listen", address, "--content-dir", t.TempDir(), "--namespace", namespace)
 	cmd.Env = append(os.Environ(), "WARG_OPERATOR_KEY="+key.Text())
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end := func() {
 		cmd.Process.Kill()
 		cmd.Wait()
-	})
-	s := &server{url: "http://" + address}
+	}
+	t.Cleanup(end)
+	s := &server{url: "http://" + address, end: end}
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
 		status, _, err := request(context.Background(), http.MethodGet, s.url+"/"+api.FetchCheckpointPath, "", nil)
 		if err == nil && status == http.StatusOK {

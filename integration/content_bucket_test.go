@@ -315,9 +315,7 @@ func TestRegistryOnBucketThatFails(t *testing.T) {
 			t.Errorf("other bytes are served as if all was well: %s, %x", response.Status, body)
 		}
 	}
-	if !strings.Contains(s.stderr.String(), "is damaged in its store") {
-		t.Error("the log does not say so")
-	}
+	waitFor(t, "the damage in the log", func() bool { return strings.Contains(s.stderr.String(), "is damaged in its store") })
 	if err := objects.Remove(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}

@@ -247,7 +247,7 @@ func TestDamagedContentInBuckets(t *testing.T) {
 		bucket := openObjects(t, s.URL)
 		digest := contenttest.Put(t, store, "what was stored")
 		key := "content/" + strings.Replace(digest.String(), ":", "-", 1)
-		for _, other := range []string{"what was st0red", "what was", "what was stored, and more", ""} {
+		for _, other := range []string{"what was st0red", "what was", "what was stored, and more"} {
 			if err := bucket.Write(t.Context(), key, strings.NewReader(other)); err != nil {
 				t.Fatal(err)
 			}
@@ -256,6 +256,12 @@ func TestDamagedContentInBuckets(t *testing.T) {
 			if !errors.As(err, &damaged) || damaged.Digest != digest {
 				t.Errorf("%q: read %q, %v", other, got, err)
 			}
+		}
+		if err := bucket.Write(t.Context(), key, strings.NewReader("")); err != nil {
+			t.Fatal(err)
+		}
+		if contenttest.Has(t, store, digest) {
+			t.Error("an empty object is content")
 		}
 		if contenttest.Put(t, store, "what was stored"); !contenttest.Has(t, store, digest) {
 			t.Error("it cannot be mended")

@@ -26,6 +26,8 @@ type server struct {
 	process *exec.Cmd
 	exited  chan error // gets what Wait returns
 	stderr  *output
+
+	end func() // of the reference server: ends it
 }
 
 // startServer starts a registry that defines the namespace example, in a data

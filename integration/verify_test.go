@@ -20,6 +20,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/integration/tools"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 	"github.com/warg-trillian/warg-trillian/warg/witness/witnesstest"
 )
 
@@ -204,6 +205,9 @@ func TestVerifyHonestRegistry(t *testing.T) {
 			t.Errorf("the file and content are %q, want %s", found, want)
 		}
 	}
+	if got := asked(func(r *verifyRequest) { r.OperatorKey = a.key.Public().String() }).step(t, "operator-log"); got.Reason != "operator-key" {
+		t.Errorf("another operator's key: %+v", got)
+	}
 	// What is not there is said, and is no lie of the registry.
 	for name, want := range map[string]string{"example:none": "no-such-package", "nowhere:x": "no-such-package", "elsewhere:x": "imported"} {
 		report := asked(func(r *verifyRequest) { r.Package = name })
@@ -240,6 +244,7 @@ func TestVerifyInTabs(t *testing.T) {
 			t.Fatalf("tabs: %v; %s", report.Tabs, report)
 		}
 	}
+	l.awaitNotes(t)
 	c := l.copy(t)
 	if err := (&liar.API{Copy: c, Shown: func(r liar.Record) bool { return !slices.Contains(names, r.Name) }}).PublishAPI(l.Liar); err != nil {
 		t.Fatal(err)
@@ -412,6 +417,30 @@ func TestVerifyWithheld(t *testing.T) {
 		}
 		l.Honest()
 	}
+	// Statements that the operator has signed for another registry, or that do not follow.
+	c := l.copy(t)
+	good := withheld.Statement{Origin: c.Records[0].Leaf.RecordID, Time: time.Now().UTC().Truncate(time.Second), Action: withheld.Withhold, Digest: protocol.HashOf([]byte("x")), Reason: "none"}
+	for what, change := range map[string]func(s *withheld.Statement){
+		"":                            func(*withheld.Statement) {},
+		"it is of another registry":   func(s *withheld.Statement) { s.Origin = protocol.HashOf([]byte("other")) },
+		"number 0 behind sha256:0000": func(s *withheld.Statement) { s.Previous = protocol.HashOf([]byte("other")) },
+		"it does not follow":          func(s *withheld.Statement) { s.Sequence = 1 },
+		"is not withheld":             func(s *withheld.Statement) { s.Action = withheld.Release },
+	} {
+		statement := good
+		change(&statement)
+		signed, err := statement.Sign(l.keys.Operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Serve("/"+withheld.Path, withheld.Page{Origin: good.Origin, Total: 1, Statements: []withheld.Signed{signed}}.AppendJSON(nil))
+		fresh := request
+		fresh.Browser = ""
+		if got := v.verify(t, fresh).step(t, "withheld"); (got.Status == "ok") != (what == "") || !strings.Contains(got.Text, what) {
+			t.Errorf("the step is %+v, want %q", got, what)
+		}
+	}
+	l.Honest()
 	// The statement counts on when the key that signed it is revoked.
 	l.replaceOperatorKey(t, l.flagged("--operator-key-file"))
 	if report := v.verify(t, request); report.Verdict != "verified" || report.step(t, "release").Reason != "withheld" {

@@ -7,9 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warg-trillian/warg-trillian/personality/admission"
+	"github.com/warg-trillian/warg-trillian/personality/federation/proxy"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
+	"github.com/warg-trillian/warg-trillian/personality/mirror"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/personality/witness"
 )
@@ -20,6 +22,8 @@ var (
 	_ httpapi.Observer   = (*metrics.Metrics)(nil)
 	_ admission.Observer = (*metrics.Metrics)(nil)
 	_ witness.Observer   = (*metrics.Metrics)(nil)
+	_ proxy.Observer     = (*metrics.Metrics)(nil)
+	_ mirror.Observer    = (*metrics.Metrics)(nil)
 )
 
 func newMetrics(r prometheus.Registerer) *metrics.Metrics {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
+	"github.com/warg-trillian/warg-trillian/personality/federation/proxy"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/limits"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
@@ -22,7 +23,7 @@ import (
 
 // readingOthers is how many fetches and proofs of one other registry are worked on at a
 // time. They have turns of their own, so that a slow registry keeps nobody from this one.
-const readingOthers = 16
+const readingOthers = 8
 
 // others are the registries that this one answers for.
 type others struct {
@@ -35,7 +36,7 @@ type other struct {
 	federation.Other
 }
 
-// Run does what is to be done for each until ctx ends.
+// run does what is to be done for each until ctx ends.
 func (o *others) run(ctx context.Context, log *slog.Logger) {
 	done := make(chan struct{})
 	for _, one := range o.list {
@@ -97,9 +98,16 @@ func (s *Server) openOthers(ctx context.Context, api *httpapi.Options, observer 
 	return nil
 }
 
-// openOther opens what answers for a registry, by its mode.
-func (s *Server) openOther(_ context.Context, r federation.Registry, _ string, _ *metrics.Metrics) (federation.Other, error) {
-	return nil, fmt.Errorf("mode %s is not in this program", r.Mode)
+// openOther opens what answers for a registry, by its mode. id is what this registry calls
+// itself in requests to others.
+func (s *Server) openOther(ctx context.Context, r federation.Registry, id string, observer *metrics.Metrics) (federation.Other, error) {
+	o := s.options
+	if r.Mode == federation.Proxy {
+		return proxy.Open(proxy.Options{
+			Registry: r, ID: id, DataDir: o.DataDir, MaxContent: o.Content.MaxSize, Observer: observer, Logger: o.Logger, Now: o.Now,
+		})
+	}
+	return s.openMirror(ctx, r, id, observer)
 }
 
 // otherHandler is the API of another registry: this one's, with the same limits on memory
@@ -109,7 +117,7 @@ func otherHandler(r federation.Registry, opened federation.Other, api httpapi.Op
 	if api.BaseURL != "" {
 		api.BaseURL = strings.TrimRight(api.BaseURL, "/") + "/" + api.Path
 	}
-	api.ContentBaseURL, api.OCI, api.VKeys, api.FetchContent = "", nil, nil, false
+	api.ContentBaseURL, api.OCI, api.Discovery, api.Web, api.VKeys, api.FetchContent = "", nil, nil, nil, nil, false
 	api.WholeContent = r.Mode == federation.Proxy
 	api.Logger = api.Logger.With("registry", r.Domain)
 	api.Observer = refusals{api.Observer}

@@ -51,8 +51,8 @@ type Server struct {
 	closers  []func() error // in the order of opening
 
 	witnesses *witnesses            // nil: nobody cosigns
+	sandbox   *content.WasmPolicy   // of the content policy; nil: it takes anything
 	discovery *discovery.Index      // nil: there is none
-	describer *describe.Describer   // nil: contents are not described
 	vkeys     map[tlog.Log][]string // public note keys
 	keys      *signing.Keys         // operator keys
 	keysLack  atomic.Value          // string: why none of them may sign; see watchOperatorKeys
@@ -121,9 +121,8 @@ func Rebuild(ctx context.Context, o Options, progress func(done, total uint64)) 
 	return s.registry.Rebuild(ctx, progress)
 }
 
-// openRegistry opens what a registry runs on. The server that it returns is to
-// be closed, even on error.
-func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *metrics.Metrics, error) {
+// complete fills in what need not be given.
+func (o Options) complete() Options {
 	o.Logger = slog.New(httpapi.LogRequestIDs(o.Logger.Handler()))
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry() // that nobody asks
@@ -131,6 +130,13 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	return o
+}
+
+// openRegistry opens what a registry runs on. The server that it returns is to
+// be closed, even on error.
+func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *metrics.Metrics, error) {
+	o = o.complete()
 	observer := newMetrics(o.Metrics)
 	s := &Server{options: o, rebuilding: rebuilding}
 	if err := s.lockDataDir(); err != nil {
@@ -192,6 +198,9 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.db = p.Store
 	s.closers = append(s.closers, p.Store.Close)
+	if err := refuseMirror(ctx, p.Store); err != nil {
+		return p, err
+	}
 	logs, err := o.Trillian.open(ctx, s, p.Store)
 	if err != nil {
 		return p, err
@@ -213,15 +222,13 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 		return p, err
 	}
 	s.closers = append(s.closers, contents.Close)
+	s.sandbox = contents.Wasm
 	p.Contents, p.Admission.CheckContent = contents, contents.Check
-	if contents.Wasm != nil {
-		s.describer = describe.New(contents.Wasm)
-	}
 	if o.RequireLicense {
-		if s.describer == nil {
+		if s.sandbox == nil {
 			return p, errors.New("licences can be required of WebAssembly only: the content policy has to be wasm")
 		}
-		p.Admission.CheckContent = s.describer.RequireLicense()
+		p.Admission.CheckContent = describe.New(s.sandbox).RequireLicense()
 	}
 	if contents.Bucket != nil && o.Content.Direct {
 		p.Admission.Direct = contents.Bucket

@@ -29,6 +29,7 @@ type commands struct {
 	Key      keyCommands     `cmd:"" help:"Make, import and show the signing key."`
 	Publish  publishCommands `cmd:"" help:"Publish records of a package: releases, yanks, permissions."`
 	Download downloadCommand `cmd:"" help:"Download a release, verified."`
+	Search   searchCommand   `cmd:"" help:"Search a registry for packages."`
 	Info     infoCommand     `cmd:"" help:"Show a registry, or a package with its releases and keys."`
 	Log      logCommand      `cmd:"" help:"Show the records of a package."`
 	Verify   verifyCommand   `cmd:"" help:"Say which release a file is, proved by the registry or by a .tlog-proof."`

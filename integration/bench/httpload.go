@@ -32,11 +32,22 @@ func dialLean(ctx context.Context, address string) (*lean, error) {
 	return &lean{conn: conn, reader: bufio.NewReaderSize(conn, 16<<10)}, nil
 }
 
+// get reads an answer, which must have status 200, to its end.
+func (l *lean) get(path string) (size int64, err error) {
+	l.request = append(append(append(l.request[:0], "GET /"...), path...), " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+	return l.exchange("GET", path)
+}
+
 // post posts a JSON body and reads the answer, which must have status 200, to its end.
 func (l *lean) post(path string, body []byte) (size int64, err error) {
 	l.request = append(append(append(l.request[:0], "POST /"...), path...), " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "...)
 	l.request = append(strconv.AppendInt(l.request, int64(len(body)), 10), "\r\n\r\n"...)
 	l.request = append(l.request, body...)
+	return l.exchange("POST", path)
+}
+
+// exchange sends the request and reads the answer.
+func (l *lean) exchange(method, path string) (size int64, err error) {
 	if err := l.conn.SetDeadline(time.Now().Add(publishTimeout)); err != nil {
 		return 0, err
 	}
@@ -48,7 +59,7 @@ func (l *lean) post(path string, body []byte) (size int64, err error) {
 		return 0, err
 	}
 	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
-		return 0, l.refused(path, string(status))
+		return 0, l.refused(method, path, string(status))
 	}
 	length, chunked, err := l.header()
 	switch {
@@ -110,18 +121,18 @@ func (l *lean) chunks() (size int64, err error) {
 }
 
 // refused is the error of an answer with another status, with the beginning of its text.
-func (l *lean) refused(path, status string) error {
+func (l *lean) refused(method, path, status string) error {
 	status = strings.TrimSpace(status)
 	length, chunked, err := l.header()
 	if err != nil {
-		return fmt.Errorf("POST %s: %s: %w", path, status, err)
+		return fmt.Errorf("%s %s: %s: %w", method, path, status, err)
 	}
 	body := io.LimitReader(l.reader, int64(length))
 	if chunked {
 		body = httputil.NewChunkedReader(l.reader)
 	}
 	text, _ := io.ReadAll(io.LimitReader(body, 4<<10)) // the status says enough without it
-	return &statusError{fmt.Sprintf("POST %s: %s: %s", path, status, text)}
+	return &statusError{fmt.Sprintf("%s %s: %s: %s", method, path, status, text)}
 }
 
 // loadResult is what became of requests that were made on some connections for a

@@ -25,21 +25,22 @@ import (
 
 // settings are the flags.
 type settings struct {
-	dir           string
-	binary        string
-	before        string
-	reference     string
-	only          string
-	attack        string
-	packages      int
-	publishers    int
-	runs          int
-	lonePosts     int
-	records       int
-	releases      int
-	largePackages int
-	readSeconds   float64
-	cpuProfile    string
+	dir               string
+	binary            string
+	before            string
+	reference         string
+	only              string
+	attack            string
+	packages          int
+	publishers        int
+	runs              int
+	lonePosts         int
+	records           int
+	releases          int
+	largePackages     int
+	discoveryPackages int
+	readSeconds       float64
+	cpuProfile        string
 
 	// Not flags, but of one run: the witness policy of its registry, and what is done
 	// when all is published.
@@ -66,6 +67,7 @@ var parts = []part{
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
 	{name: "audit", measure: measureAudit},
+	{name: "discovery", measure: measureDiscovery, asked: true},
 	{name: "content", measure: measureContent, asked: true}, // with servers of buckets
 	{name: "oci", measure: measureOCI, asked: true},         // with wkg
 	{name: "attacks", measure: measureAttacks, asked: true},
@@ -105,6 +107,7 @@ func main() {
 	flag.IntVar(&s.lonePosts, "posts", 200, "lone: records posted one by one")
 	flag.IntVar(&s.records, "records", 100_000, "large: packages, one record each")
 	flag.IntVar(&s.largePackages, "large-packages", 300_000, "read-large: packages, one record each")
+	flag.IntVar(&s.discoveryPackages, "discovery-packages", 100_000, "discovery: packages, three releases each")
 	flag.IntVar(&s.releases, "releases", 10_000, "chain: releases of one package")
 	flag.Float64Var(&s.readSeconds, "read-seconds", 5, "read: how long each kind of request is made")
 	flag.StringVar(&s.cpuProfile, "cpuprofile", "", "run the server inside this process and write a profile of both to this file")

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ func measureOCI(ctx context.Context, s *settings, t *table) error {
 	if err != nil {
 		return err
 	}
-	digest, err := publishLarge(ctx, srv, largeComponent)
+	digest, err := publishContent(ctx, srv, ociPackage, customOf(largeComponent))
 	// Validating takes memory that reading does not.
 	if err := errors.Join(err, srv.stop()); err != nil {
 		return err
@@ -53,29 +52,6 @@ func measureOCI(ctx context.Context, s *settings, t *table) error {
 		}
 	}
 	return a.measureGets(ctx, srv, digest, t)
-}
-
-// publishLarge publishes a component that holds a custom section, of so many bytes in all.
-func publishLarge(ctx context.Context, srv *server, size int) (protocol.Hash, error) {
-	section := append([]byte{6}, "filler"...)
-	section = append(section, make([]byte, size-len(section)-13)...)
-	component := append([]byte("\x00asm\x0d\x00\x01\x00"), 0)
-	component = append(binary.AppendUvarint(component, uint64(len(section))), section...)
-	content := wargclient.ContentOfBytes(component)
-	c, err := wargclient.New(srv.base, wargclient.Options{})
-	if err != nil {
-		return content.Digest, err
-	}
-	key, err := protocol.GeneratePrivateKey()
-	if err != nil {
-		return content.Digest, err
-	}
-	name, err := protocol.ParsePackageName(ociPackage)
-	if err != nil {
-		return content.Digest, err
-	}
-	_, err = c.Publish(ctx, name, key, []wargclient.Content{content}, wargclient.Init(key.Public()), wargclient.Release("1.0.0", content.Digest))
-	return content.Digest, err
 }
 
 // ociAgent is an agent that runs.

@@ -28,8 +28,8 @@ func measurePublish(ctx context.Context, s *settings, t *table) error {
 // time a record.
 type publishResult struct{ accepted, published, cpu float64 }
 
-func (s *settings) publishRun(ctx context.Context) (r publishResult, err error) {
-	srv, _, err := s.newServer(ctx, "publish")
+func (s *settings) publishRun(ctx context.Context, flags ...string) (r publishResult, err error) {
+	srv, _, err := s.newServer(ctx, "publish", flags...)
 	if err != nil {
 		return r, err
 	}

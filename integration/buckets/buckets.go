@@ -52,8 +52,21 @@ type Server struct {
 }
 
 // Pause has the server be silent until Resume.
-func (s *Server) Pause(t T)  { s.signal(t, syscall.SIGSTOP) }
-func (s *Server) Resume(t T) { s.signal(t, syscall.SIGCONT) }
+func (s *Server) Pause(t T) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	// Until the last of its threads has stopped it may answer.
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(s.process.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatal(fmt.Errorf("the server did not stop: %v, status %#x", err, status))
+	}
+}
+
+// Resume ends Pause.
+func (s *Server) Resume(t T) {
+	t.Helper()
+	s.signal(t, syscall.SIGCONT)
+}
 
 func (s *Server) signal(t T, signal syscall.Signal) {
 	t.Helper()

@@ -1,7 +1,9 @@
 package content
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -22,10 +24,10 @@ const (
 	incomingPrefix = "incoming/"  // <log id>/<record id>/sha256-<digest>, put by a client
 	heldPrefix     = "held/"      // sha256-<digest>.<minute>: held in that minute; empty
 	asidePrefixKey = "collected/" // sha256-<digest>.<random>: a copy, while it is collected
-	probeKey       = "probe"
+	probePrefix    = "probe/"     // <random>: written, read and removed
 )
 
-// probeEach is how long a probe that went well stands for others: each costs two
+// probeEach is how long a probe that went well stands for others: each costs four
 // requests, and who asks may ask often.
 const probeEach = 5 * time.Second
 
@@ -72,7 +74,7 @@ func (b *Bucket) look(ctx context.Context, digest protocol.Hash) (Object, bool, 
 	if err != nil {
 		return o, false, fmt.Errorf("looking for content %s: %w", digest, err)
 	}
-	return o, true, nil
+	return o, canBe(digest, o.Size), nil
 }
 
 // Hold is [Folder.Hold], for a bucket.
@@ -105,7 +107,7 @@ func (b *Bucket) Put(ctx context.Context, digest protocol.Hash, r io.Reader, che
 	// The bucket's word for it: what it did not keep whole is no content.
 	o, found, err := b.look(ctx, digest)
 	if err == nil && (!found || o.Size != size) {
-		err = fmt.Errorf("storing content %s: the bucket says that it was stored, and has %d bytes of %d", digest, o.Size, size)
+		err = b.lies(fmt.Errorf("it says that content %s was stored, and has %d bytes of %d", digest, o.Size, size))
 	}
 	if err != nil {
 		return 0, err
@@ -136,16 +138,57 @@ func (b *Bucket) Probe(ctx context.Context) error {
 	if b.probedSince(time.Now().Add(-probeEach)) {
 		return nil
 	}
-	if err := b.objects.Write(ctx, probeKey, strings.NewReader("probe")); err != nil {
-		return err
-	}
-	if err := b.objects.Remove(ctx, probeKey); err != nil {
+	if err := b.probe(ctx); err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.probed = time.Now()
 	return nil
+}
+
+// probe writes an object of its own, reads it back and removes it. What answers to
+// everything with success, such as another web server at the address of the bucket, says
+// otherwise that it has all content.
+func (b *Bucket) probe(ctx context.Context) (err error) {
+	text := rand.Text()
+	key := probePrefix + text
+	if err := b.objects.Write(ctx, key, strings.NewReader(text)); err != nil {
+		return err
+	}
+	read, err := b.readProbe(ctx, key)
+	if removed := b.objects.Remove(ctx, key); err == nil {
+		err = removed
+	}
+	if err == nil && read != text {
+		err = b.lies(errors.New("what was written as a test was read back as something else, or not at all"))
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := b.objects.Stat(ctx, key); !errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(err, b.lies(errors.New("what was written as a test is there after it was removed")))
+	}
+	return nil
+}
+
+// readProbe reads what probe has written; "" if it is not there.
+func (b *Bucket) readProbe(ctx context.Context, key string) (string, error) {
+	r, err := b.objects.Read(ctx, key, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, 1<<10))
+	return string(text), err
+}
+
+// lies is the error of a bucket that did not do what it said.
+func (b *Bucket) lies(err error) error {
+	return &UnavailableError{Bucket: b.objects.Name(), State: "does not keep what it is given", Err: err}
 }
 
 func (b *Bucket) probedSince(then time.Time) bool {

@@ -246,8 +246,11 @@ func (b *Bucket) SweepUploads(ctx context.Context, olderThan time.Duration) (rem
 		}
 		return nil
 	})
-	if err == nil {
-		err = b.objects.List(ctx, incomingPrefix, func(o Object) error {
+	for _, prefix := range []string{incomingPrefix, probePrefix} {
+		if err != nil {
+			break
+		}
+		err = b.objects.List(ctx, prefix, func(o Object) error {
 			if !o.ModTime.Before(time.Now().Add(-olderThan)) {
 				return nil
 			}

@@ -113,7 +113,7 @@ func (f *Folder) look(ctx context.Context, digest protocol.Hash) (time.Time, boo
 	case err != nil:
 		return time.Time{}, false, fmt.Errorf("looking for content %s: %w", digest, err)
 	}
-	return info.ModTime(), info.Mode().IsRegular(), nil
+	return info.ModTime(), info.Mode().IsRegular() && canBe(digest, info.Size()), nil
 }
 
 // Hold reports whether content with the digest is stored, and keeps [Folder.Collect]
@@ -136,7 +136,9 @@ func (f *Folder) Hold(ctx context.Context, digest protocol.Hash) (bool, error) {
 	return found, err
 }
 
-// Open opens the content with the digest, or fails with [ErrNotFound].
+// Open opens the content with the digest, or fails with [ErrNotFound]. Reading all of it
+// from the beginning ends with a [*DamagedError] in the place of the last bytes if they
+// are others than those of the digest.
 func (f *Folder) Open(ctx context.Context, digest protocol.Hash) (Content, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -149,24 +151,18 @@ func (f *Folder) Open(ctx context.Context, digest protocol.Hash) (Content, error
 		return nil, fmt.Errorf("opening content %s: %w", digest, err)
 	}
 	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
+	switch {
+	case err == nil && !info.Mode().IsRegular():
 		err = fmt.Errorf("%s is not a regular file", file.Name())
+	case err == nil && !canBe(digest, info.Size()):
+		err = ErrNotFound
 	}
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("opening content %s: %w", digest, err)
 	}
-	return &openFile{File: file, info: info}, nil
+	return &fileReader{file: file, info: info, whole: newDigested(digest, info.Size())}, nil
 }
-
-// openFile is a [Content].
-type openFile struct {
-	*os.File
-	info fs.FileInfo
-}
-
-func (o *openFile) Size() int64        { return o.info.Size() }
-func (o *openFile) ModTime() time.Time { return o.info.ModTime() }
 
 func (f *Folder) path(digest protocol.Hash) string {
 	return filepath.Join(f.files, fileName(digest))

@@ -2,10 +2,8 @@ package content
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"time"
@@ -27,12 +25,11 @@ type objectReader struct {
 	offset int64         // where the next Read begins
 	body   io.ReadCloser // nil: nothing is asked for
 	at     int64         // where body is
-	hash   hash.Hash     // of the bytes before hashed
-	hashed int64         // how many they are
+	whole  digested
 }
 
 func newObjectReader(ctx context.Context, objects Objects, digest protocol.Hash, o Object) *objectReader {
-	return &objectReader{ctx: ctx, objects: objects, digest: digest, object: o, hash: sha256.New()}
+	return &objectReader{ctx: ctx, objects: objects, digest: digest, object: o, whole: newDigested(digest, o.Size)}
 }
 
 func (r *objectReader) Size() int64        { return r.object.Size }
@@ -59,9 +56,6 @@ func (r *objectReader) Seek(offset int64, whence int) (int64, error) {
 // the digest together, or if some were left out: a part is what it is.
 func (r *objectReader) Read(p []byte) (int, error) {
 	if r.offset >= r.object.Size {
-		if r.object.Size == 0 && r.digest != protocol.HashOf(nil) {
-			return 0, r.damaged("it is empty")
-		}
 		return 0, io.EOF
 	}
 	if len(p) == 0 {
@@ -76,29 +70,14 @@ func (r *objectReader) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		err = nil
 		if r.at < r.object.Size {
-			err = r.damaged(fmt.Sprintf("it ends after %d bytes of %d", r.at, r.object.Size))
+			err = r.whole.endsAfter(r.at)
 		}
 	}
-	if hashErr := r.count(p[:n]); hashErr != nil {
-		return 0, hashErr
+	if damage := r.whole.read(r.offset, p[:n]); damage != nil {
+		return 0, damage
 	}
 	r.offset += int64(n)
 	return n, err
-}
-
-// count adds bytes at the offset to the hash, and compares it at the end.
-func (r *objectReader) count(p []byte) error {
-	if r.hashed != r.offset {
-		return nil
-	}
-	r.hash.Write(p)
-	if r.hashed += int64(len(p)); r.hashed < r.object.Size {
-		return nil
-	}
-	if actual := protocol.Hash(r.hash.Sum(nil)); actual != r.digest {
-		return r.damaged(fmt.Sprintf("its bytes have the digest %s", actual))
-	}
-	return nil
 }
 
 // seekBody brings body to the offset.
@@ -125,8 +104,6 @@ func (r *objectReader) seekBody() error {
 	r.body, r.at = body, r.offset
 	return nil
 }
-
-func (r *objectReader) damaged(reason string) error { return &DamagedError{r.digest, reason} }
 
 func (r *objectReader) Close() error {
 	if r.body == nil {

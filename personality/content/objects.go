@@ -11,6 +11,8 @@ import (
 // when the bucket is silent for long, and fail with a [*UnavailableError] if it is not
 // in order; that there is no such object is [io/fs.ErrNotExist].
 type Objects interface {
+	// Name is its URL, without what may be secret.
+	Name() string
 	// Stat says what an object is.
 	Stat(ctx context.Context, key string) (Object, error)
 	// Read reads an object from an offset in bytes on. The caller closes it.

@@ -90,11 +90,12 @@ func (s *sandbox) ask(ctx context.Context, q question, f io.ReaderAt, size, limi
 	if limit < s.leastMemory() { // wazero would panic
 		return nil, errMemory
 	}
-	run := &run{
-		source: io.NewSectionReader(f, 0, size),
-		memory: linearMemory{limit: uint64(limit)},
-		work:   w,
+	memory, err := reserveMemory(limit)
+	if err != nil {
+		return nil, fmt.Errorf("reserving memory to check content: %w", err)
 	}
+	defer memory.Free()
+	run := &run{source: io.NewSectionReader(f, 0, size), memory: memory, work: w}
 	packed, message, err := s.run(ctx, run, q, size)
 	switch {
 	case run.readErr != nil:
@@ -132,7 +133,7 @@ func firstLine(s string) string {
 // message is a copy.
 func (s *sandbox) run(ctx context.Context, run *run, q question, size int64) (packed uint64, message string, err error) {
 	ctx = context.WithValue(ctx, runKey{}, run)
-	ctx = experimental.WithMemoryAllocator(ctx, &run.memory)
+	ctx = experimental.WithMemoryAllocator(ctx, run.memory)
 	// Without a name, any number of instances may live in one runtime.
 	instance, err := s.runtime.InstantiateModule(ctx, s.module, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
@@ -152,31 +153,3 @@ func (s *sandbox) run(ctx context.Context, run *run, q question, size int64) (pa
 	}
 	return packed, string(text), nil
 }
-
-// linearMemory is the memory of one instance, of at most limit bytes.
-type linearMemory struct {
-	limit   uint64
-	refused bool // more was asked for
-	bytes   []byte
-}
-
-// Allocate implements [experimental.MemoryAllocator].
-func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
-
-// Reallocate implements [experimental.LinearMemory].
-func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > m.limit {
-		m.refused = true
-		return nil
-	}
-	if size > uint64(cap(m.bytes)) {
-		grown := make([]byte, len(m.bytes), min(m.limit, size+size/4))
-		copy(grown, m.bytes)
-		m.bytes = grown
-	}
-	m.bytes = m.bytes[:size] // never used before, hence zero
-	return m.bytes
-}
-
-// Free implements [experimental.LinearMemory].
-func (m *linearMemory) Free() { m.bytes = nil }

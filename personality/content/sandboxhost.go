@@ -34,7 +34,7 @@ func exportHost(ctx context.Context, runtime wazero.Runtime) error {
 // run is one question, and the answer or error that ended it.
 type run struct {
 	source  *io.SectionReader
-	memory  linearMemory
+	memory  *linearMemory
 	work    *work
 	granted int64 // steps that the instance was last given
 

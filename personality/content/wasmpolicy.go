@@ -18,10 +18,11 @@ import (
 //go:embed validator/validator.wasm
 var validatorWasm []byte
 
-// Bounds of the memory that checks use. Validating needs the largest section that is
-// not code, and what is known about types, functions and names: on real files 1 to 8
-// MiB. So the check of small content begins with little, of which very many may have
-// some at once, and begins anew with much if that is not enough.
+// Bounds of the memory that checks use. Validating needs what is known about types,
+// functions and names, and the largest section that is neither code nor data nor custom
+// (of those a piece is there at a time): on real files 1 to 8 MiB. So the check of small
+// content begins with little, of which very many may have some at once, and begins anew
+// with much if that is not enough. What is used of it is taken as it is used.
 const (
 	smallSize         = 4 << 20   // bytes of small content
 	smallMemory int64 = 4 << 20   // bytes that its check may use, besides its size

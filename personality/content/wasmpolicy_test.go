@@ -123,7 +123,7 @@ func FuzzCheck(f *testing.F) {
 func TestMemoryIsBounded(t *testing.T) {
 	p := newPolicy(t)
 	<-p.compiled
-	sample := bigData(8 << 20)
+	sample := costlyCalls(1000, 2000) // 2 million operands
 	run := func(limit int64) error {
 		_, err := p.askIn(t.Context(), isValid, p.large, limit, bytes.NewReader(sample), p.work(t.Context(), int64(len(sample))))
 		return err

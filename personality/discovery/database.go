@@ -32,12 +32,22 @@ var errRemake = errors.New("the index is made anew")
 // statements are those that were prepared on a connection, by their text.
 type statements map[string]*sql.Stmt
 
+// Close closes all.
+func (s statements) Close() error {
+	var errs []error
+	for _, stmt := range s {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // database is the opened file.
 type database struct {
 	writes, reads *sqlitepool.Pool[statements]
 	// known are words that are in the index; used by the transaction that writes. It is
 	// right as long as no such transaction failed: then the file is opened anew.
 	known map[string]bool
+	tags  map[tag]int64 // ids of some; as known
 }
 
 // openDatabase opens the file, and makes it if it is not there. An error that wraps
@@ -54,7 +64,7 @@ func openDatabase(ctx context.Context, file string) (*database, error) {
 		return nil, errors.Join(damage(err), setup.Close())
 	}
 	prepare := func(*sql.Conn) (statements, error) { return statements{}, nil }
-	d := &database{known: map[string]bool{}}
+	d := &database{known: map[string]bool{}, tags: map[tag]int64{}}
 	if d.writes, err = sqlitepool.Open(setup, 1, "BEGIN IMMEDIATE", prepare); err != nil {
 		return nil, damage(err) // Open has closed what it took over
 	}
@@ -75,7 +85,7 @@ func (d *database) close() error { return errors.Join(d.reads.Close(), d.writes.
 // openFile makes connections. A commit is not on disk at once (synchronous=NORMAL): what a
 // machine that loses power forgets is read again.
 func openFile(file string, connections int, options ...string) (*sql.DB, error) {
-	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragma("busy_timeout(10000)") + "&" + pragma("journal_mode(WAL)") + "&" + pragma("synchronous(NORMAL)") + "&" + pragma("mmap_size(268435456)")
+	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragma("busy_timeout(10000)") + "&" + pragma("journal_mode(WAL)") + "&" + pragma("synchronous(NORMAL)")
 	for _, o := range options {
 		dsn += "&" + o
 	}

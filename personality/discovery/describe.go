@@ -24,16 +24,11 @@ const (
 
 // How contents are described.
 const (
-	describeAtOnce = 32      // contents a transaction, at most
+	describeAtOnce = 200     // contents a transaction, at most
 	describeBytes  = 4 << 20 // of results in it, about
 	describeEvery  = time.Second
 	// describeTime bounds one content.
 	describeTime = 2 * time.Minute
-
-	// While the log grows, describing takes one part of so many of the time of a processor.
-	busyShare = 40
-	busyFor   = 2 * time.Second // after the log grew
-	busyPause = 5 * time.Second // at most, at a time
 
 	// A content that is not here is looked for again after such a time, doubled each time;
 	// after some times it counts as one that does not come.
@@ -64,6 +59,10 @@ func (x *Index) describe(ctx context.Context, db *database) error {
 	var told time.Time
 	for ctx.Err() == nil {
 		more := x.changed.Next()
+		if x.published.Load() > x.position.Load()+batchCount { // releases that are old by then need not be found
+			wake.Sleep(ctx, describeEvery, nil)
+			continue
+		}
 		tasks, err := x.due(ctx, db)
 		if err != nil {
 			return err
@@ -155,13 +154,6 @@ func (x *Index) describeSome(ctx context.Context, tasks []task) (outcomes []outc
 	return outcomes, tasks
 }
 
-// giveWay waits while records are published, in proportion to the time that was taken.
-func (x *Index) giveWay(ctx context.Context, took time.Duration) {
-	if since := x.options.Now().UnixNano() - x.grew.Load(); since >= 0 && time.Duration(since) < busyFor {
-		wake.Sleep(ctx, min(took*(busyShare-1), busyPause), nil)
-	}
-}
-
 // describeOne describes a content. Whatever it does is its own trouble.
 func (x *Index) describeOne(ctx context.Context, one task) (o outcome) {
 	o.task = one
@@ -186,7 +178,7 @@ func (x *Index) describeOne(ctx context.Context, one task) (o outcome) {
 		o.err = err
 		return o
 	}
-	d, wit, err := x.options.Describer.Describe(ctx, content, size)
+	d, wit, err := x.options.Describer.Describe(ctx, readerAt(content), size)
 	if err != nil {
 		o.err = err
 		return o

@@ -14,7 +14,8 @@ import (
 const (
 	followEvery = time.Second            // it is looked at, at least
 	followPause = 300 * time.Millisecond // see [Options]
-	batchCount  = 2000                   // records a transaction
+	batchCount  = 2000                   // records a transaction, at most
+	batchLeast  = 100                    // while much is published
 	batchBytes  = 4 << 20                // of envelopes in it, about
 
 	progressEvery = 10 * time.Second
@@ -30,9 +31,8 @@ func (x *Index) length(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("read the newest checkpoint: %w", err)
 	}
 	length := c.Contents.LogLength
-	if old := x.published.Swap(length); length > old {
-		x.grew.Store(x.options.Now().UnixNano())
-	}
+	x.published.Store(length)
+	x.pace.saw(length, x.options.Now())
 	return length, nil
 }
 
@@ -43,7 +43,13 @@ func (x *Index) follow(ctx context.Context, db *database) error {
 		published := x.options.Published() // before looking, so that none is missed
 		length, err := x.length(ctx)
 		for err == nil && x.position.Load() < length && ctx.Err() == nil {
-			if err = x.readBatch(ctx, db, length); err == nil && time.Since(told) > progressEvery && length-x.position.Load() > batchCount {
+			start := time.Now()
+			if err = x.readBatch(ctx, db, length); err != nil {
+				break
+			}
+			x.giveWay(ctx, time.Since(start))
+			length, err = x.length(ctx)
+			if err == nil && time.Since(told) > progressEvery && length-x.position.Load() > batchCount {
 				told = time.Now()
 				x.options.Logger.Info("the index of packages is filled", "records", x.position.Load(), "of", length)
 			}
@@ -75,7 +81,7 @@ func isAway(err error) bool {
 // readBatch reads some records, up to a length of the log.
 func (x *Index) readBatch(ctx context.Context, db *database, length uint64) error {
 	position := x.position.Load()
-	count := min(length-position, batchCount)
+	count := min(length-position, max(batchLeast, uint64(batchCount*x.pace.share())))
 	envelopes, err := x.options.Log.Envelopes(ctx, position, int(count), batchBytes)
 	if err != nil {
 		return fmt.Errorf("read the log from record %d on: %w", position, err)

@@ -53,7 +53,7 @@ type Describer interface {
 	Version() int
 	// Describe describes a content of size bytes, and its WIT, nil if it has none. Content
 	// that is not valid is no error. wit may be nil although the rest is there.
-	Describe(ctx context.Context, content io.ReadSeeker, size int64) (discovery.Description, *discovery.WIT, error)
+	Describe(ctx context.Context, content io.ReaderAt, size int64) (discovery.Description, *discovery.WIT, error)
 }
 
 // Options of [New].
@@ -88,7 +88,7 @@ type Index struct {
 	position   atomic.Uint64 // records that were read
 	statements atomic.Uint64 // that were read
 	published  atomic.Uint64 // length of the newest checkpoint that was seen
-	grew       atomic.Int64  // when it last grew, in nanoseconds since 1970
+	pace       pace
 	filled     atomic.Bool   // it was up to the log once
 	described  atomic.Uint64 // contents, since the start
 	changed    wake.Broadcast
@@ -181,7 +181,9 @@ func (x *Index) close() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.db != nil {
-		x.db.close()
+		if err := x.db.close(); err != nil {
+			x.options.Logger.Warn("the index of packages was not closed in good order", "error", err)
+		}
 		x.db = nil
 	}
 }

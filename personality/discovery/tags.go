@@ -108,6 +108,17 @@ func licenseIDs(expression string) []string {
 
 // tagID returns the id of a tag, and makes it if it is new.
 func tagID(t tx, of tag) (id int64, err error) {
+	if id, ok := t.db.tags[of]; ok {
+		return id, nil
+	}
+	defer func() {
+		if len(t.db.tags) >= maxKnown {
+			clear(t.db.tags)
+		}
+		if err == nil {
+			t.db.tags[of] = id
+		}
+	}()
 	found, err := t.row(`SELECT id FROM tags WHERE kind = ? AND name = ? AND version = ?`, []any{int64(of.kind), of.name, of.version}, &id)
 	if err != nil || found {
 		return id, err

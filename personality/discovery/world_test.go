@@ -151,8 +151,8 @@ func (w *world) Version() int {
 	return w.version
 }
 
-func (w *world) Describe(_ context.Context, content io.ReadSeeker, size int64) (discovery.Description, *discovery.WIT, error) {
-	text, err := io.ReadAll(content)
+func (w *world) Describe(_ context.Context, content io.ReaderAt, size int64) (discovery.Description, *discovery.WIT, error) {
+	text, err := io.ReadAll(io.NewSectionReader(content, 0, size))
 	if err != nil || int64(len(text)) != size {
 		return discovery.Description{}, nil, fmt.Errorf("read %d of %d bytes: %v", len(text), size, err)
 	}
@@ -249,4 +249,30 @@ func extern(name string) discovery.Extern {
 		}
 	}
 	return e
+}
+
+// blocked describes nothing until its context ends.
+type blocked struct{ *world }
+
+func (blocked) Describe(ctx context.Context, _ io.ReaderAt, _ int64) (discovery.Description, *discovery.WIT, error) {
+	<-ctx.Done()
+	return discovery.Description{}, nil, ctx.Err()
+}
+
+// clock is one that is set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }

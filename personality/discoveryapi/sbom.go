@@ -81,7 +81,7 @@ func component(i int, d discovery.Dependency) cyclonedx.Component {
 	}
 	// Source: https://github.com/package-url/purl-spec, type cargo, whose default is crates.io.
 	if d.Source == "crates.io" {
-		c.PackageURL = "pkg:cargo/" + url.PathEscape(d.Name) + "@" + url.PathEscape(d.Version)
+		c.PackageURL = "pkg:cargo/" + purl(d.Name) + "@" + purl(d.Version)
 	}
 	if d.Source != "" {
 		c.Properties = &[]cyclonedx.Property{{Name: "cargo-auditable:source", Value: d.Source}}
@@ -110,3 +110,6 @@ func uuidOf(b []byte) string {
 	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
 }
+
+// purl encodes a part of a package URL.
+func purl(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -53,6 +54,12 @@ type Registry struct {
 	Mode      Mode
 	Filter    Filter
 	Contents  Contents // of a mirror
+	// Interval is how often a mirror asks whether there is something new; 0: as it likes.
+	Interval time.Duration
+	// IgnoreWithheld has a mirror serve what the registry's operator withholds.
+	IgnoreWithheld bool
+	// DatabaseURL is the MySQL or MariaDB database of a mirror; empty: SQLite.
+	DatabaseURL Token
 	// Token is sent to the registry, and to nobody else; empty: none.
 	Token Token
 	// AllowPrivate lets the registry, and where it keeps its content, be at any address
@@ -60,7 +67,7 @@ type Registry struct {
 	AllowPrivate bool
 }
 
-// Token is a bearer token. It does not print.
+// Token is a bearer token, or another secret. It does not print.
 type Token string
 
 // String implements [fmt.Stringer].
@@ -89,6 +96,9 @@ type entry struct {
 	Namespaces        []string `yaml:"namespaces"`
 	Packages          []string `yaml:"packages"`
 	Content           string   `yaml:"content"`
+	Withheld          string   `yaml:"withheld"`
+	Interval          string   `yaml:"interval"`
+	DatabaseURLFile   string   `yaml:"database-url-file"`
 	TokenFile         string   `yaml:"token-file"`
 	AllowPrivate      bool     `yaml:"allow-private"`
 
@@ -97,7 +107,7 @@ type entry struct {
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (e *entry) UnmarshalYAML(node *yaml.Node) error {
-	if err := checkMembers(node, "domain", "url", "operator-key", "witness-policy-file", "mode", "namespaces", "packages", "content", "token-file", "allow-private"); err != nil {
+	if err := checkMembers(node, "domain", "url", "operator-key", "witness-policy-file", "mode", "namespaces", "packages", "content", "withheld", "interval", "database-url-file", "token-file", "allow-private"); err != nil {
 		return err
 	}
 	type plain entry

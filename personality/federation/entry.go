@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -34,10 +35,16 @@ func (e *entry) registry() (r Registry, err error) {
 	if r.OperatorKey, err = protocol.ParsePublicKey(e.OperatorKey); err != nil {
 		return r, fmt.Errorf("operator-key %.200q is not a public key of the form ecdsa-p256:BASE64: %w", e.OperatorKey, err)
 	}
-	if r.Filter, err = newFilter(e.Namespaces, e.Packages); err != nil {
+	if r.Filter, err = NewFilter(e.Namespaces, e.Packages); err != nil {
 		return r, err
 	}
 	if r.Contents, err = e.contents(r); err != nil {
+		return r, err
+	}
+	if r.IgnoreWithheld, err = e.ignoreWithheld(r); err != nil {
+		return r, err
+	}
+	if r.Interval, err = e.interval(r); err != nil {
 		return r, err
 	}
 	return r, e.readFiles(&r)
@@ -73,6 +80,34 @@ func (e *entry) contents(r Registry) (Contents, error) {
 	return c, nil
 }
 
+// ignoreWithheld says whether a mirror serves what the registry's operator withholds.
+func (e *entry) ignoreWithheld(r Registry) (bool, error) {
+	switch {
+	case r.Mode == Proxy && e.Withheld != "":
+		return false, errors.New("withheld is for a mirror; a proxy has no content that the registry does not give")
+	case e.Withheld != "" && e.Withheld != "honour" && e.Withheld != "ignore":
+		return false, fmt.Errorf("withheld %.40q is neither honour nor ignore", e.Withheld)
+	case r.Mode == Proxy && e.DatabaseURLFile != "":
+		return false, errors.New("database-url-file is for a mirror; a proxy has no database")
+	}
+	return e.Withheld == "ignore", nil
+}
+
+// interval is how often a mirror asks.
+func (e *entry) interval(r Registry) (time.Duration, error) {
+	if e.Interval == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(e.Interval)
+	switch {
+	case r.Mode == Proxy:
+		return 0, errors.New("interval is for a mirror; a proxy asks when it is asked")
+	case err != nil || d < time.Second:
+		return 0, fmt.Errorf("interval %.40q is not a time of 1s or more, such as 10s", e.Interval)
+	}
+	return d, nil
+}
+
 // readFiles reads the files that an entry names.
 func (e *entry) readFiles(r *Registry) error {
 	if e.TokenFile != "" {
@@ -83,6 +118,15 @@ func (e *entry) readFiles(r *Registry) error {
 		r.Token = Token(strings.TrimSpace(string(text)))
 		if r.Token == "" || strings.ContainsFunc(string(r.Token), notInToken) {
 			return fmt.Errorf("token-file: %s does not hold one bearer token", e.TokenFile)
+		}
+	}
+	if e.DatabaseURLFile != "" {
+		text, err := files.ReadOnce(e.DatabaseURLFile, files.SecretSize)
+		if err != nil {
+			return fmt.Errorf("database-url-file: %w", err)
+		}
+		if r.DatabaseURL = Token(strings.TrimSpace(string(text))); r.DatabaseURL == "" {
+			return fmt.Errorf("database-url-file: %s is empty", e.DatabaseURLFile)
 		}
 	}
 	if e.WitnessPolicyFile != "" {
@@ -106,7 +150,9 @@ type Filter struct {
 	packages   []protocol.PackageName
 }
 
-func newFilter(namespaces, packages []string) (f Filter, err error) {
+// NewFilter returns the filter that lets packages of namespaces through, and packages by
+// their names; without both, all.
+func NewFilter(namespaces, packages []string) (f Filter, err error) {
 	for _, n := range namespaces {
 		if !protocol.ValidNamespace(n) {
 			return f, fmt.Errorf("namespaces: %.80q is not a namespace: words of lower-case letters and digits, each beginning with a letter, joined by single hyphens", n)

@@ -55,7 +55,7 @@ func (h *handler) discovered(route discoveryapi.Route) serveFunc {
 		return h.asked(h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) {
 			answer, err := route.Serve(r, cmp.Or(strings.TrimRight(h.BaseURL, "/"), h.baseURL(r)))
 			if err != nil {
-				return reply{}, err
+				return reply{}, h.withNamedHint(r, err)
 			}
 			made := reply{status: http.StatusOK, contentType: answer.ContentType, body: answer.Body}
 			if made.private = route.Located && h.BaseURL == ""; !made.private {

@@ -136,7 +136,7 @@ func (h *handler) fetchNames(r *http.Request, body []byte) (reply, error) {
 	answered := map[protocol.AnyHash]bool{}
 	for _, id := range asked {
 		if names[id] == nil {
-			return reply{}, &api.FetchError{Variant: api.FetchLogNotFound, LogID: id}
+			return reply{}, h.withLogHint(r.Context(), id, &api.FetchError{Variant: api.FetchLogNotFound, LogID: id})
 		}
 		if !answered[id] {
 			answered[id] = true

@@ -97,25 +97,44 @@ type hintedError struct {
 // Unwrap returns the error itself.
 func (e *hintedError) Unwrap() error { return e.error }
 
+// withHint adds to an error about a log that is not here where it is, if that is known.
+func (h *handler) withHint(ctx context.Context, err error) error {
+	missing, ok := is[*registry.LogNotFoundError](err)
+	if !ok {
+		return err
+	}
+	return h.withLogHint(ctx, missing.LogID.Any(), err)
+}
+
+// withLogHint is withHint for a log that an error is known to be about.
+func (h *handler) withLogHint(ctx context.Context, anyID protocol.AnyHash, err error) error {
+	logID, malformed := anyID.Hash()
+	if h.Others == nil || malformed != nil {
+		return err
+	}
+	return hinted(err, h.Others.Hint(ctx, logID))
+}
+
 // withImport is withHint for a package that is named, and refused as another registry's.
 func (h *handler) withImport(ctx context.Context, name protocol.PackageName, err error) error {
 	if h.Others == nil || !has[*registry.NamespaceImportedError](err) {
 		return err
 	}
-	if hint := h.Others.ForName(ctx, name); hint != "" {
-		return &hintedError{err, hint}
-	}
-	return err
+	return hinted(err, h.Others.ForName(ctx, name))
 }
 
-// withHint adds to an error about a log that is not here where it is, if that is known.
-func (h *handler) withHint(ctx context.Context, err error) error {
-	missing, ok := is[*registry.LogNotFoundError](err)
-	if !ok || h.Others == nil {
+// withNamedHint is withHint for a package that a path names, and that is not here.
+func (h *handler) withNamedHint(r *http.Request, err error) error {
+	name, malformed := protocol.ParsePackageName(r.PathValue("name"))
+	if missing := discoveryError(err); h.Others == nil || malformed != nil || missing == nil || missing.Status() != http.StatusNotFound {
 		return err
 	}
-	if hint := h.Others.Hint(ctx, missing.LogID); hint != "" {
-		return &hintedError{err, hint}
+	return hinted(err, h.Others.ForName(r.Context(), name))
+}
+
+func hinted(err error, hint string) error {
+	if hint == "" {
+		return err
 	}
-	return err
+	return &hintedError{err, hint}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -55,11 +56,22 @@ func (h *handler) logKeys(r *http.Request, _ []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if of, ok := h.registry.(NoteKeys); ok {
+		text, err := of.NoteKeys(r.Context(), log)
+		return h.staticReply(noteType, "max-age=60", text), err
+	}
 	var text []byte
 	for _, vkey := range h.VKeys[log] {
 		text = append(append(text, vkey...), '\n')
 	}
 	return h.staticReply(noteType, "max-age=3600", text), nil
+}
+
+// NoteKeys is a registry whose notes others sign, such as a mirror: the keys may come later.
+type NoteKeys interface {
+	// NoteKeys returns the public keys of a log's notes, a line each. A
+	// [*registry.NoNoteError] if there are none.
+	NoteKeys(ctx context.Context, log tlog.Log) ([]byte, error)
 }
 
 func (h *handler) staticReply(contentType, caching string, body []byte) reply {
@@ -77,11 +89,14 @@ func (h *handler) logFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	path := "tile/" + r.PathValue("file")
 	file, err := tlog.ParsePath(path)
-	if err != nil || r.URL.RawPath != "" /* another spelling, which a cache would keep beside it */ || file.Kind == tlog.Envelopes && log != tlog.Records {
+	if err != nil || r.URL.RawPath != "" /* another spelling, which a cache would keep beside it */ || file.Kind == tlog.Envelopes && log != tlog.Records || file.Kind == tlog.Signed && log != tlog.Checkpoints {
 		return &registry.LogFileNotFoundError{Log: string(log), Path: path}
 	}
-	if file.Kind == tlog.Envelopes {
+	switch file.Kind {
+	case tlog.Envelopes:
 		return h.envelopes(w, r, file)
+	case tlog.Signed:
+		return h.asked(h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) { return h.signedCheckpoints(r, file) })(w, r)
 	}
 	return h.asked(h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) {
 		body, err := h.registry.LogFile(r.Context(), log, file)
@@ -124,6 +139,39 @@ func (h *handler) envelopes(w http.ResponseWriter, r *http.Request, file tlog.Fi
 		sent += count
 	}
 	return nil
+}
+
+// SignedCheckpoints is a registry that has its checkpoints as they were signed. One that
+// answers for another registry may not have them.
+type SignedCheckpoints interface {
+	// SignedCheckpoints returns count checkpoints of the checkpoints log from one on; final
+	// says that they do not change any more.
+	SignedCheckpoints(ctx context.Context, start uint64, count int) (signed []protocol.SignedCheckpoint, final bool, err error)
+}
+
+// signedCheckpoints serves a bundle of signed checkpoints. Other than the rest of the static
+// files, the last of them may change: an idle registry signs its newest checkpoint again.
+func (h *handler) signedCheckpoints(r *http.Request, file tlog.File) (reply, error) {
+	of, ok := h.registry.(SignedCheckpoints)
+	if !ok {
+		return reply{}, &registry.LogFileNotFoundError{Log: string(tlog.Checkpoints), Path: file.Path()}
+	}
+	signed, final, err := of.SignedCheckpoints(r.Context(), file.Index*tlog.TileWidth, file.Width)
+	if err != nil {
+		return reply{}, err
+	}
+	texts := make([][]byte, len(signed))
+	for i, c := range signed {
+		if texts[i], err = c.MarshalJSON(); err != nil {
+			return reply{}, err
+		}
+	}
+	body, err := tlog.EncodeEntries(texts)
+	caching := noteCaching
+	if final {
+		caching = fileCaching
+	}
+	return h.staticReply(fileType, caching, body), err
 }
 
 // recordProof serves a proof of a release that travels with its file.

@@ -67,6 +67,9 @@ func registered(t *testing.T) (map[string]metric, []string) {
 	m.Cosigned("records", 1, time.Now())
 	m.Submitted("records", "witness", "cosigned", time.Second)
 	m.Alarm("records", "witness", false)
+	m.UpstreamAsked("other.example", "answered")
+	m.UpstreamCaught("other.example", "consistency")
+	m.Mirrored("other.example", 1, 2)
 	source := still{}
 	source.stats.CheckpointLength = 1
 	metrics.Watch(r, source, time.Now)

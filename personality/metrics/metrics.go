@@ -63,7 +63,8 @@ type Metrics struct {
 	published   prometheus.Counter
 	tiles       prometheus.Counter
 
-	notes notes
+	notes     notes
+	upstreams upstreams
 }
 
 // Upper bounds of histograms, in seconds.
@@ -102,7 +103,8 @@ func New(r prometheus.Registerer, reasons []string) *Metrics {
 		published: counter("warg_published_records_total", "Records that this process published."),
 		tiles:     counter("warg_map_tiles_written_total", "Tiles of the package index that this process wrote."),
 
-		notes: newNotes(with),
+		notes:     newNotes(with),
+		upstreams: newUpstreams(with),
 	}
 	for _, reason := range reasons {
 		m.refusals.WithLabelValues(reason) // from 0 on, so that the first one shows as a rise

@@ -20,17 +20,10 @@ import (
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	"gocloud.dev/blob/gcsblob"     // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	"gocloud.dev/blob/s3blob"      // s3://
 	"gocloud.dev/gcerrors"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
-)
-
-// Of an upload to a bucket, so much is in memory: parts of the least size that S3 takes,
-// one at a time.
-const (
-	partSize      = 5 << 20 // bytes
-	partsInFlight = 1
 )
 
 // contentType is said of all objects: to what serves them, contents are that.
@@ -65,10 +58,13 @@ func Open(ctx context.Context, o content.ObjectOptions) (content.Objects, error)
 
 // openBucket opens it, below its prefix.
 func openBucket(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
-	if u.Scheme != gcsblob.Scheme {
-		return blob.DefaultURLMux().OpenBucketURL(ctx, u)
+	switch u.Scheme {
+	case gcsblob.Scheme:
+		return openGCS(ctx, u)
+	case s3blob.Scheme:
+		u = quietS3(u)
 	}
-	return openGCS(ctx, u)
+	return blob.DefaultURLMux().OpenBucketURL(ctx, u)
 }
 
 func bucketName(u *url.URL) string {
@@ -78,6 +74,9 @@ func bucketName(u *url.URL) string {
 	}
 	return name
 }
+
+// Name implements [content.Objects].
+func (b *Bucket) Name() string { return b.name }
 
 // Close implements [content.Objects].
 func (b *Bucket) Close() error { return b.bucket.Close() }
@@ -132,10 +131,7 @@ func (b *Bucket) Write(ctx context.Context, key string, r io.Reader) error {
 	w := b.watch(ctx)
 	defer w.end()
 	source := &watchedReader{r: r, watch: w}
-	err := b.bucket.Upload(w.ctx, key, source, &blob.WriterOptions{
-		ContentType: contentType, CacheControl: b.cacheControl,
-		BufferSize: partSize, MaxConcurrency: partsInFlight,
-	})
+	err := b.bucket.Upload(w.ctx, key, source, b.uploadOptions(r))
 	if source.err != nil {
 		return source.err
 	}

@@ -58,14 +58,14 @@ func Public(a netip.Addr) bool {
 func publicPort(port uint16) bool { return port == 80 || port == 443 }
 
 // checkDialled says why an address and port may not be dialled.
-func checkDialled(address string) error {
+func checkDialled(address string, mayPort func(uint16) bool) error {
 	a, err := netip.ParseAddrPort(address)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %s", errNotPublic, address)
 	case !Public(a.Addr()):
 		return fmt.Errorf("%w: %s", errNotPublic, a.Addr())
-	case !publicPort(a.Port()):
+	case !mayPort(a.Port()):
 		return fmt.Errorf("%w: port %d", errNotPublic, a.Port())
 	}
 	return nil

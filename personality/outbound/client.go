@@ -58,7 +58,8 @@ func New(o Options) *Client {
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
-	c := &Client{options: o, mayDial: checkDialled, mayPort: publicPort}
+	c := &Client{options: o, mayPort: publicPort}
+	c.mayDial = func(address string) error { return checkDialled(address, c.mayPort) }
 	if o.AllowPrivate {
 		c.mayDial = func(string) error { return nil }
 		c.mayPort = func(uint16) bool { return true }

@@ -41,7 +41,7 @@ func newWorld(t *testing.T, names *names, o Options) *world {
 		if a := netip.MustParseAddrPort(address).Addr(); a == stands {
 			return nil
 		}
-		return checkDialled(address)
+		return checkDialled(address, publicPort)
 	}
 	outside, err := net.Listen("tcp", stands.String()+":0")
 	if err != nil {

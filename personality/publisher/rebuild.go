@@ -144,21 +144,11 @@ func (r *rebuild) publishLogged(ctx context.Context, want protocol.SignedCheckpo
 // checkSignature refuses a signed checkpoint of the checkpoints log that is not
 // signed as it says: the Merkle tree covers the roots alone.
 func (r *rebuild) checkSignature(tx *store.Tx, next plan, signed protocol.SignedCheckpoint) error {
-	log, err := r.p.options.Restorer.OperatorLog(tx, next.leaves)
-	if err != nil {
-		return err
+	err := signedByOperator(tx, r.p.options.Restorer, next.leaves, signed)
+	if untrue, ok := errors.AsType[*UntrueError](err); ok {
+		return faultf("the checkpoints log has it with a wrong signature or time: %w", untrue.Err)
 	}
-	key, _ := log.PublicKey(signed.KeyID)
-	switch {
-	case !log.HasPermission(signed.KeyID, protocol.PermissionCommit):
-		err = fmt.Errorf("key %s may not sign checkpoints as of it", signed.KeyID)
-	default:
-		err = signed.Verify(key)
-	}
-	if err != nil {
-		return faultf("the checkpoints log has it with a wrong signature or time: %w", err)
-	}
-	return nil
+	return err
 }
 
 // rest goes on to the end of the records log with checkpoints of its own.

@@ -119,3 +119,20 @@ func (r *Reader) Envelopes(ctx context.Context, start uint64, count, maxBytes in
 	}
 	return envelopes, err
 }
+
+// SignedCheckpoints returns up to count checkpoints of the checkpoints log from one on, as
+// they were signed last. final tells that none of them is the newest, which may be signed
+// again. A [*registry.LogFileNotFoundError] if the log is not so long.
+func (r *Reader) SignedCheckpoints(ctx context.Context, start uint64, count int) (signed []protocol.SignedCheckpoint, final bool, err error) {
+	signed, err = readOne(ctx, &r.database, func(tx *store.Tx) ([]protocol.SignedCheckpoint, error) { return tx.LoggedSigned(start, count) })
+	if err != nil {
+		return nil, false, err
+	}
+	if len(signed) != count {
+		index := start / tlog.TileWidth
+		f := tlog.File{Kind: tlog.Signed, Index: index, Width: int(start + uint64(count) - index*tlog.TileWidth)}
+		return nil, false, &registry.LogFileNotFoundError{Log: string(tlog.Checkpoints), Path: f.Path()}
+	}
+	newest, err := r.LatestCheckpoint(ctx)
+	return signed, err == nil && newest.Contents.LogLength > signed[count-1].Contents.LogLength, err
+}

@@ -195,6 +195,11 @@ func (t *adminTX) UpdateTree(ctx context.Context, id int64, update func(*trillia
 		return nil, err
 	}
 	now := time.Now().Truncate(time.Millisecond)
+	if tree.TreeType != before.TreeType {
+		if err := t.beginQueue(ctx, id, now); err != nil {
+			return nil, err
+		}
+	}
 	tree.UpdateTime = timestamppb.New(now)
 	_, err = t.tx.Conn().ExecContext(ctx, `UPDATE trees SET tree_state = ?, tree_type = ?, display_name = ?, description = ?,
 		max_root_duration = ?, update_time = ? WHERE tree_id = ?`,
@@ -204,6 +209,25 @@ func (t *adminTX) UpdateTree(ctx context.Context, id int64, update func(*trillia
 		return nil, t.storage.failed(fmt.Sprintf("updating tree %d", id), err)
 	}
 	return tree, nil
+}
+
+// beginQueue makes the queue of a tree that was a PREORDERED_LOG and becomes a LOG, which is
+// the only change of types ([storage.ValidateTreeForUpdate]): it begins behind the leaves
+// that are there, all of which must be integrated.
+func (t *adminTX) beginQueue(ctx context.Context, id int64, at time.Time) error {
+	var size, leaves, end int64
+	err := t.tx.Conn().QueryRowContext(ctx, `SELECT coalesce((SELECT tree_size FROM tree_heads WHERE tree_id = ?1), 0),
+		count(*), coalesce(max(leaf_index) + 1, 0) FROM leaves WHERE tree_id = ?1`, id).Scan(&size, &leaves, &end)
+	switch {
+	case err != nil:
+		return t.storage.failed(fmt.Sprintf("reading how many leaves tree %d has", id), err)
+	case leaves != size || end != size:
+		return status.Errorf(codes.FailedPrecondition, "tree %d has %d leaves up to index %d, and its root is of %d: all have to be integrated before it becomes a LOG", id, leaves, end-1, size)
+	case size == 0:
+		return nil
+	}
+	_, err = t.tx.Conn().ExecContext(ctx, `INSERT INTO batches (tree_id, end_index, integrate_time) VALUES (?, ?, ?)`, id, size, at.UnixNano())
+	return t.storage.failed(fmt.Sprintf("beginning the queue of tree %d", id), err)
 }
 
 // SoftDeleteTree implements [storage.AdminTX].

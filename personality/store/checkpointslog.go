@@ -63,3 +63,20 @@ func (tx *Tx) LoggedCheckpoints(start uint64, count int) ([]protocol.Checkpoint,
 	})
 	return all, err
 }
+
+// LoggedSigned is [Tx.LoggedCheckpoints] of the checkpoints as they were signed last.
+func (tx *Tx) LoggedSigned(start uint64, count int) ([]protocol.SignedCheckpoint, error) {
+	if start > math.MaxInt64 {
+		return nil, nil
+	}
+	end := min(start+uint64(count), math.MaxInt64)
+	var all []protocol.SignedCheckpoint
+	err := tx.rows(`SELECT c.log_length, c.log_root, c.map_root, c.timestamp, c.key_id, c.signature, c.roots FROM checkpoint_leaves l
+		JOIN checkpoints c ON c.log_length = l.log_length WHERE l.leaf >= ? AND l.leaf < ? ORDER BY l.leaf`, []any{start, end}, func(rows *sql.Rows) error {
+		var c Checkpoint
+		err := c.scan(rows)
+		all = append(all, c.Signed)
+		return err
+	})
+	return all, err
+}

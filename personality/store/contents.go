@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -14,4 +15,15 @@ func (tx *Tx) ContentReleased(digest protocol.Hash) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// ReleasedBy returns the names of the packages that release a content.
+func (tx *Tx) ReleasedBy(digest protocol.Hash) (names []string, err error) {
+	err = tx.rows(`SELECT DISTINCT l.name FROM releases r JOIN logs l ON l.id = r.log WHERE r.content = ?`, []any{digest.String()}, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, err
 }

@@ -20,3 +20,9 @@ func (tx *Tx) ReplaceMeta(name string, value []byte) error {
 	_, err := tx.exec(`REPLACE INTO meta (name, value) VALUES (?, ?)`, name, value)
 	return err
 }
+
+// DropMeta forgets a fact.
+func (tx *Tx) DropMeta(name string) error {
+	_, err := tx.exec(`DELETE FROM meta WHERE name = ?`, name)
+	return err
+}

@@ -127,6 +127,10 @@ func (tx *Tx) fail(query string, err error) error {
 	return err
 }
 
+// Failed reports whether the database has failed in this transaction, which can not be
+// committed then: other errors are those of whoever used it.
+func (tx *Tx) Failed() bool { return tx.failed != nil }
+
 // exec runs a statement and returns how many rows it changed and the id it gave.
 func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
 	s, err := tx.stmt(query)

@@ -19,6 +19,12 @@ func (tx *Tx) InsertTiles(revision uint64, tiles []index.Tile) error {
 	})
 }
 
+// DropTiles forgets the tiles of revisions behind one, which no checkpoint has.
+func (tx *Tx) DropTiles(behind uint64) error {
+	_, err := tx.exec(`DELETE FROM map_tiles WHERE revision > ?`, behind)
+	return err
+}
+
 // Tiles implements [index.TileReader].
 func (db *DB) Tiles(ctx context.Context, ids [][]byte, revision uint64) (map[string][]byte, error) {
 	tiles := make(map[string][]byte, len(ids))

@@ -107,7 +107,7 @@ func startEmbedded(dir string) (*embedded, error) {
 		grpc.ChainUnaryInterceptor(interceptor.ErrorWrapper, intercept.UnaryInterceptor),
 		grpc.MaxRecvMsgSize(maxMessage))
 	trillian.RegisterTrillianLogServer(e.server, server.NewTrillianLogRPCServer(e.registry, e.clock))
-	trillian.RegisterTrillianAdminServer(e.server, admin.New(e.registry, []trillian.TreeType{trillian.TreeType_LOG}))
+	trillian.RegisterTrillianAdminServer(e.server, admin.New(e.registry, []trillian.TreeType{trillian.TreeType_LOG, trillian.TreeType_PREORDERED_LOG}))
 	return e, nil
 }
 

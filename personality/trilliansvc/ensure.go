@@ -25,14 +25,22 @@ func (s *Service) EnsureLog(ctx context.Context, displayName string,
 	load func(context.Context) (id int64, err error),
 	claim func(ctx context.Context, id int64) (chosen int64, err error),
 ) (*Log, error) {
+	return s.ensureTree(ctx, ordered, displayName, load, claim)
+}
+
+// ensureTree is [Service.EnsureLog] for a type of trees.
+func (s *Service) ensureTree(ctx context.Context, kind trillian.TreeType, displayName string,
+	load func(context.Context) (id int64, err error),
+	claim func(ctx context.Context, id int64) (chosen int64, err error),
+) (*Log, error) {
 	id, err := load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("which Trillian tree is %q: %w", displayName, err)
 	}
 	if id != 0 {
-		return s.openChosen(ctx, id, displayName)
+		return s.openChosen(ctx, kind, id, displayName)
 	}
-	created, err := s.createLog(ctx, displayName)
+	created, err := s.createLog(ctx, kind, displayName)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +54,11 @@ func (s *Service) EnsureLog(ctx context.Context, displayName string,
 	if err := s.deleteTree(ctx, created.id, displayName); err != nil {
 		return nil, err
 	}
-	return s.openChosen(ctx, chosen, displayName)
+	return s.openChosen(ctx, kind, chosen, displayName)
 }
 
-func (s *Service) openChosen(ctx context.Context, id int64, displayName string) (*Log, error) {
-	l, err := s.OpenLog(ctx, id, "")
+func (s *Service) openChosen(ctx context.Context, kind trillian.TreeType, id int64, displayName string) (*Log, error) {
+	l, err := s.openTree(ctx, kind, id, "")
 	if err != nil {
 		return nil, fmt.Errorf("the registry's database says that %q is tree %d; is this the Trillian that it was made with? %w", displayName, id, err)
 	}
@@ -58,8 +66,8 @@ func (s *Service) openChosen(ctx context.Context, id int64, displayName string) 
 }
 
 // createLog creates a tree and initialises it.
-func (s *Service) createLog(ctx context.Context, displayName string) (*Log, error) {
-	tree, err := s.createTree(ctx, displayName)
+func (s *Service) createLog(ctx context.Context, kind trillian.TreeType, displayName string) (*Log, error) {
+	tree, err := s.createTree(ctx, kind, displayName)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +78,10 @@ func (s *Service) createLog(ctx context.Context, displayName string) (*Log, erro
 	return l, nil
 }
 
-func (s *Service) createTree(ctx context.Context, displayName string) (*trillian.Tree, error) {
+func (s *Service) createTree(ctx context.Context, kind trillian.TreeType, displayName string) (*trillian.Tree, error) {
 	tree, err := s.admin.CreateTree(ctx, &trillian.CreateTreeRequest{Tree: &trillian.Tree{
 		TreeState:       trillian.TreeState_ACTIVE,
-		TreeType:        trillian.TreeType_LOG,
+		TreeType:        kind,
 		DisplayName:     displayName,
 		MaxRootDuration: durationpb.New(0), // no new root while nothing happens
 	}})

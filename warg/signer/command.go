@@ -62,6 +62,8 @@ func (c Command) SignDigest(digest protocol.Hash) (protocol.Signature, error) {
 	err := process.Run()
 	if der.full || said.full { // how it ends then depends on the shell
 		err = fmt.Errorf("it wrote more than %d bytes", maxOutput)
+	} else if err != nil && ctx.Err() == context.DeadlineExceeded {
+		err = fmt.Errorf("it did not end within %v", timeout) // and not "signal: killed"
 	}
 	if err != nil {
 		text := strings.TrimSpace(said.kept.String())

@@ -24,6 +24,7 @@ type Kind string
 const (
 	Tile      Kind = "tile"      // hashes of 32 bytes, one level of the tree in eight
 	Entries   Kind = "entries"   // the entries below a tile of level 0: [EncodeEntries]
+	Signed    Kind = "signed"    // of the entries of the checkpoints log alone, the signed checkpoints: [EncodeEntries] of their JSON
 	Envelopes Kind = "envelopes" // names and envelopes of those entries, of the records log alone: [EncodeEnvelopes]
 )
 
@@ -35,8 +36,8 @@ type File struct {
 	Width int    // hashes or entries in it, 1 to 256; 256 is a full one
 }
 
-// Path is the file's path below [Log.Path]: "tile/<L>/<N>[.p/<W>]", with "entries" or
-// "envelopes" as L for a bundle, and N in groups of three digits, as x001/x234/067.
+// Path is the file's path below [Log.Path]: "tile/<L>/<N>[.p/<W>]", with "entries",
+// "envelopes" or "signed" as L for a bundle, and N in groups of three digits, as x001/x234/067.
 // Source: tlog-tiles, "Merkle Tree" and "Log Entries".
 func (f File) Path() string {
 	partial := uint8(0)
@@ -59,7 +60,7 @@ func ParsePath(path string) (File, error) {
 		return f, notAPath(path)
 	}
 	switch level {
-	case string(Entries), string(Envelopes):
+	case string(Entries), string(Envelopes), string(Signed):
 		f.Kind = Kind(level)
 	default:
 		l, err := layout.ParseTileLevel(level)

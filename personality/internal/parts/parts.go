@@ -59,7 +59,11 @@ type Registry struct {
 
 	store    *store.DB
 	contents Contents
+	index    *index.Tree
 }
+
+// Index is the package index, over the tiles in the store.
+func (r *Registry) Index() *index.Tree { return r.index }
 
 // New makes a registry. Nothing is published until [Registry.Run].
 func New(o Options) *Registry {
@@ -78,6 +82,7 @@ func New(o Options) *Registry {
 		p.Store = o.Store.Reserved() // so that it does not wait for readers
 	}
 	tree := index.NewTree(o.Cache) // over the tiles in Store
+	r.index = tree
 	p.Records, p.Checkpoints, p.Index = o.Records, o.Checkpoints, tree
 	p.Keys, p.Now, p.Logger = o.Keys, o.Now, o.Logger
 	p.Restorer, p.Published = r.Admission, r.Admission.Published

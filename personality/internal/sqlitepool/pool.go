@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"sync"
 )
 
@@ -40,7 +41,8 @@ type session[S any] struct {
 	statements              S
 }
 
-// Open opens size connections of db, which nobody else uses, and takes it over. begin
+// Open opens size connections of db, which nobody else uses, and takes it over. If S is an
+// [io.Closer], it is closed with its connection. begin
 // is the statement that begins their transactions, prepare prepares the others.
 func Open[S any](db *sql.DB, size int, begin string, prepare func(*sql.Conn) (S, error)) (*Pool[S], error) {
 	db.SetMaxOpenConns(size)
@@ -62,6 +64,22 @@ func Open[S any](db *sql.DB, size int, begin string, prepare func(*sql.Conn) (S,
 		}
 	}
 	return p, nil
+}
+
+// close closes the connection. database/sql does not close statements that were prepared on
+// one, with which it would stay open, and its locks with it: so they are closed before, and
+// those of the pool's user, if they have a method Close.
+func (s *session[S]) close() error {
+	var errs []error
+	for _, stmt := range []*sql.Stmt{s.begin, s.commit, s.rollback} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	if c, ok := any(s.statements).(io.Closer); ok {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(append(errs, s.conn.Close())...)
 }
 
 func (s *session[S]) prepare(begin string) (err error) {
@@ -167,7 +185,7 @@ func (p *Pool[S]) Close() error {
 		close(p.closed)
 		var errs []error
 		for range p.size {
-			errs = append(errs, (<-p.free).conn.Close())
+			errs = append(errs, (<-p.free).close())
 		}
 		p.err = errors.Join(append(errs, p.db.Close())...)
 	})

@@ -31,7 +31,7 @@ function showStep(step) {
   const title = element('span', 'verify-title', step.title);
   const status = element('span', 'verify-status', ` ${words[step.status]}`);
   const text = element('span', 'verify-text', step.text);
-  const item = element('li', `verify-step verify-${step.status}`, mark, ' ', title, ':', status, step.text ? '. ' : '', text);
+  const item = element('li', `verify-step verify-${step.status}`, mark, ' ', title, ':', status, step.text ? ' – ' : '', text);
   item.dataset.step = step.id;
   item.dataset.status = step.status;
   item.dataset.reason = step.reason;
@@ -44,8 +44,16 @@ function showStep(step) {
 const verdicts = {
   verified: (r) => `All of it holds: ${r.package} is what its authors signed and the registry’s log has.`,
   absent: (r) => `There is nothing to verify: see the step on the log of ${r.package}.`,
-  failed: (r) => `Do not trust what this registry says of ${r.package}: ${r.steps.find((s) => s.status === 'failed').text}.`,
+  failed: (r) => failure(r, r.steps.find((s) => s.status === 'failed')),
 };
+
+// Reasons for which nothing was verified, and that are no registry's lie.
+const unable = ['token', 'no-answer', 'stopped', 'internal', 'memory-damaged', 'memory-full'];
+
+function failure(r, step) {
+  if (step.id === 'browser' || unable.includes(step.reason)) return `${r.package} could not be verified: ${step.text}`;
+  return `Do not trust what this registry says of ${r.package}. This does not hold: “${step.title}”.`;
+}
 
 function showReport() {
   const verdict = part('verdict');

@@ -9,6 +9,7 @@ mod dependencies;
 mod describe;
 mod externs;
 mod host;
+mod large;
 mod metadata;
 mod output;
 mod validate;

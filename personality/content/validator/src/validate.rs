@@ -1,12 +1,13 @@
 //! Validates a WebAssembly module or component.
 //!
-//! Content is pulled piece by piece, so that no more of it is in memory than its largest
-//! section (code is taken function by function).
+//! Content is pulled piece by piece: code is taken function by function, large custom
+//! sections and data as [`large`] does, and of other sections each is in memory as a whole.
 
 use crate::content::Content;
+use crate::large;
 use std::mem;
 use wasmparser::{
-    BinaryReaderError, Chunk, FuncValidatorAllocations, Parser, ValidPayload, Validator,
+    BinaryReaderError, Chunk, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator,
     WasmFeatures,
 };
 
@@ -19,16 +20,24 @@ pub fn check(mut content: Content) -> Result<(), BinaryReaderError> {
     parser.set_features(features);
     let mut parents = Vec::new(); // parsers of the components around the current one
     let mut allocations = FuncValidatorAllocations::default();
+    let mut bodies = 0; // of functions, that come before the next section
 
     loop {
-        let (consumed, payload) =
-            match parser.parse(content.available(), content.all_available())? {
-                Chunk::NeedMoreData(hint) => {
+        let (consumed, payload) = match parser.parse(content.available(), content.all_available())? {
+            Chunk::NeedMoreData(hint) => {
+                let pieces = hint >= large::LEAST && bodies == 0;
+                if !pieces || !large::section(&mut content, &mut parser, &mut validator)? {
                     content.fetch(hint);
-                    continue;
                 }
-                Chunk::Parsed { consumed, payload } => (consumed, payload),
-            };
+                continue;
+            }
+            Chunk::Parsed { consumed, payload } => (consumed, payload),
+        };
+        match payload {
+            Payload::CodeSectionStart { count, .. } => bodies = count,
+            Payload::CodeSectionEntry(_) => bodies -= 1,
+            _ => {}
+        }
         match validator.payload(&payload)? {
             ValidPayload::Ok => {}
             ValidPayload::Parser(nested) => parents.push(mem::replace(&mut parser, nested)),

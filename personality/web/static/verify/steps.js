@@ -29,7 +29,7 @@ export class Steps {
     const missing = needs.find((need) => !this.holds(need));
     if (missing !== undefined) {
       const title = this.list.find((s) => s.id === missing)?.title ?? missing;
-      Object.assign(step, { status: 'skipped', reason: 'skipped', text: `not reached: it needs “${title}”` });
+      Object.assign(step, { status: 'skipped', reason: 'skipped', text: `it needs “${title}”` });
     } else {
       Object.assign(step, await outcome(check));
     }

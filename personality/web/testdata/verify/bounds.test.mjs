@@ -6,8 +6,8 @@ import { webcrypto } from 'node:crypto';
 globalThis.crypto ??= webcrypto; // Node 18
 
 const load = (name) => import(new URL(`../../static/verify/${name}.js`, import.meta.url));
-const [bytes, hash, json, logproof, note, registry, memory, protobuf, withheld, release] = await Promise.all(
-  ['bytes', 'hash', 'json', 'logproof', 'note', 'registry', 'memory', 'protobuf', 'withheld', 'release'].map(load),
+const [keys, bytes, hash, json, logproof, note, registry, memory, protobuf, withheld, release] = await Promise.all(
+  ['keys', 'bytes', 'hash', 'json', 'logproof', 'note', 'registry', 'memory', 'protobuf', 'withheld', 'release'].map(load),
 );
 const { utf8, fromHex, concat, leb128 } = bytes;
 
@@ -24,6 +24,22 @@ test('JSON is read as serde_json reads it', async () => {
   await refused(() => json.parse('['.repeat(100_000)));
   await refused(() => json.fields(json.parse('{"__proto__":1}'), { a: json.required(json.asText) }));
   await refused(() => json.fields(json.parse('{"a":"1","a":"1"}'), { a: json.required(json.asText) }));
+});
+
+// The square root that comes out first is the greater one for about half of all points.
+test('a compact point is the one with the smaller y', async () => {
+  const point = (tag, x) => keys.PublicKey.parse('ecdsa-p256:' + bytes.toBase64(concat(tag, x)));
+  let found = 0;
+  for (let i = 0; i < 64; i++) {
+    const x = await hash.sha256(`x ${i}`);
+    const both = await Promise.all([2, 3].map((tag) => point(tag, x).catch(() => null)));
+    if (both[0] === null) continue; // no point has this x
+    found++;
+    const [smaller] = both.map((key) => bytes.toHex(key.raw)).sort();
+    assert.equal(bytes.toHex((await point(5, x)).raw), smaller);
+    assert.deepEqual(await keys.PublicKey.parse('ecdsa-p256:' + bytes.toBase64(both[0].raw)), both[0]);
+  }
+  assert.ok(found > 10, `${found} points`);
 });
 
 test('base64 is strict', async () => {

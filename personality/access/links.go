@@ -33,6 +33,9 @@ func NewLinks(secret []byte, now func() time.Time) (*Links, error) {
 	return &Links{secret, now}, nil
 }
 
+// LinkParameters are those of a query that make a path a link.
+var LinkParameters = []string{"expires", "token", "signature"}
+
 // Sign returns the query, without the question mark, that makes a path (without
 // scheme and host, with a slash in front) a link for one HTTP method. Whoever
 // follows it may what the bearer of the token may at that time: the link ends with

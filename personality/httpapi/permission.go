@@ -28,8 +28,11 @@ func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 		if given {
 			holder, _ = h.Private.Tokens.Find(text)
 		}
-		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok && linked.Permission > holder.Permission {
-			holder = linked
+		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok {
+			if linked.Permission > holder.Permission {
+				holder = linked
+			}
+			r = withoutLink(r)
 		}
 		switch {
 		case holder.Permission >= need:
@@ -43,6 +46,20 @@ func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="warg"`)
 		return &api.MessageError{Code: 401, Message: "this registry is private; use `warg login` with an auth token of its operator"}
 	}
+}
+
+// withoutLink is a request whose query does not have what makes it a link: that is no parameter
+// of what is asked for, and some of that refuses parameters that it does not know.
+func withoutLink(r *http.Request) *http.Request {
+	u := *r.URL
+	query := u.Query()
+	for _, name := range access.LinkParameters {
+		query.Del(name)
+	}
+	u.RawQuery = query.Encode()
+	r = r.WithContext(r.Context())
+	r.URL = &u
+	return r
 }
 
 type holderKey struct{} // in the context of a permitted request: its [access.Token]

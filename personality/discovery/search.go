@@ -18,7 +18,9 @@ const (
 	// pageTime is after what time a page ends as it is, with fewer items than it may have.
 	pageTime = 25 * time.Millisecond
 	// maxCounted is how far matches of a search are counted.
-	maxCounted = 1000
+	maxCounted = 250
+	// maxByName is how many matches of a search are sorted by name: the newest.
+	maxByName = 1000
 	// waitForLog is how long a page waits for records that another process has seen.
 	waitForLog = 2 * time.Second
 )
@@ -100,7 +102,7 @@ func (p *plan) total(t tx, found int64, more bool) (n int64, atLeast bool, err e
 		if err != nil {
 			return 0, false, err
 		}
-		_, err = t.row(`SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE docs MATCH ? AND rowid < ? LIMIT ?)`,
+		_, err = t.row(`SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE docs MATCH ? AND rowid < ? LIMIT ? + 0)`,
 			[]any{words.in(""), entryID(p.token.Length, 0), maxCounted}, &n)
 		n = max(n, found+1)
 		return n, n >= maxCounted, err

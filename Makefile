@@ -98,6 +98,10 @@ dist: ## Build archives, Debian packages, SBOMs and checksums of the commit into
 test-dist: ## Build dist twice and compare; install, run, upgrade and purge the Debian package in a folder with a Debian
 	WARG_TEST_DIST=1 $(GO) test -timeout 60m -v $(TESTFLAGS) ./packaging/...
 
+.PHONY: screenshots
+screenshots: ## Make the pictures of the pages in docs/screenshots, in Chromium
+	WARG_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count=1 -v -run '^TestScreenshots$$' ./integration
+
 .PHONY: validator
 validator: ## Rebuild the WebAssembly validator that personality/content embeds
 	personality/content/validator/build.sh

@@ -28,6 +28,9 @@ const mirrorCacheShare = 4
 // opened is a mirror with what it runs on.
 type opened struct {
 	*mirror.Mirror
+	db      *store.DB
+	service *trilliansvc.Service
+	records *trilliansvc.Log
 	closers []func() error // in the order of opening
 }
 
@@ -48,6 +51,7 @@ type mirrorParts struct {
 	dir      string // laid out as a data folder
 	database store.Database
 	content  content.Options
+	whole    bool // it is to be able to become the registry
 }
 
 // openMirror opens the mirror of a registry, in a folder of its own.
@@ -89,11 +93,14 @@ func (s *Server) openMirrorOf(ctx context.Context, r federation.Registry, id str
 	if err := claimMirror(ctx, db, r); err != nil {
 		return m, err
 	}
-	records, closeLog, err := o.Trillian.openMirror(ctx, s, db, p.dir)
-	if err != nil {
+	m.db = db
+	if m.service, err = o.Trillian.service(ctx, s, p.dir); err != nil {
 		return m, err
 	}
-	m.closers = append(m.closers, closeLog)
+	m.closers = append(m.closers, m.service.Close)
+	if m.records, err = openPreordered(ctx, m.service, db, recordsLogName, mirrorTreeKey); err != nil {
+		return m, err
+	}
 	contents, err := content.Open(ctx, p.content)
 	if err != nil {
 		return m, err
@@ -106,7 +113,7 @@ func (s *Server) openMirrorOf(ctx context.Context, r federation.Registry, id str
 		return m, err
 	}
 	m.Mirror, err = mirror.Open(ctx, mirror.Options{
-		Registry: r, Store: db, Records: records, Contents: contents, Dir: filepath.Join(p.dir, "upstream"), HTTP: asking, Interval: r.Interval,
+		Registry: r, Store: db, Records: m.records, Contents: contents, Dir: filepath.Join(p.dir, "upstream"), HTTP: asking, Interval: r.Interval, Whole: p.whole,
 		MaxContent: o.Content.MaxSize, CacheBytes: o.CacheBytes / mirrorCacheShare, Observer: observer, Logger: o.Logger, Now: o.Now,
 	})
 	return m, err
@@ -154,37 +161,12 @@ func refuseMirror(ctx context.Context, db *store.DB) error {
 	return err
 }
 
-// Trees of mirrors.
-const (
-	mirrorTreeKey = "mirror tree"
-)
+// mirrorTreeKey is the name in a mirror's database of the Trillian tree of its records log.
+const mirrorTreeKey = "mirror tree"
 
-// openMirror implements [Trillian].
-func (e EmbeddedTrillian) openMirror(ctx context.Context, s *Server, _ *store.DB, dir string) (*trilliansvc.Log, func() error, error) {
-	service, err := trilliansvc.Embedded(ctx, dir, s.options.Logger, s.options.Tracing.DialOptions()...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the embedded Trillian: %w", err)
-	}
-	log, err := service.OpenPreordered(ctx, 0, recordsLogName)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open the mirror's records log: %w", err), service.Close())
-	}
-	return log, service.Close, nil
-}
-
-// openMirror implements [Trillian].
-func (r RemoteTrillian) openMirror(ctx context.Context, s *Server, db *store.DB, _ string) (*trilliansvc.Log, func() error, error) {
-	o := r.Server
-	o.Logger, o.DialOptions = s.options.Logger, s.options.Tracing.DialOptions()
-	service, err := trilliansvc.Dial(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	log, err := service.EnsurePreordered(ctx, recordsLogName,
-		func(ctx context.Context) (int64, error) { return keptTree(ctx, db, mirrorTreeKey) },
-		func(ctx context.Context, id int64) (int64, error) { return claimTree(ctx, db, mirrorTreeKey, id) })
-	if err != nil {
-		return nil, nil, errors.Join(err, service.Close())
-	}
-	return log, service.Close, nil
+// openPreordered opens a preordered log, or makes it, whose tree the database names.
+func openPreordered(ctx context.Context, service *trilliansvc.Service, db *store.DB, name, key string) (*trilliansvc.Log, error) {
+	return service.EnsurePreordered(ctx, name,
+		func(ctx context.Context) (int64, error) { return keptTree(ctx, db, key) },
+		func(ctx context.Context, id int64) (int64, error) { return claimTree(ctx, db, key, id) })
 }

@@ -121,9 +121,8 @@ func Rebuild(ctx context.Context, o Options, progress func(done, total uint64)) 
 	return s.registry.Rebuild(ctx, progress)
 }
 
-// openRegistry opens what a registry runs on. The server that it returns is to
-// be closed, even on error.
-func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *metrics.Metrics, error) {
+// complete fills in what need not be given.
+func (o Options) complete() Options {
 	o.Logger = slog.New(httpapi.LogRequestIDs(o.Logger.Handler()))
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry() // that nobody asks
@@ -131,6 +130,13 @@ func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *me
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	return o
+}
+
+// openRegistry opens what a registry runs on. The server that it returns is to
+// be closed, even on error.
+func openRegistry(ctx context.Context, o Options, rebuilding bool) (*Server, *metrics.Metrics, error) {
+	o = o.complete()
 	observer := newMetrics(o.Metrics)
 	s := &Server{options: o, rebuilding: rebuilding}
 	if err := s.lockDataDir(); err != nil {

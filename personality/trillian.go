@@ -34,9 +34,8 @@ const (
 // which.
 type Trillian interface {
 	open(ctx context.Context, s *Server, db *store.DB) (trillianLogs, error)
-	// openMirror opens the records log of a mirror, in a folder or in the Trillian
-	// elsewhere. It is to be closed.
-	openMirror(ctx context.Context, s *Server, db *store.DB, dir string) (log *trilliansvc.Log, closeLog func() error, err error)
+	// service starts the Trillian in a folder, or connects to the one elsewhere. To be closed.
+	service(ctx context.Context, s *Server, dir string) (*trilliansvc.Service, error)
 }
 
 // trillianLogs are the two logs, open.
@@ -52,9 +51,9 @@ type EmbeddedTrillian struct {
 
 func (e EmbeddedTrillian) open(ctx context.Context, s *Server, _ *store.DB) (trillianLogs, error) {
 	logs := trillianLogs{inFlightPerLog: embeddedInFlightPerLog}
-	service, err := trilliansvc.Embedded(ctx, e.Dir, s.options.Logger, s.options.Tracing.DialOptions()...)
+	service, err := e.service(ctx, s, e.Dir)
 	if err != nil {
-		return logs, fmt.Errorf("start the embedded Trillian: %w", err)
+		return logs, err
 	}
 	s.closers = append(s.closers, service.Close)
 	if logs.records, err = service.OpenLog(ctx, 0, recordsLogName); err != nil {
@@ -64,6 +63,14 @@ func (e EmbeddedTrillian) open(ctx context.Context, s *Server, _ *store.DB) (tri
 		return logs, fmt.Errorf("open the checkpoints log: %w", err)
 	}
 	return logs, nil
+}
+
+func (EmbeddedTrillian) service(ctx context.Context, s *Server, dir string) (*trilliansvc.Service, error) {
+	service, err := trilliansvc.Embedded(ctx, dir, s.options.Logger, s.options.Tracing.DialOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf("start the embedded Trillian: %w", err)
+	}
+	return service, nil
 }
 
 // RemoteTrillian is a log server elsewhere, with signers of its own. Several
@@ -77,9 +84,7 @@ type RemoteTrillian struct {
 
 func (r RemoteTrillian) open(ctx context.Context, s *Server, db *store.DB) (trillianLogs, error) {
 	logs := trillianLogs{inFlightPerLog: remoteInFlightPerLog}
-	o := r.Server
-	o.Logger, o.DialOptions = s.options.Logger, s.options.Tracing.DialOptions()
-	service, err := trilliansvc.Dial(ctx, o)
+	service, err := r.service(ctx, s, "")
 	if err != nil {
 		return logs, err
 	}
@@ -92,6 +97,12 @@ func (r RemoteTrillian) open(ctx context.Context, s *Server, db *store.DB) (tril
 	}
 	s.options.Logger.Info("using Trillian trees; keep their ids", "records_tree", logs.records.ID(), "checkpoints_tree", logs.checkpoints.ID())
 	return logs, nil
+}
+
+func (r RemoteTrillian) service(ctx context.Context, s *Server, _ string) (*trilliansvc.Service, error) {
+	o := r.Server
+	o.Logger, o.DialOptions = s.options.Logger, s.options.Tracing.DialOptions()
+	return trilliansvc.Dial(ctx, o)
 }
 
 // openRemoteLog opens the tree that the registry's database names. If it names

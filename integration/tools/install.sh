@@ -82,3 +82,4 @@ integration/tools/wkg.sh
 integration/tools/oci.sh
 integration/tools/web.sh
 integration/tools/wasm.sh
+integration/tools/discovery.sh

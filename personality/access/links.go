@@ -43,6 +43,13 @@ func (l *Links) Sign(method, path string, t Token) string {
 	return "expires=" + expires + "&token=" + id + "&signature=" + base64.RawURLEncoding.EncodeToString(l.mac(method, path, expires, id))
 }
 
+// Unlink removes from a query what [Links.Sign] has put there.
+func Unlink(query url.Values) {
+	for _, name := range []string{"expires", "token", "signature"} {
+		query.Del(name)
+	}
+}
+
 // Holder returns the token that a link was given for, if the query makes the path
 // a link for the method, it has not expired, and the token is still in force.
 func (l *Links) Holder(method, path string, query url.Values, tokens *Tokens) (Token, bool) {

@@ -126,3 +126,16 @@ func TestLinksEndWithTheirToken(t *testing.T) {
 		t.Errorf("the token is withdrawn, and the link is of %v", holder)
 	}
 }
+
+func TestUnlink(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	links, _ := newLinks(t, &now)
+	_, alice := NewToken("alice", Read)
+	query, err := url.ParseQuery("a=b&" + links.Sign("GET", "/x", alice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Unlink(query); query.Encode() != "a=b" {
+		t.Errorf("what is left is %s", query.Encode())
+	}
+}

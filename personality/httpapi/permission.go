@@ -28,8 +28,11 @@ func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 		if given {
 			holder, _ = h.Private.Tokens.Find(text)
 		}
-		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok && linked.Permission > holder.Permission {
-			holder = linked
+		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok {
+			if linked.Permission > holder.Permission {
+				holder = linked
+			}
+			r = withoutLink(r)
 		}
 		switch {
 		case holder.Permission >= need:
@@ -43,6 +46,17 @@ func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="warg"`)
 		return &api.MessageError{Code: 401, Message: "this registry is private; use `warg login` with an auth token of its operator"}
 	}
+}
+
+// withoutLink is a request without the parameters that made it a link: a path may know
+// which it takes.
+func withoutLink(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context())
+	u, query := *r.URL, r.URL.Query()
+	access.Unlink(query)
+	u.RawQuery = query.Encode()
+	r.URL = &u
+	return r
 }
 
 type holderKey struct{} // in the context of a permitted request: its [access.Token]

@@ -162,13 +162,12 @@ func (m *Mirror) tell() {
 	m.options.Observer.Mirrored(m.Domain, c.LogLength, c.Timestamp)
 }
 
-// Newest returns the checkpoint that is served; zero if there is none yet. It is for when
-// Run does not.
-func (m *Mirror) Newest() protocol.SignedCheckpoint { return m.writer.Newest() }
+// Writer publishes what the mirror takes over. It is for when Run does not.
+func (m *Mirror) Writer() *publisher.Mirror { return m.writer }
+
+// Store is the mirror's database.
+func (m *Mirror) Store() *store.DB { return m.options.Store }
 
 // Parts is the registry that the mirror reads from. Nothing is published in it but by the
 // mirror.
 func (m *Mirror) Parts() *parts.Registry { return m.registry }
-
-// Store is the mirror's database.
-func (m *Mirror) Store() *store.DB { return m.options.Store }

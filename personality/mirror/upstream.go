@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 const (
@@ -128,4 +130,18 @@ func (u *upstream) consistent(ctx context.Context, from, to follow.Root) error {
 		return &follow.InconsistentError{Size: from.Size, Err: fmt.Errorf("the records up to %d are not proved to be those of the upstream's log of %d: %w", from.Size, to.Size, err)}
 	}
 	return nil
+}
+
+// AskNewest asks the upstream for the newest checkpoint that it has published, which is not
+// verified; answers is false if nobody answers at its address.
+func (m *Mirror) AskNewest(ctx context.Context) (newest protocol.Checkpoint, answers bool, err error) {
+	text, err := m.up.get(ctx, api.FetchCheckpointPath, maxAnswer)
+	if _, unreached := errors.AsType[*outbound.Error](err); unreached {
+		return newest, false, nil
+	}
+	var said protocol.SignedCheckpoint
+	if err == nil {
+		err = said.UnmarshalJSON(text)
+	}
+	return said.Contents.Checkpoint, err == nil, err
 }

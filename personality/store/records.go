@@ -169,3 +169,26 @@ func (tx *Tx) refs(where string, args ...any) ([]RecordRef, error) {
 func (tx *Tx) FirstPublished(log int64) (Record, error) {
 	return tx.record(`WHERE r.log = ? AND r.position = 0 AND r.registry_index IS NOT NULL`, log)
 }
+
+// UnpublishedRecord is a record that is not published below some index.
+type UnpublishedRecord struct {
+	Name     string // of the package; "" for the operator log
+	RecordID protocol.Hash
+	// Waits tells that it waits beside its log, for content or for another record.
+	Waits bool
+}
+
+// NotBelow returns up to limit records, in the order in which they were taken, that are not
+// published at an index below some length, nor rejected.
+func (tx *Tx) NotBelow(length uint64, limit int) (all []UnpublishedRecord, err error) {
+	err = tx.rows(`SELECT l.name, r.record_id, r.state FROM records r JOIN logs l ON l.id = r.log
+		WHERE (r.registry_index IS NULL OR r.registry_index >= ?) AND r.state <> ? ORDER BY r.id`+tx.dialect.limit, []any{length, Rejected, limit}, func(rows *sql.Rows) error {
+		var u UnpublishedRecord
+		var state RecordState
+		err := rows.Scan(&u.Name, scanHash(&u.RecordID), &state)
+		u.Waits = state == Waiting
+		all = append(all, u)
+		return err
+	})
+	return all, err
+}

@@ -115,14 +115,15 @@ func (l *Log) checkThere(ctx context.Context, leaf follow.Leaf, said error) erro
 	return fmt.Errorf("leaf %d: %w: %w", leaf.Index, ErrConflict, said)
 }
 
-// Order makes a preordered log an ordered one: from then on Trillian orders the leaves that
+// Order makes the preordered log with a tree id an ordered one: from then on Trillian orders the leaves that
 // are queued, behind those that are there. Nobody may add leaves meanwhile, and all that
 // were added must be integrated. It may be repeated after it was interrupted. The log is
 // opened with [Service.OpenLog] afterwards.
 //
 // Trillian changes the type of a tree from PREORDERED_LOG to LOG alone, and says that the
 // tree should be frozen before (storage.ValidateTreeForUpdate, trillian.proto).
-func (s *Service) Order(ctx context.Context, l *Log) error {
+func (s *Service) Order(ctx context.Context, id int64) error {
+	l := &Log{service: s, id: id}
 	tree, err := s.admin.GetTree(ctx, &trillian.GetTreeRequest{TreeId: l.id})
 	if err != nil {
 		return l.failed("reading the tree", err)
@@ -148,14 +149,4 @@ func (s *Service) activate(ctx context.Context, id int64) error {
 func (s *Service) updateTree(ctx context.Context, field string, tree *trillian.Tree) error {
 	_, err := s.admin.UpdateTree(ctx, &trillian.UpdateTreeRequest{Tree: tree, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{field}}})
 	return err
-}
-
-// PreorderedID returns the id of the PREORDERED_LOG tree with a display name that is not
-// deleted; 0 if there is none. It makes none.
-func (s *Service) PreorderedID(ctx context.Context, displayName string) (int64, error) {
-	tree, err := s.oldestNamed(ctx, preordered, displayName)
-	if tree == nil || err != nil {
-		return 0, err
-	}
-	return tree.TreeId, nil
 }

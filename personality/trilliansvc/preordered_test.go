@@ -46,7 +46,7 @@ func TestPreorderedLogBecomesOrdered(t *testing.T) {
 	if err := l.AddSequenced(t.Context(), []follow.Leaf{other}); !errors.Is(err, trilliansvc.ErrConflict) {
 		t.Errorf("another leaf at an index: %v", err)
 	}
-	if err := s.Order(t.Context(), l); err == nil {
+	if err := s.Order(t.Context(), l.ID()); err == nil {
 		t.Error("a log with a gap was made an ordered one")
 	}
 	add(indexed(0, 1)) // it is as it was
@@ -62,7 +62,7 @@ func TestPreorderedLogBecomesOrdered(t *testing.T) {
 	}
 	before := readAll(t, l)
 	for range 2 { // it may be repeated
-		if err := s.Order(t.Context(), l); err != nil {
+		if err := s.Order(t.Context(), l.ID()); err != nil {
 			t.Fatal(err)
 		}
 	}

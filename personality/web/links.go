@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -19,8 +20,8 @@ func (s *Site) functions() template.FuncMap {
 		"line": line, "lines": lines,
 		"unix": func(seconds uint64) string { return moment(time.Unix(int64(seconds), 0)) },
 		"date": date, "moment": moment, "size": size, "short": short, "count": whole(count),
-		"plural":  func(n any, noun string) string { return whole(func(n int64) string { return plural(n, noun) })(n) },
-		"outside": outside, "hostOf": hostOf,
+		"plural": func(n any, noun string) string { return whole(func(n int64) string { return plural(n, noun) })(n) },
+		"need":   need, "outside": outside, "hostOf": hostOf,
 		"namespace": func(name string) string { space, _, _ := strings.Cut(name, ":"); return space },
 		"bare":      func(name string) string { _, bare, _ := strings.Cut(name, ":"); return bare },
 
@@ -173,4 +174,17 @@ var kinds = map[string]string{
 	discovery.KindModule:    "core module",
 	discovery.KindComponent: "component",
 	discovery.KindWIT:       "WIT package",
+}
+
+// needs are the names of capabilities that read badly as they are.
+var needs = map[string]string{"http-client": "HTTP requests", "stdio": "Standard streams", "host": "Host functions", "exit": "Ending"}
+
+// need is the name of a capability as a heading.
+func need(name string) string {
+	if known := needs[name]; known != "" {
+		return known
+	}
+	words := strings.ReplaceAll(line(name, 60), "-", " ")
+	_, size := utf8.DecodeRuneInString(words)
+	return strings.ToUpper(words[:size]) + words[size:]
 }

@@ -80,6 +80,7 @@ func FuzzClean(f *testing.F) {
 func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
 		size(0): "0 bytes", size(1): "1 byte", size(1023): "1\u202f023 bytes", size(1024): "1.0 KiB", size(243519): "238 KiB", size(5 << 30): "5.0 GiB", size(5000 << 30): "5000 GiB",
+		need("http-client"): "HTTP requests", need("key-value-store"): "Key value store", need("filesystem"): "Filesystem", need("\u202e"): "[U+202E]", need(""): "",
 		count(0): "0", count(999): "999", count(1000): "1\u202f000", count(1234567): "1\u202f234\u202f567",
 		plural(1, "entry"): "1 entry", plural(2, "entry"): "2 entries", plural(2, "key"): "2 keys", plural(0, "package"): "0 packages",
 		age(0): "just now", age(90e9): "90 seconds ago", age(3 * 60e9): "3 minutes ago", age(5 * 3600e9): "5 hours ago", age(72 * 3600e9): "3 days ago",

@@ -139,7 +139,8 @@ func TestStandbyDrill(t *testing.T) {
 		if !strings.Contains(said, "was not promoted") && !strings.Contains(said, "checkpoints log up to") {
 			t.Fatalf("promote: %s", said)
 		}
-		if size, err := old.witnesses[0].Size(origin + "/" + tlog.Records.Path()); err == nil && size <= held && strings.Contains(said, "it has cosigned") {
+		size, err := old.witnesses[0].Size(origin + "/" + tlog.Records.Path())
+		if must(t, err); size <= held && strings.Contains(said, "w.example/lite, about the records log") {
 			t.Errorf("refused for a witness that has cosigned %d records, and the standby holds %d: %s", size, held, said)
 		}
 		old.start(t)
@@ -148,7 +149,7 @@ func TestStandbyDrill(t *testing.T) {
 		held = standby.length(t)
 		time.Sleep(2 * time.Second) // the note of what it has comes later
 		standby.stop(t)
-		if said, ok := promote(t, standby, old.server, flags...); ok || !strings.Contains(said, "still answers") {
+		if said, ok := promote(t, standby, old.server, old.flags...); ok || !strings.Contains(said, "still answers") {
 			t.Fatalf("promoted beside the registry that runs: %s", said)
 		}
 		old.kill(t)

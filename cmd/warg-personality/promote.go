@@ -51,7 +51,7 @@ func (c *promoteCommand) Run(std streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	done, err := personality.Promote(ctx, options, personality.PromoteOptions{Old: of, OldDataDir: c.OldDataDir, Lose: c.LoseWhatIsNew})
-	c.tell(std, done)
+	c.tell(std, done, err == nil)
 	var refused *personality.RefusedError
 	if errors.As(err, &refused) {
 		for _, doubt := range refused.Doubts {
@@ -69,8 +69,12 @@ func (c *promoteCommand) Run(std streams) error {
 	return nil
 }
 
-// tell names what is lost.
-func (c *promoteCommand) tell(std streams, done personality.Promoted) {
+// tell names what is lost, or would be.
+func (c *promoteCommand) tell(std streams, done personality.Promoted, promoted bool) {
+	is := "lost"
+	if !promoted {
+		is = "would be lost"
+	}
 	for _, lost := range done.Lost {
 		name, how := lost.Name, "acknowledged, not in the standby"
 		if name == "" {
@@ -79,7 +83,7 @@ func (c *promoteCommand) tell(std streams, done personality.Promoted) {
 		if lost.Waits {
 			how = "waited for content or for another record"
 		}
-		fmt.Fprintf(std.stdout, "lost: %s record %s: %s\n", name, lost.RecordID, how)
+		fmt.Fprintf(std.stdout, "%s: %s record %s: %s\n", is, name, lost.RecordID, how)
 	}
 	if c.OldDataDir == "" {
 		fmt.Fprintln(std.stderr, "The old data folder was not given (--old-data-dir): records that were acknowledged and not published when the registry was lost can not be named. Their authors know them: a client that waits for one finds that it is not there, and posts it again.")

@@ -56,6 +56,9 @@ func measureDiscovery(ctx context.Context, s *settings, t *table) error {
 	if err := s.measureSearches(ctx, index, w, t); err != nil {
 		return err
 	}
+	if err := measurePages(ctx, index, w, t); err != nil {
+		return err
+	}
 	stop()
 	<-ended
 	return s.measureIndexedPublishing(ctx, t)

@@ -122,7 +122,7 @@ func (s *settings) measureMirrorBy(ctx context.Context, srv *server, r *reads, k
 	if err != nil {
 		return err
 	}
-	t.add(fmt.Sprintf("mirror of %d records from nothing, by %s", want, name), "60 s", "%.1f s, %d MiB at most", took.Seconds(), most>>20)
+	t.add(fmt.Sprintf("mirror of %d records from nothing, by %s", want, name), "60 s", "%.1f s, %d MiB at most", took.Seconds(), most>>10)
 
 	d := time.Duration(s.readSeconds * float64(time.Second))
 	own, err := r.mix(ctx, srv.client, fewConnections, d)

@@ -63,6 +63,7 @@ func TestMirror(t *testing.T) {
 	}
 	ours.publishMany(t, "p", 4, 80) // more than a bundle, in the namespace example, which is not its own
 	lengths := map[*upstream]uint64{ours: awaitMirror(t, home, ours), reference: awaitMirror(t, home, reference)}
+	awaitMirroredNote(t, home, ours, lengths[ours])
 	for _, u := range []*upstream{ours, reference} {
 		for _, p := range packages {
 			if p.at == u.server {
@@ -87,6 +88,22 @@ func TestMirror(t *testing.T) {
 		report := auditAt(t, home.url+"/registries/"+u.domain, "--content")
 		if report.Records != length {
 			t.Errorf("the audit of the mirror of %s has %d records, want %d", u.domain, report.Records, length)
+		}
+	}
+}
+
+// awaitMirroredNote waits until a mirror has the note of so many records that its upstream
+// has signed: the auditor goes by that.
+func awaitMirroredNote(t *testing.T, home *server, other *upstream, length uint64) {
+	t.Helper()
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(50 * time.Millisecond) {
+		status, note, err := request(t.Context(), http.MethodGet, home.url+"/registries/"+other.domain+"/"+tlog.Records.Path()+"/"+tlog.CheckpointPath, "", nil)
+		must(t, err)
+		if head, err := tlog.HeadOf(note); status == http.StatusOK && err == nil && head.Size >= length {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the mirror of %s has no note of %d records: status %d: %s", other.domain, length, status, note)
 		}
 	}
 }
@@ -158,6 +175,7 @@ func TestMirrorIsKilled(t *testing.T) {
 		home.start(t)
 	}
 	awaitMirror(t, home, u)
+	awaitMirroredNote(t, home, u, want)
 	if report := auditAt(t, home.url+"/registries/"+u.domain); report.Records != want {
 		t.Errorf("the audit has %d records, want %d", report.Records, want)
 	}

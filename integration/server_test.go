@@ -3,6 +3,7 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"io"
 	"os/exec"
 	"strings"
@@ -22,6 +23,7 @@ type server struct {
 	url     string // http://HOST:PORT
 	dataDir string
 
+	verb    string // of the command; "": serve
 	flags   []string
 	process *exec.Cmd
 	exited  chan error // gets what Wait returns
@@ -40,7 +42,15 @@ func startServer(t *testing.T, flags ...string) *server {
 // startServerOn is startServer with a data folder that there may be already.
 func startServerOn(t *testing.T, dataDir string, flags ...string) *server {
 	t.Helper()
-	s := &server{dataDir: dataDir, flags: flags, stderr: new(output)}
+	s := &server{dataDir: dataDir, flags: flags}
+	s.startIn(t)
+	return s
+}
+
+// startIn starts a server for a test, at the end of which it must stop in good order.
+func (s *server) startIn(t *testing.T) {
+	t.Helper()
+	s.stderr = new(output)
 	t.Cleanup(func() {
 		if s.process != nil {
 			s.stop(t)
@@ -50,7 +60,6 @@ func startServerOn(t *testing.T, dataDir string, flags ...string) *server {
 		}
 	})
 	s.start(t)
-	return s
 }
 
 // start starts the server; once more after stop or kill, at the same address,
@@ -61,7 +70,7 @@ func (s *server) start(t *testing.T) {
 	if s.url != "" {
 		listen = strings.TrimPrefix(s.url, "http://")
 	}
-	args := append([]string{"serve", "--data-dir", s.dataDir, "--listen", listen, "--namespace", "example"}, s.flags...)
+	args := append([]string{cmp.Or(s.verb, "serve"), "--data-dir", s.dataDir, "--listen", listen, "--namespace", "example"}, s.flags...)
 	process := exec.Command(command(t, "warg-personality"), args...)
 	process.Stderr = s.stderr
 	stdout, err := process.StdoutPipe()

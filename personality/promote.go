@@ -142,7 +142,7 @@ func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, done *P
 	}
 	done.Records = m.Writer().Newest().Contents.LogLength
 	if p.OldDataDir != "" {
-		if done.Lost, err = lostIn(ctx, p.OldDataDir, m.Writer().Newest().Contents.LogLength); err != nil {
+		if done.Lost, err = lostIn(ctx, p.OldDataDir, m.Writer().Staged()); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,8 @@ const (
 type commands struct {
 	Serve    serveCommand     `cmd:"" help:"Run the registry."`
 	Rebuild  rebuildCommand   `cmd:"" help:"Recreate the registry's database from its Trillian logs."`
+	Standby  standbyCommand   `cmd:"" help:"Follow one's own registry on another machine, to take its place when it is lost."`
+	Promote  promoteCommand   `cmd:"" help:"Make a standby the registry."`
 	Key      keyCommands      `cmd:"" help:"Make and look at operator keys."`
 	NoteKey  noteKeyCommands  `cmd:"" name:"note-key" help:"Make and look at note keys, which sign the logs for witnesses and auditors."`
 	Operator operatorCommands `cmd:"" help:"Read the operator log of a running registry, and add to it: namespaces and keys."`

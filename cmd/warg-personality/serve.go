@@ -51,6 +51,31 @@ type serveCommand struct {
 
 // Run serves until a signal or a fatal error.
 func (c *serveCommand) Run(std streams) error {
+	return serveWith(&c.Serve, std, func(ctx context.Context, options personality.Options, log *slog.Logger) (served, error) {
+		if err := setOperatorKeys(&options, &c.Serve, log); err != nil {
+			return nil, err
+		}
+		registry, err := personality.Open(ctx, options)
+		if errors.Is(err, personality.ErrNoOperatorKey) {
+			return nil, operatorKeyMissing(&c.Serve)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open the registry: %w", err)
+		}
+		return registry, nil
+	})
+}
+
+// served is what is served: a [personality.Server] or a [personality.Standby].
+type served interface {
+	service
+	Handler() http.Handler
+	LimitConnections(net.Listener) net.Listener
+	Close() error
+}
+
+// serveWith serves what open opens, with the settings of serve.
+func serveWith(c *config.Serve, std streams, open func(context.Context, personality.Options, *slog.Logger) (served, error)) error {
 	// While the registry opens, SIGHUP has to wait, and SIGTERM ends the process
 	// at once: there is nothing to drain yet.
 	signals := make(chan os.Signal, 4)
@@ -68,14 +93,11 @@ func (c *serveCommand) Run(std streams) error {
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
-	if err := setOperatorKeys(&options, &c.Serve, log); err != nil {
-		return err
-	}
-	certificate, err := loadCertificate(&c.Serve)
+	certificate, err := loadCertificate(c)
 	if err != nil {
 		return err
 	}
-	observation, err := observe(&c.Serve, log)
+	observation, err := observe(c, log)
 	if err != nil {
 		return err
 	}
@@ -86,14 +108,11 @@ func (c *serveCommand) Run(std streams) error {
 	}
 	defer listener.Close()
 
-	warnOfBaseURL(&c.Serve, listener.Addr(), log)
+	warnOfBaseURL(c, listener.Addr(), log)
 	options.Logger, options.Metrics, options.Tracing = log, observation.metrics, observation.tracing
-	registry, err := personality.Open(context.Background(), options)
-	if errors.Is(err, personality.ErrNoOperatorKey) {
-		return operatorKeyMissing(&c.Serve)
-	}
+	registry, err := open(context.Background(), options, log)
 	if err != nil {
-		return fmt.Errorf("open the registry: %w", err)
+		return err
 	}
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	stopping := &stopping{next: registry.Handler()}

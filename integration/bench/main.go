@@ -67,6 +67,7 @@ var parts = []part{
 	{name: "large", measure: measureLarge},
 	{name: "chain", measure: measureChain},
 	{name: "audit", measure: measureAudit},
+	{name: "mirror", measure: measureMirror, asked: true},
 	{name: "discovery", measure: measureDiscovery, asked: true},
 	{name: "content", measure: measureContent, asked: true}, // with servers of buckets
 	{name: "oci", measure: measureOCI, asked: true},         // with wkg

@@ -24,7 +24,7 @@ func ParsePrivateKeyPEM(text []byte) (PrivateKey, error) {
 		case "PRIVATE KEY":
 			parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {
-				return PrivateKey{}, errors.New("its PEM block is not PKCS #8")
+				return PrivateKey{}, errors.New("its PEM block is not PKCS #8, or for another algorithm; the protocol signs with ECDSA on P-256")
 			}
 			return privateKeyOf(parsed)
 		case "EC PRIVATE KEY":

@@ -54,7 +54,7 @@ func openRegistry(t *testing.T) *registry {
 // openRegistryOf opens an empty registry with an operator key, which others may have, too.
 func openRegistryOf(t *testing.T, key protocol.PrivateKey) *registry {
 	t.Helper()
-	return openRegistryWith(t, key, func(*personality.Options) {})
+	return openRegistryWith(t, key, func(o *personality.Options) { o.Discovery = true })
 }
 
 // openRegistryWith opens such a registry with other options.

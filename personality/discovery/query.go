@@ -231,7 +231,7 @@ func (p *plan) addInterface(t tx, kind tagKind, param, name, requirement string)
 		return badQuery("%s: %v", param, err)
 	}
 	var one anyOf
-	err = t.rows(`SELECT id, version, contents, packages FROM tags WHERE kind = ? AND name = ? AND version <> ? LIMIT ?`,
+	err = t.rows(`SELECT id, version, contents, packages FROM tags WHERE kind = ? AND name = ? AND version <> ? LIMIT ? + 0`,
 		[]any{int64(kind), name, anyVersion, maxVersions}, func(scan func(...any) error) error {
 			var id, contents, packages int64
 			var version string

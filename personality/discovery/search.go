@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
@@ -18,7 +19,9 @@ const (
 	// pageTime is after what time a page ends as it is, with fewer items than it may have.
 	pageTime = 25 * time.Millisecond
 	// maxCounted is how far matches of a search are counted.
-	maxCounted = 1000
+	maxCounted = 250
+	// maxByName is how many matches of a search are sorted by name: the newest.
+	maxByName = 1000
 	// waitForLog is how long a page waits for records that another process has seen.
 	waitForLog = 2 * time.Second
 )
@@ -96,14 +99,11 @@ func (p *plan) total(t tx, found int64, more bool) (n int64, atLeast bool, err e
 	case q.Search == "" && len(p.tags) == 1 && q.Namespace == "" && len(p.tags[0].ids) == 1:
 		return p.tags[0].packages, false, nil
 	case q.Search != "" && len(p.tags) == 0 && q.Namespace == "":
-		words, err := readWords(t, q.Search)
-		if err != nil {
+		if n, err = p.countFound(t); err != nil {
 			return 0, false, err
 		}
-		_, err = t.row(`SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE docs MATCH ? AND rowid < ? LIMIT ?)`,
-			[]any{words.in(""), entryID(p.token.Length, 0), maxCounted}, &n)
 		n = max(n, found+1)
-		return n, n >= maxCounted, err
+		return n, n >= maxCounted, nil
 	}
 	return found + 1, true, nil
 }
@@ -115,4 +115,32 @@ func (p *plan) sources(t tx) ([]source, error) {
 	}
 	s, err := p.listSource(t)
 	return []source{s}, err
+}
+
+// countFound counts the heads that a search finds, those of its names and of its words, each of
+// these up to maxCounted. It looks for the same as searchSources.
+func (p *plan) countFound(t tx) (n int64, err error) {
+	words, err := readWords(t, p.query.Search)
+	if err != nil {
+		return 0, err
+	}
+	var parts []string
+	var args []any
+	isHead := p.isHead()
+	part := func(from string, fits condition) {
+		parts = append(parts, `SELECT release FROM (SELECT h.release FROM `+from+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ? + 0)`)
+		args = append(append(append(args, fits.args...), isHead.args...), maxCounted)
+	}
+	if name := words.name; p.sort == discovery.SortRank && name.text != "" {
+		column := `p.` + name.column
+		part(`packages p CROSS JOIN heads h ON h.package = p.id`, where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
+	}
+	if len(words.groups) > 0 {
+		part(`docs d CROSS JOIN heads h ON h.release = d.rowid`, where(`d.docs MATCH ?`, words.in("")))
+	}
+	if len(parts) == 0 {
+		return 0, nil
+	}
+	_, err = t.row(`SELECT COUNT(*) FROM (`+strings.Join(parts, ` UNION `)+`)`, args, &n)
+	return n, err
 }

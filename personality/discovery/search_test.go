@@ -146,6 +146,29 @@ func pages(t *testing.T, x *Index, q discovery.Query) (all []string) {
 	return all
 }
 
+// The number of items on the first page is that of all pages, or the least that is known: with
+// heads of other wishes (yanked, pre-releases), words of one letter, names that begin with what
+// is searched, and words that nobody has.
+func TestTotals(t *testing.T) {
+	w, _, _, _ := shop(t)
+	x := w.index()
+	for _, search := range []string{"h", "o", "http", "p", "ht", "example", "other", "example:h", "other:", "s", "server", "broken", "zzz", "h zzz", "other:b", "b", "g", "…"} {
+		for _, sort := range []string{discovery.SortRank, discovery.SortName, discovery.SortNewest} {
+			q := discovery.Query{Search: search, Sort: sort}
+			all := pages(t, x, q)
+			q.Limit = 1
+			page, err := x.Search(t.Context(), q)
+			if err != nil {
+				t.Errorf("%+v: %v", q, err)
+				continue
+			}
+			if n := int64(len(all)); page.Total != n && !(page.AtLeast && page.Total <= n) {
+				t.Errorf("%+v: total %d (at least: %t), but there are %s", q, page.Total, page.AtLeast, all)
+			}
+		}
+	}
+}
+
 func TestBadQueries(t *testing.T) {
 	w, _, _, _ := shop(t)
 	x := w.index()
@@ -173,6 +196,7 @@ func TestBadQueries(t *testing.T) {
 		{discovery.Query{License: "( )"}, "license"},
 		{discovery.Query{Page: "x"}, "page is not one"},
 		{discovery.Query{Page: strings.Repeat("A", 4000)}, "page is not one"},
+		{discovery.Query{Page: token{Total: -5}.String()}, "page is not one"},
 		{discovery.Query{Page: first.Next, Kind: "wit"}, "another query"},
 	} {
 		_, err := x.Search(t.Context(), c.query)

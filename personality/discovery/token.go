@@ -52,7 +52,7 @@ func readToken(t tx, query, text string) (k token, err error) {
 	if err == nil {
 		err = json.Unmarshal(plain, &k)
 	}
-	if err != nil || k.Source < 0 {
+	if err != nil || k.Source < 0 || k.Total < 0 {
 		return k, badQuery("page is not one that this registry gave")
 	}
 	if k.Query != h.Sum64() {

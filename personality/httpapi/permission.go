@@ -28,8 +28,11 @@ func (h *handler) permit(need access.Permission, serve serveFunc) serveFunc {
 		if given {
 			holder, _ = h.Private.Tokens.Find(text)
 		}
-		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok && linked.Permission > holder.Permission {
-			holder, r = linked, withoutLink(r)
+		if linked, ok := h.Private.Links.Holder(linkMethod(r.Method), r.URL.Path, r.URL.Query(), h.Private.Tokens); ok {
+			if linked.Permission > holder.Permission {
+				holder = linked
+			}
+			r = withoutLink(r)
 		}
 		switch {
 		case holder.Permission >= need:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
+	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
@@ -139,6 +140,24 @@ func TestLinksToContent(t *testing.T) {
 	s, _, readerToken = newPrivate(t, f, httpapi.Options{ContentBaseURL: "https://content.example/"})
 	if w := s.do("GET", fmt.Sprintf("/v1/content/%s", digest), "", readerToken); strings.Contains(w.Body.String(), "signature") {
 		t.Errorf("a link for another server: %s", w.Body)
+	}
+}
+
+// Pages link to what the discovery API answers, which refuses parameters that it does not know:
+// those of a link are none of them, and what is asked for beside them is.
+func TestLinksToDiscovery(t *testing.T) {
+	s, _, readerToken := newPrivate(t, &fake{}, httpapi.Options{Discovery: discoveryapi.New(&found{tag: "1-2"})})
+	holder, _ := s.private.Tokens.Find(strings.TrimPrefix(readerToken, "Authorization: bearer "))
+	for path, query := range map[string]string{"/v1/discovery/packages/example:a": "", "/v1/discovery/packages": "search=b&"} {
+		link := path + "?" + query + s.private.Links.Sign("GET", path, holder)
+		for _, method := range []string{"GET", "HEAD"} {
+			if w := s.do(method, link, ""); w.Code != 200 {
+				t.Errorf("%s %s: %d %s", method, link, w.Code, w.Body)
+			}
+		}
+		equal(t, "a link with a token", s.do("GET", link, "", readerToken).Code, 200)
+		equal(t, "with another parameter", s.do("GET", link+"&other=1", "").Code, 400)
+		equal(t, "without its signature", s.do("GET", strings.Replace(link, "signature=", "x=", 1), "").Code, 401)
 	}
 }
 

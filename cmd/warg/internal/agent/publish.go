@@ -133,24 +133,20 @@ func (a *Agent) release(ctx context.Context, name protocol.PackageName, version 
 }
 
 func (a *Agent) tryRelease(ctx context.Context, name protocol.PackageName, version string, digest protocol.Hash) (*client.Package, error) {
-	entries := []protocol.PackageEntry{client.Release(version, digest)}
-	p, err := a.options.Registry.Package(ctx, name)
-	var missing *client.NotFoundError
-	switch {
-	case errors.As(err, &missing) && !missing.UndefinedNamespace:
-		entries = append([]protocol.PackageEntry{client.Init(a.options.Signer.Public())}, entries...)
-	case err != nil:
+	// One reading says what is there and what the record stands on: another may begin the
+	// package at any time.
+	draft, err := a.options.Registry.Draft(ctx, name)
+	if err != nil {
 		return nil, asDenied(err)
-	default:
-		if r, ok := p.Release(version); ok && r.Content == digest.Any() {
-			return p, nil
-		}
+	}
+	if r, ok := draft.Release(version); ok && r.Content == digest.Any() {
+		return a.options.Registry.Package(ctx, name)
+	}
+	entries := []protocol.PackageEntry{client.Release(version, digest)}
+	if draft.Empty() {
+		entries = append([]protocol.PackageEntry{client.Init(a.options.Signer.Public())}, entries...)
 	}
 	content, err := a.pushed(digest)
-	if err != nil {
-		return nil, err
-	}
-	draft, err := a.options.Registry.Draft(ctx, name)
 	if err != nil {
 		return nil, err
 	}

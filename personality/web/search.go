@@ -1,12 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
 )
@@ -83,16 +84,24 @@ func (s *Site) search(r *http.Request, v *visit) (page, error) {
 // find searches, and counts at the same time how the search can be narrowed: each takes
 // about as long as the other.
 func (s *Site) find(ctx context.Context, q discovery.Query) (found discovery.Page, facets discovery.Facets, err error) {
-	finding, ctx := errgroup.WithContext(ctx)
-	finding.Go(func() (err error) {
-		found, err = s.Index.Search(ctx, q)
-		return err
-	})
-	finding.Go(func() (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	counted := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil { // it would end the process: nobody recovers in this goroutine
+				counted <- fmt.Errorf("panic while counting what is in a search: %v\n%s", p, debug.Stack())
+			}
+		}()
+		var err error
 		facets, err = s.Index.Facets(ctx, q)
-		return err
-	})
-	err = finding.Wait()
+		counted <- err
+	}()
+	found, err = s.Index.Search(ctx, q)
+	if err != nil {
+		stop() // the other one is waited for all the same: it must not outlive the request's turn
+	}
+	err = cmp.Or(err, <-counted)
+	stop()
 	trimFacets(&facets)
 	return found, facets, err
 }

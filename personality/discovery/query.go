@@ -27,11 +27,12 @@ type plan struct {
 	releases bool
 	fits     *protocol.Requirement // of versions; nil: all
 
-	tags    []anyOf // each has to hold
-	keys    []int64 // one of them; nil: any
-	pkg     int64   // 0: any
-	content int64   // 0: any
-	nothing bool    // something is asked for that nobody has
+	tags    []anyOf      // each has to hold
+	keys    []int64      // one of them; nil: any
+	pkg     int64        // 0: any
+	content int64        // 0: any
+	words   *searchWords // of the search; nil: not read yet
+	nothing bool         // something is asked for that nobody has
 }
 
 // anyOf are tags of which a content has to have one.

@@ -21,7 +21,9 @@ import (
 var keyFiles = []string{"operator.key", "records-note.key", "checkpoints-note.key"}
 
 // publicKey is the operator key of a registry, which made it itself.
-func (s *server) publicKey(t *testing.T) string {
+func (s *server) publicKey(t *testing.T) string { return s.privateKey(t).Public().String() }
+
+func (s *server) privateKey(t *testing.T) protocol.PrivateKey {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.dataDir, "operator.key"))
 	if err != nil {
@@ -31,15 +33,24 @@ func (s *server) publicKey(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key.Public().String()
+	return key
 }
 
 // startStandby starts the standby of a registry in a folder.
-func startStandby(t *testing.T, dir string, of *server) *server {
+func startStandby(t *testing.T, dir string, of *server, flags ...string) *server {
 	t.Helper()
-	s := &server{dataDir: dir, verb: "standby", flags: []string{"--of", of.url, "--of-key", of.publicKey(t)}}
+	s := &server{dataDir: dir, verb: "standby", flags: append(flags, "--of", of.url, "--of-key", of.publicKey(t))}
 	s.startIn(t)
 	return s
+}
+
+func copyKeys(t *testing.T, from, to string) {
+	t.Helper()
+	for _, name := range keyFiles {
+		text, err := os.ReadFile(filepath.Join(from, name))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(to, name), text, 0o600))
+	}
 }
 
 // length is the length of the newest checkpoint; 0 while there is none.
@@ -126,11 +137,7 @@ func TestStandbyDrill(t *testing.T) {
 	loading.Wait()
 	held := standby.length(t)
 	standby.stop(t)
-	for _, name := range keyFiles {
-		text, err := os.ReadFile(filepath.Join(old.dataDir, name))
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(standby.dataDir, name), text, 0o600))
-	}
+	copyKeys(t, old.dataDir, standby.dataDir)
 	flags := append([]string{"--old-data-dir", old.dataDir}, old.flags...)
 	said, ok := promote(t, standby, old.server, flags...)
 	if !ok {
@@ -197,11 +204,7 @@ func TestStandbyBehindAWitness(t *testing.T) {
 	old.publishMany(t, "late", 2, 3)
 	old.awaitCosigned(t, tlog.Records, old.logLength(t), policy, 2)
 	old.kill(t)
-	for _, name := range keyFiles {
-		text, err := os.ReadFile(filepath.Join(old.dataDir, name))
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(standby.dataDir, name), text, 0o600))
-	}
+	copyKeys(t, old.dataDir, standby.dataDir)
 	said, ok := promote(t, standby, old.server, old.flags...)
 	if ok || !strings.Contains(said, "a witness has seen more than is here") || !strings.Contains(said, "--lose-what-is-newer") {
 		t.Fatalf("promoted behind a witness: %s", said)
@@ -209,4 +212,43 @@ func TestStandbyBehindAWitness(t *testing.T) {
 	if said, ok = promote(t, standby, old.server, append([]string{"--lose-what-is-newer", "--old-data-dir", old.dataDir}, old.flags...)...); !ok || strings.Count(said, "lost: ") != 6 {
 		t.Errorf("with the flag: %s", said)
 	}
+}
+
+// On MariaDB and Trillian's own servers, a mirror and a standby work as they do in one
+// process, beside each other in one Trillian; and the standby becomes the registry.
+func TestMirrorAndStandbyOnTheStack(t *testing.T) {
+	t.Parallel()
+	old := startServer(t)
+	old.publishMany(t, "p", 3, 100)
+	u := &upstream{old, strings.TrimPrefix(old.url, "http://"), old.privateKey(t)}
+	c := startCluster(t, 0)
+	stack := func(dsn string) []string { return []string{"--database-url", dsn, "--trillian", c.logServer.RPC} }
+	dsnFile := filepath.Join(t.TempDir(), "dsn")
+	must(t, os.WriteFile(dsnFile, []byte(c.database.Database(t)+"\n"), 0o600))
+	home := startServer(t, append(stack(c.registryDSN), "--registries-file", registriesFile(t, u.entry("mode: mirror", "interval: 1s", "database-url-file: "+dsnFile)))...)
+	place := stack(c.database.Database(t))
+	standby := startStandby(t, t.TempDir(), old, place...)
+	length := old.logLength(t)
+	awaitMirror(t, home, u)
+	awaitMirroredNote(t, home, u, length)
+	if report := auditAt(t, home.url+"/registries/"+u.domain); report.Records != length {
+		t.Errorf("the audit of the mirror has %d records, want %d", report.Records, length)
+	}
+	standby.awaitAtLeast(t, length)
+	home.stop(t)
+	old.stop(t)
+	standby.stop(t)
+	copyKeys(t, old.dataDir, standby.dataDir)
+	if said, ok := promote(t, standby, old, place...); !ok {
+		t.Fatalf("promote: %s", said)
+	}
+	renewed := &server{dataDir: standby.dataDir, url: old.url, flags: place}
+	renewed.startIn(t)
+	if got := renewed.logLength(t); got != length {
+		t.Errorf("it has %d records, and the old one had %d", got, length)
+	}
+	r := newAuthor(t, "example:after").begin()
+	renewed.mustSend(t, r)
+	renewed.waitPublished(t, r)
+	auditAt(t, renewed.url)
 }

@@ -22,7 +22,7 @@ const (
 	// mirrorCatchUp is when a mirror that has not caught up is given up.
 	mirrorCatchUp = 10 * time.Minute
 	// mirrorIdle is how long an idle upstream is watched.
-	mirrorIdle = time.Minute
+	mirrorIdle = 30 * time.Second
 )
 
 // upstreamFront stands before an upstream, counts what it is asked, and may hide its static
@@ -100,11 +100,21 @@ func (s *settings) measureMirrorBy(ctx context.Context, srv *server, r *reads, k
 		return err
 	}
 	begun := time.Now()
-	home, _, err := s.newServer(ctx, "mirror", "--registries-file", registries)
+	home, data, err := s.newServer(ctx, "mirror", "--registries-file", registries)
 	if err != nil {
 		return err
 	}
 	defer home.stop()
+	if err := s.measureMirrorAt(ctx, srv, home, front, begun, r, name, t); err != nil {
+		said, _ := os.ReadFile(data + ".log")
+		return fmt.Errorf("%w; the mirror said: %s", err, said[max(0, len(said)-2000):])
+	}
+	return nil
+}
+
+// measureMirrorAt measures a mirror that has just begun.
+func (s *settings) measureMirrorAt(ctx context.Context, srv, home *server, front *upstreamFront, begun time.Time, r *reads, name string, t *table) error {
+	domain := strings.TrimPrefix(front.URL, "http://")
 	copied := &client{base: home.base + "registries/" + domain + "/", http: home.http}
 	want := r.length.Load()
 	for {

@@ -70,7 +70,7 @@ func openDatabase(ctx context.Context, file string) (*database, error) {
 	}
 	d.writes.Present = files.InPlace(file)
 	readers := max(4, 2*runtime.NumCPU())
-	reads, err := openFile(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-4096)"))
+	reads, err := openFile(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-8192)"))
 	if err == nil {
 		d.reads, err = sqlitepool.Open(reads, readers, "BEGIN", prepare)
 	}
@@ -154,6 +154,9 @@ func removeFile(file string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Limits are written "? + 0": for a bare variable there SQLite compiles the statement anew
+// each time that it is bound.
 
 // tx is a transaction, or a connection for single statements.
 type tx struct {

@@ -12,8 +12,8 @@ import (
 
 // Bounds of facets.
 const (
-	maxFacets = 20   // of a kind
-	sampled   = 1000 // releases of an answer that are counted
+	maxFacets = 20  // of a kind
+	sampled   = 300 // releases of an answer that are counted
 )
 
 // Facets counts values of the packages of an answer. Of an answer with a search or other

@@ -77,7 +77,7 @@ func (x *Index) readInterface(t tx, name, page string) (i discovery.Interface, e
 func readAmounts(t tx, i *discovery.Interface) error {
 	amounts := map[string]*discovery.InterfaceAmount{}
 	for _, kind := range []tagKind{tagExport, tagImport} {
-		err := t.rows(`SELECT version, packages FROM tags WHERE kind = ? AND name = ? AND version <> ? LIMIT ?`, []any{int64(kind), i.Name, anyVersion, maxVersions}, func(scan func(...any) error) error {
+		err := t.rows(`SELECT version, packages FROM tags WHERE kind = ? AND name = ? AND version <> ? LIMIT ? + 0`, []any{int64(kind), i.Name, anyVersion, maxVersions}, func(scan func(...any) error) error {
 			var version string
 			var n int64
 			if err := scan(&version, &n); err != nil || n <= 0 {
@@ -132,7 +132,7 @@ func readKey(t tx, id protocol.KeyID) (key discovery.Key, err error) {
 		return key, err
 	}
 	err = t.rows(`SELECT h.package, COALESCE(p.name, ''), h.permissions, h.records, h.last, h.record, h.time FROM held h LEFT JOIN packages p ON p.id = h.package
-		WHERE h.key = ? ORDER BY h.package LIMIT ?`, []any{number, maxHeld + 1}, func(scan func(...any) error) error {
+		WHERE h.key = ? ORDER BY h.package LIMIT ? + 0`, []any{number, maxHeld + 1}, func(scan func(...any) error) error {
 		var one discovery.KeyPackage
 		var pkg int64
 		var permissions string

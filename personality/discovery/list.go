@@ -168,7 +168,7 @@ func endOfNames(namespace string) func(t tx, from place, steps int) (place, cond
 			begin, end = max(begin, namespace+":"), namespace+";"
 		}
 		to.Source = from.Source
-		ok, err = t.row(`SELECT name FROM packages WHERE name > ? AND name < ? ORDER BY name LIMIT 1 OFFSET ?`, []any{begin, end, steps}, &to.Name)
+		ok, err = t.row(`SELECT name FROM packages WHERE name > ? AND name < ? ORDER BY name LIMIT 1 OFFSET ? + 0`, []any{begin, end, steps}, &to.Name)
 		return to, where(`p.name <= ?`, to.Name), ok, err
 	}
 }
@@ -180,7 +180,7 @@ func endOfEntries(query string) func(t tx, from place, steps int) (place, condit
 			from.Entry = still
 		}
 		to.Source = from.Source
-		ok, err = t.row(query+` LIMIT 1 OFFSET ?`, []any{from.Entry, steps}, &to.Entry)
+		ok, err = t.row(query+` LIMIT 1 OFFSET ? + 0`, []any{from.Entry, steps}, &to.Entry)
 		return to, where(`r.id >= ?`, to.Entry), ok, err
 	}
 }
@@ -238,7 +238,7 @@ func (x *Index) readSource(t tx, p *plan, s source, from place, upTo condition, 
 	}
 	query := `SELECT ` + summaryColumns + `, ` + s.at + ` FROM ` + s.from.text + ` WHERE ` + strings.Join(texts, ` AND `) + ` ORDER BY ` + s.order
 	if p.fits == nil {
-		query += ` LIMIT ?`
+		query += ` LIMIT ? + 0`
 		args = append(args, limit)
 	}
 	err = t.rows(query, args, func(scan func(...any) error) error {

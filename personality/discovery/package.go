@@ -72,7 +72,7 @@ func (x *Index) readPackage(t tx, name string) (pkg discovery.Package, err error
 // newestReleases are those of a package with the highest versions, whatever became of them.
 func (x *Index) newestReleases(t tx, pkg int64) (all []found, err error) {
 	for class := range wishes {
-		err := t.rows(`SELECT `+summaryColumns+` FROM releases r`+joinPackage+` WHERE r.package = ? AND r.class = ? ORDER BY r.rank DESC LIMIT ?`,
+		err := t.rows(`SELECT `+summaryColumns+` FROM releases r`+joinPackage+` WHERE r.package = ? AND r.class = ? ORDER BY r.rank DESC LIMIT ? + 0`,
 			[]any{pkg, class, maxReleases}, func(scan func(...any) error) error {
 				f, err := x.scanSummary(scan)
 				all = append(all, f)
@@ -101,7 +101,7 @@ func (x *Index) latest(t tx, pkg int64, name string) (*discovery.Release, error)
 // heldIn are the keys of a package.
 func heldIn(t tx, pkg int64) ([]discovery.Held, error) {
 	held := []discovery.Held{}
-	err := t.rows(`SELECT k.key, k.public, h.permissions FROM held h CROSS JOIN keys k ON k.id = h.key WHERE h.package = ? ORDER BY h.permissions = '', k.id LIMIT ?`,
+	err := t.rows(`SELECT k.key, k.public, h.permissions FROM held h CROSS JOIN keys k ON k.id = h.key WHERE h.package = ? ORDER BY h.permissions = '', k.id LIMIT ? + 0`,
 		[]any{pkg, maxHeld}, func(scan func(...any) error) error {
 			var one discovery.Held
 			var permissions string
@@ -250,11 +250,11 @@ func readLog(t tx, pkg, from int64) (events []discovery.Event, next uint64, err 
 	var all []entry
 	for _, query := range []string{
 		`SELECT r.id, 'release', r.version, c.digest, '', '', r.record, r.time, k.key FROM releases r CROSS JOIN contents c ON c.id = r.content CROSS JOIN keys k ON k.id = r.key
-			WHERE r.package = ? AND r.id >= ? ORDER BY r.id LIMIT ?`,
+			WHERE r.package = ? AND r.id >= ? ORDER BY r.id LIMIT ? + 0`,
 		`SELECT r.yank, 'yank', r.version, NULL, '', '', r.yank_record, r.yank_time, k.key FROM releases r CROSS JOIN keys k ON k.id = r.yank_key
-			WHERE r.package = ? AND r.yank >= ? ORDER BY r.yank LIMIT ?`,
+			WHERE r.package = ? AND r.yank >= ? ORDER BY r.yank LIMIT ? + 0`,
 		`SELECT e.id, e.entry, '', NULL, s.key, e.permissions, e.record, e.time, k.key FROM changes e CROSS JOIN keys s ON s.id = e.subject CROSS JOIN keys k ON k.id = e.key
-			WHERE e.package = ? AND e.id >= ? ORDER BY e.id LIMIT ?`,
+			WHERE e.package = ? AND e.id >= ? ORDER BY e.id LIMIT ? + 0`,
 	} {
 		err := t.rows(query, []any{pkg, from, maxEvents + 1}, func(scan func(...any) error) error {
 			var e entry

@@ -27,11 +27,12 @@ type plan struct {
 	releases bool
 	fits     *protocol.Requirement // of versions; nil: all
 
-	tags    []anyOf // each has to hold
-	keys    []int64 // one of them; nil: any
-	pkg     int64   // 0: any
-	content int64   // 0: any
-	nothing bool    // something is asked for that nobody has
+	tags    []anyOf      // each has to hold
+	keys    []int64      // one of them; nil: any
+	pkg     int64        // 0: any
+	content int64        // 0: any
+	words   *searchWords // of the search; nil: not read yet
+	nothing bool         // something is asked for that nobody has
 }
 
 // anyOf are tags of which a content has to have one.
@@ -231,7 +232,7 @@ func (p *plan) addInterface(t tx, kind tagKind, param, name, requirement string)
 		return badQuery("%s: %v", param, err)
 	}
 	var one anyOf
-	err = t.rows(`SELECT id, version, contents, packages FROM tags WHERE kind = ? AND name = ? AND version <> ? LIMIT ?`,
+	err = t.rows(`SELECT id, version, contents, packages FROM tags WHERE kind = ? AND name = ? AND version <> ? LIMIT ? + 0`,
 		[]any{int64(kind), name, anyVersion, maxVersions}, func(scan func(...any) error) error {
 			var id, contents, packages int64
 			var version string

@@ -19,7 +19,9 @@ const (
 	// pageTime is after what time a page ends as it is, with fewer items than it may have.
 	pageTime = 25 * time.Millisecond
 	// maxCounted is how far matches of a search are counted.
-	maxCounted = 1000
+	maxCounted = 250
+	// maxByName is how many matches of a search are sorted by name: the newest.
+	maxByName = 1000
 	// waitForLog is how long a page waits for records that another process has seen.
 	waitForLog = 2 * time.Second
 )
@@ -118,7 +120,7 @@ func (p *plan) sources(t tx) ([]source, error) {
 // countFound counts the heads that a search finds, those of its names and of its words, each of
 // these up to maxCounted. It looks for the same as searchSources.
 func (p *plan) countFound(t tx) (n int64, err error) {
-	words, err := readWords(t, p.query.Search)
+	words, err := p.searched(t)
 	if err != nil {
 		return 0, err
 	}
@@ -126,7 +128,7 @@ func (p *plan) countFound(t tx) (n int64, err error) {
 	var args []any
 	isHead := p.isHead()
 	part := func(from string, fits condition) {
-		parts = append(parts, `SELECT release FROM (SELECT h.release FROM `+from+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ?)`)
+		parts = append(parts, `SELECT release FROM (SELECT h.release FROM `+from+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ? + 0)`)
 		args = append(append(append(args, fits.args...), isHead.args...), maxCounted)
 	}
 	if name := words.name; p.sort == discovery.SortRank && name.text != "" {

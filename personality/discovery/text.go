@@ -32,6 +32,18 @@ func readWords(t tx, search string) (w searchWords, err error) {
 	return w, nil
 }
 
+// searched are the words of the plan's search, read once.
+func (p *plan) searched(t tx) (searchWords, error) {
+	if p.words == nil {
+		words, err := readWords(t, p.query.Search)
+		if err != nil {
+			return words, err
+		}
+		p.words = &words
+	}
+	return *p.words, nil
+}
+
 // in is the query of FTS5 for documents with all words in some columns; "" for any.
 func (w searchWords) in(columns string) string {
 	var all []string
@@ -53,7 +65,7 @@ func (w searchWords) in(columns string) string {
 // those whose name begins so; with all words in the name; in name and description; in name,
 // description and interfaces.
 func (p *plan) searchSources(t tx) ([]source, error) {
-	words, err := readWords(t, p.query.Search)
+	words, err := p.searched(t)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +114,7 @@ func (p *plan) nameSources(name searchedName) []source {
 	}
 	begins.end = func(t tx, from place, steps int) (to place, upTo condition, ok bool, err error) {
 		to.Source = from.Source
-		ok, err = t.row(`SELECT name FROM packages p WHERE `+column+` > ? AND `+column+` < ? AND (`+column+`, name) > (?, ?) ORDER BY `+column+`, name LIMIT 1 OFFSET ?`,
+		ok, err = t.row(`SELECT name FROM packages p WHERE `+column+` > ? AND `+column+` < ? AND (`+column+`, name) > (?, ?) ORDER BY `+column+`, name LIMIT 1 OFFSET ? + 0`,
 			[]any{name.text, name.end(), name.of(from.Name), from.Name, steps}, &to.Name)
 		return to, where(`(`+column+`, p.name) <= (?, ?)`, name.of(to.Name), to.Name), ok, err
 	}
@@ -158,7 +170,7 @@ func (p *plan) docSource(query string, but searchedName) source {
 			from.Entry = still
 		}
 		to.Source = from.Source
-		ok, err = t.row(`SELECT rowid FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?`, []any{query, from.Entry, steps}, &to.Entry)
+		ok, err = t.row(`SELECT rowid FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ? + 0`, []any{query, from.Entry, steps}, &to.Entry)
 		return to, where(`d.rowid >= ?`, to.Entry), ok, err
 	}
 	return s
@@ -171,7 +183,7 @@ func (p *plan) docsByName(query string) source {
 	if p.releases {
 		on = `r.package = h.package`
 	}
-	s.from = where(`(SELECT rowid AS id FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?) d CROSS JOIN heads h ON h.release = d.id CROSS JOIN releases r ON `+on+joinPackage,
-		query, entryID(p.token.Length, 0), maxCounted)
+	s.from = where(`(SELECT rowid AS id FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ? + 0) d CROSS JOIN heads h ON h.release = d.id CROSS JOIN releases r ON `+on+joinPackage,
+		query, entryID(p.token.Length, 0), maxByName)
 	return s
 }

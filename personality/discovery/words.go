@@ -135,7 +135,7 @@ func meanings(t tx, word string) ([]string, error) {
 	}
 	letters := []rune(word)
 	if len(letters) >= 2 {
-		err := collect(`SELECT word FROM (SELECT word FROM words WHERE word > ? AND word < ? ORDER BY word LIMIT 500) ORDER BY length(word), word LIMIT ?`,
+		err := collect(`SELECT word FROM (SELECT word FROM words WHERE word > ? AND word < ? ORDER BY word LIMIT 500) ORDER BY length(word), word LIMIT ? + 0`,
 			word, word+string(unicode.MaxRune), maxCompletions)
 		if err != nil {
 			return nil, err
@@ -220,7 +220,7 @@ func partsQuery(letters []rune) string {
 
 // candidates calls f with the words that a query of trigrams finds.
 func candidates(t tx, query string, f func(word string)) error {
-	return t.rows(`SELECT word FROM words WHERE id IN (SELECT rowid FROM trigrams WHERE trigrams MATCH ? LIMIT ?)`, []any{query, maxCandidates}, func(scan func(...any) error) error {
+	return t.rows(`SELECT word FROM words WHERE id IN (SELECT rowid FROM trigrams WHERE trigrams MATCH ? LIMIT ? + 0)`, []any{query, maxCandidates}, func(scan func(...any) error) error {
 		var w string
 		err := scan(&w)
 		f(w)

@@ -121,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 	})
 	m.Reader = m.registry.Reader
 	m.writer, err = publisher.OpenMirror(ctx, publisher.MirrorOptions{
-		Store: o.Store.Reserved(), Records: o.Records, Index: m.registry.Index(), Restorer: m.registry.Admission, Now: o.Now,
+		Store: o.Store.Reserved(), Records: o.Records, Index: m.registry.Index(), Restorer: m.registry.Admission, Now: o.Now, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,10 +24,12 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
 	"github.com/warg-trillian/warg-trillian/personality/mirror"
+	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
+	"github.com/warg-trillian/warg-trillian/warg/withheld"
 )
 
 // upstream is a registry with its API on a server, whose answers a test can change.
@@ -482,5 +485,42 @@ func TestMirrorOfIdleUpstreamIsQuiet(t *testing.T) {
 	c.close()
 	if n, most := u.requests.Load()-before, int64(time.Since(begun)/c.interval)+1; n > most {
 		t.Errorf("%d requests, want at most %d", n, most)
+	}
+}
+
+// What the upstream's operator withholds is withheld here, too, unless the mirror is to ignore
+// it; a list that goes back is caught, and stays in force.
+func TestMirrorHonoursWithheldContent(t *testing.T) {
+	u := newUpstream(t, true)
+	u.Load("example:one", 1)
+	ctx := context.Background()
+	honouring := newCopy(t, u)
+	ignoring := newCopy(t, u, func(r *federation.Registry) { r.IgnoreWithheld = true })
+	for _, c := range []*copied{honouring, ignoring} {
+		c.await(u)
+		u.Eventually("the content is here", func() bool { _, err := c.readContent("example:one"); return err == nil })
+	}
+	page, err := u.Withheld(ctx, 0)
+	u.Must(err)
+	statement := withheld.NewChain(page.Origin).Next(withheld.Statement{
+		Action: withheld.Withhold, Digest: protocol.HashOf([]byte("example:one")), Time: time.Now().UTC().Truncate(time.Second), Reason: "a test",
+	})
+	signed, err := statement.Sign(u.Key)
+	u.Must(err)
+	u.Must(u.Withhold(ctx, signed))
+	u.Eventually("the mirror withholds it", func() bool {
+		_, err := honouring.readContent("example:one")
+		var blocked *registry.WithheldError
+		return errors.As(err, &blocked) && blocked.Statement.Reason == "a test"
+	})
+	if _, err := ignoring.readContent("example:one"); err != nil {
+		t.Errorf("the mirror that ignores it: %v", err)
+	}
+	u.lie(onPath("/v1/withheld", func([]byte) []byte {
+		return withheld.Page{Origin: page.Origin}.AppendJSON(nil)
+	}))
+	u.Eventually("it is caught", func() bool { return len(honouring.observed.claims()) > 0 })
+	if _, err := honouring.readContent("example:one"); err == nil {
+		t.Error("a list that went back releases what it withheld")
 	}
 }

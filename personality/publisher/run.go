@@ -31,11 +31,13 @@ func (p *Publisher) Run(ctx context.Context) error {
 }
 
 // repeat takes steps until ctx ends. A step returns how long nothing new will
-// have to be done unless somebody nudges. After a passing failure it tries again.
-// A fault ends it, and all other work of the publisher: nothing is signed any more.
+// have to be done unless somebody nudges. After a passing failure it tries again,
+// and no nudge hastens that: the two kinds of steps nudge each other while they begin
+// anew, and so would try without pause for as long as one fails. A fault ends it, and all other work of the publisher: nothing is signed any more.
 func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struct{}, step func(context.Context) (time.Duration, error)) {
 	for ctx.Err() == nil && p.faulted() == nil {
 		wait, err := step(ctx)
+		wakes := nudged
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case isFault(err):
@@ -44,10 +46,10 @@ func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struc
 			return
 		default:
 			p.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
-			wait = retryAfter
+			wait, wakes = retryAfter, nil
 		}
 		if wait > 0 {
-			wake.Sleep(ctx, wait, nudged)
+			wake.Sleep(ctx, wait, wakes)
 		}
 	}
 }

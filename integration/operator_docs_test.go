@@ -119,6 +119,7 @@ func TestCommandsOfOperatorKey(t *testing.T) {
 		"warg-personality operator log",
 		"warg-personality key new -o new.key",
 		"warg-personality operator key grant PUBLICKEY --operator-key-file operator.key",
+		"warg-personality key info new.key",
 		"warg-personality operator key revoke OLD_KEY_ID --operator-key-file new.key",
 		"warg-personality operator log",
 		"operator key list",
@@ -146,14 +147,14 @@ func TestCommandsOfOperatorKey(t *testing.T) {
 	p.run(lines[6]) // step 1
 	p.run("cat new.key >> operator.key")
 	p.reload(t)
-	info := p.run("warg-personality key info new.key")
+	info := p.run(lines[8])
 	public := regexp.MustCompile(`ecdsa-p256:[A-Za-z0-9+/=]+`).FindString(info)
 	fresh := protocol.KeyID(regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(info))
 	p.run(strings.Replace(lines[7], "PUBLICKEY", public, 1)) // step 2
 	if signer(t, ours) != fresh {
 		t.Error("the key that was granted commit does not sign")
 	}
-	p.run(strings.Replace(lines[8], "OLD_KEY_ID", keyID, 1)) // step 3
+	p.run(strings.Replace(lines[9], "OLD_KEY_ID", keyID, 1)) // step 3
 	p.run("cp new.key operator.key")                         // step 4
 	p.reload(t)
 	a := newAuthor(t, "alive:package")
@@ -163,15 +164,15 @@ func TestCommandsOfOperatorKey(t *testing.T) {
 	if signer(t, ours) != fresh {
 		t.Error("the registry does not go on without the old key")
 	}
-	if said := p.run(lines[9]); !strings.Contains(said, "revokes commit, defineNamespace, importNamespace of key") {
-		t.Errorf("%s: %s", lines[9], said)
-	}
-	if said := p.run("warg-personality " + lines[10]); !strings.Contains(said, "may: nothing") {
+	if said := p.run(lines[10]); !strings.Contains(said, "revokes commit, defineNamespace, importNamespace of key") {
 		t.Errorf("%s: %s", lines[10], said)
+	}
+	if said := p.run("warg-personality " + lines[11]); !strings.Contains(said, "may: nothing") {
+		t.Errorf("%s: %s", lines[11], said)
 	}
 
 	// The program with PKCS #11 is built, and says of a token that it is not there.
-	build := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(lines[11], "go build", "go build -o "+filepath.Join(p.dir, "with-tokens"), 1))
+	build := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(lines[12], "go build", "go build -o "+filepath.Join(p.dir, "with-tokens"), 1))
 	build.Dir = ".."
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", lines[11], err, said)

@@ -133,6 +133,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 // Close implements [federation.Other]. What the options named is for whoever opened it to
 // close.
 func (m *Mirror) Close() error {
+	m.contents.close()
 	m.options.HTTP.CloseIdleConnections()
 	return nil
 }

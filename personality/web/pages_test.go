@@ -127,6 +127,15 @@ func TestNotThere(t *testing.T) {
 	}
 }
 
+// A panic beside a search is the error of that page.
+func TestPanicBesideSearch(t *testing.T) {
+	s := newSite(t)
+	s.index.panics = true
+	if _, err := s.try("/search"); err == nil || !strings.Contains(err.Error(), "no facets") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // A registry without anything in it has all pages, too.
 func TestEmptyRegistry(t *testing.T) {
 	s := newSite(t)

@@ -1,14 +1,17 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/integration/tools"
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
 )
 
@@ -68,9 +71,16 @@ func TestDiscoveryByItsDocument(t *testing.T) {
 	c.release("example:hello", "1.0.0", emptyComponent())
 	c.release("example:hello", "1.1.0-rc.1", module("one"))
 	s.shownRelease(t, "example:hello", "1.0.0")
-	_, said, err := runTool(t, t.TempDir(), nil, "schemathesis", "run", s.url+"/"+discovery.OpenAPIPath, "--seed", "1", "--max-examples", "30", "--suppress-health-check", "all", "--no-color",
-		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method")
+	path, err := tools.Path("schemathesis")
 	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	process := exec.CommandContext(ctx, path, "run", s.url+"/"+discovery.OpenAPIPath, "--seed", "1", "--max-examples", "20", "--phases", "coverage,fuzzing", "--suppress-health-check", "all", "--no-color",
+		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method")
+	process.Dir = t.TempDir() // it writes what it remembers
+	if said, err := process.CombinedOutput(); err != nil {
 		t.Errorf("schemathesis: %v\n%s", err, said)
 	}
 }

@@ -118,7 +118,7 @@ func TestFederationLoop(t *testing.T) {
 	second.start(t)
 
 	status, body := askFor(t, first.url, domain)
-	if status != http.StatusServiceUnavailable || !bytes.Contains(body, []byte("registry circle.example is not available")) {
+	if status != http.StatusLoopDetected || !bytes.Contains(body, []byte("registry `circle.example` is asked by way of registries that name each other in a circle")) {
 		t.Errorf("status %d: %s", status, body)
 	}
 	// A registry knows itself by the name that it gave.

@@ -16,7 +16,9 @@ import (
 
 	"github.com/warg-trillian/warg-trillian/integration/chromium"
 	"github.com/warg-trillian/warg-trillian/integration/tools"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 // indexTimeout is for how long an index may take to read some releases.
@@ -31,10 +33,15 @@ func startWeb(t *testing.T, flags ...string) *server {
 	return s
 }
 
+// waitIndexed waits until the index of a server has all that is published, and what is in it.
 func waitIndexed(t *testing.T, s *server) {
 	t.Helper()
+	var checkpoint protocol.SignedCheckpoint
+	_, answer := s.ask(t, http.MethodGet, "/"+api.FetchCheckpointPath, nil)
+	if err := json.Unmarshal(answer, &checkpoint); err != nil {
+		t.Fatal(err)
+	}
 	var status discovery.Status
-	var answer []byte
 	for end := time.Now().Add(indexTimeout); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		var code int
 		if code, answer = s.ask(t, http.MethodGet, "/"+discovery.StatusPath, nil); code != http.StatusOK {
@@ -43,7 +50,7 @@ func waitIndexed(t *testing.T, s *server) {
 		if err := json.Unmarshal(answer, &status); err != nil {
 			t.Fatal(err)
 		}
-		if status.Packages > 0 && status.Behind == 0 && status.ToDescribe == 0 {
+		if status.LogLength >= checkpoint.Contents.LogLength && status.ToDescribe == 0 {
 			return
 		}
 	}

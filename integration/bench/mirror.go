@@ -22,7 +22,7 @@ const (
 	// mirrorCatchUp is when a mirror that has not caught up is given up.
 	mirrorCatchUp = 10 * time.Minute
 	// mirrorIdle is how long an idle upstream is watched.
-	mirrorIdle = time.Minute
+	mirrorIdle = 30 * time.Second
 )
 
 // upstreamFront stands before an upstream, counts what it is asked, and may hide its static

@@ -86,8 +86,10 @@ func TestHostilePackage(t *testing.T) {
 	if _, err := x.Interface(t.Context(), evil, ""); err != nil && err != ErrNotFound {
 		t.Error(err)
 	}
-	if _, err := x.Search(t.Context(), discovery.Query{Imports: []string{evil}, Search: evil}); err != nil {
-		t.Error(err)
+	for _, q := range []discovery.Query{{Search: evil}, {License: evil}, {Imports: []string{"<script>' OR 1=1 --"}}, {Signatures: []string{`"; DROP TABLE keys`}}} {
+		if _, err := x.Search(t.Context(), q); err != nil {
+			t.Errorf("%+v: %v", q, err)
+		}
 	}
 }
 

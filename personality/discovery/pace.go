@@ -11,9 +11,9 @@ import (
 // The index gives way to publishing: the faster the log grows, the smaller a part of the
 // time of a processor it takes, for records and contents alike. Behind a rush it catches up.
 const (
-	leastShare = 0.03
-	fullRate   = 400 // records a second with which it takes the least
-	longest    = 2 * time.Second
+	leastShare = 0.01
+	fullRate   = 300 // records a second with which it takes the least
+	longest    = 5 * time.Second
 	rateWindow = time.Second // over which the growth is taken, at least
 )
 

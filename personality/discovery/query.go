@@ -11,8 +11,8 @@ import (
 
 // Bounds of a query, beside those of package discovery.
 const (
-	maxListed     = 20  // imports, exports, or signatures
-	maxListedText = 300 // bytes of one
+	maxListed     = 8   // imports, exports, or signatures: a URL has at most 16 KiB
+	maxListedText = 128 // bytes of one, and of a license
 	maxVersions   = 2000
 )
 
@@ -27,11 +27,12 @@ type plan struct {
 	releases bool
 	fits     *protocol.Requirement // of versions; nil: all
 
-	tags    []anyOf // each has to hold
-	keys    []int64 // one of them; nil: any
-	pkg     int64   // 0: any
-	content int64   // 0: any
-	nothing bool    // something is asked for that nobody has
+	tags    []anyOf      // each has to hold
+	keys    []int64      // one of them; nil: any
+	pkg     int64        // 0: any
+	content int64        // 0: any
+	words   *searchWords // of the search; nil: not read yet
+	nothing bool         // something is asked for that nobody has
 }
 
 // anyOf are tags of which a content has to have one.
@@ -128,8 +129,8 @@ func checkQuery(q *discovery.Query) error {
 			return badQuery("%s has %d values, more than %d", name, len(list), maxListed)
 		}
 		for _, one := range list {
-			if one == "" || len(one) > maxListedText {
-				return badQuery("%s has a value that is empty or longer than %d bytes", name, maxListedText)
+			if one == "" || len(one) > maxListedText || strings.ContainsFunc(one, func(r rune) bool { return r < ' ' || r > '~' }) {
+				return badQuery("%s has a value that is empty, longer than %d bytes or not ASCII text", name, maxListedText)
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func (p *plan) sources(t tx) ([]source, error) {
 // countFound counts the heads that a search finds, those of its names and of its words, each of
 // these up to maxCounted. It looks for the same as searchSources.
 func (p *plan) countFound(t tx) (n int64, err error) {
-	words, err := readWords(t, p.query.Search)
+	words, err := p.searched(t)
 	if err != nil {
 		return 0, err
 	}

@@ -191,7 +191,7 @@ func TestBadQueries(t *testing.T) {
 		{discovery.Query{Sort: "rank"}, "needs a search"},
 		{discovery.Query{Versions: "^x"}, "versions"},
 		{discovery.Query{Imports: []string{"wasi:http/types@^x"}}, "imports"},
-		{discovery.Query{Exports: make([]string, 21)}, "exports has 21"},
+		{discovery.Query{Exports: make([]string, 9)}, "exports has 9"},
 		{discovery.Query{Signatures: []string{""}}, "signatures has a value that is empty"},
 		{discovery.Query{License: "( )"}, "license"},
 		{discovery.Query{Page: "x"}, "page is not one"},

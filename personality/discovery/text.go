@@ -32,6 +32,18 @@ func readWords(t tx, search string) (w searchWords, err error) {
 	return w, nil
 }
 
+// searched are the words of the plan's search, read once.
+func (p *plan) searched(t tx) (searchWords, error) {
+	if p.words == nil {
+		words, err := readWords(t, p.query.Search)
+		if err != nil {
+			return words, err
+		}
+		p.words = &words
+	}
+	return *p.words, nil
+}
+
 // in is the query of FTS5 for documents with all words in some columns; "" for any.
 func (w searchWords) in(columns string) string {
 	var all []string
@@ -53,7 +65,7 @@ func (w searchWords) in(columns string) string {
 // those whose name begins so; with all words in the name; in name and description; in name,
 // description and interfaces.
 func (p *plan) searchSources(t tx) ([]source, error) {
-	words, err := readWords(t, p.query.Search)
+	words, err := p.searched(t)
 	if err != nil {
 		return nil, err
 	}

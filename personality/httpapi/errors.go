@@ -117,6 +117,9 @@ func messageError(err error) api.Error {
 	if e, ok := is[*registry.UpstreamError](err); ok {
 		return &api.MessageError{Code: 502, Message: e.Public()}
 	}
+	if e, ok := is[*registry.LoopError](err); ok {
+		return &api.MessageError{Code: http.StatusLoopDetected, Message: e.Public()}
+	}
 	if e, ok := is[*registry.ReadOnlyError](err); ok {
 		return &api.MessageError{Code: 501, Message: e.Error()}
 	}

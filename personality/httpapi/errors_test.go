@@ -117,6 +117,8 @@ func errorTable() []answered {
 
 		{&registry.UpstreamError{Domain: "a.example", Reason: reason, Err: secret}, everything, 502,
 			"{\"status\":502,\"message\":\"registry `a.example` did not prove what it answered, so that this registry does not pass it on: a \\\"reason\\\" <é>\"}"},
+		{&registry.LoopError{Domain: "a.example", Err: secret}, everything, 508,
+			"{\"status\":508,\"message\":\"registry `a.example` is asked by way of registries that name each other in a circle, which their operators have to break\"}"},
 		{&registry.ReadOnlyError{Domain: "a.example", URL: "https://a.example"}, "fetch content proof ledger", 501,
 			"{\"status\":501,\"message\":\"registry `a.example` is served here for reading only; publish to it at https://a.example\"}"},
 		{registry.ErrOverloaded, everything, 503, `{"status":503,"message":"the registry is overloaded; try again later"}`},

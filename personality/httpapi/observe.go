@@ -81,7 +81,7 @@ func reason(err error, status int) string {
 		return reasonUnavailable
 	case has[*registry.StorageFullError](err):
 		return reasonStorageFull
-	case has[*registry.UpstreamError](err):
+	case has[*registry.UpstreamError](err), has[*registry.LoopError](err):
 		return reasonUpstream
 	case has[*registry.IncorrectProofError](err), has[*registry.BundleError](err):
 		return reasonNoProof

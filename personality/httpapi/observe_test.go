@@ -78,6 +78,7 @@ func TestObservedRefusals(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", &registry.InvalidError{}), "invalid"},
 		{&registry.BundleError{}, "no_proof"},
 		{&registry.UpstreamError{}, "upstream"},
+		{&registry.LoopError{}, "upstream"},
 		{errors.New("disk on fire"), "internal"},
 	} {
 		w.refused = nil

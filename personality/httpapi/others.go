@@ -40,6 +40,9 @@ func (h *handler) thisRegistry(next serveFunc) serveFunc {
 		if len(values) == 0 {
 			return next(w, r)
 		}
+		if len(values) > 1 { // a server in front might have looked at another one
+			return &api.MessageError{Code: 400, Message: "there is more than one `Warg-Registry` header"}
+		}
 		if !isAuthority(values[0]) {
 			return &api.MessageError{Code: 400, Message: "`Warg-Registry` header is not a valid Authority URI"}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -53,11 +54,16 @@ func TestOtherRegistries(t *testing.T) {
 	expect(t, here.do("GET", "/v1/ledger/records/0", "", "Warg-Registry: third.example"), 404, `{"status":404,"message":"nobody"}`)
 	expect(t, here.do("GET", "/v1/ledger/records/0", "", "Warg-Registry: loop.example"), 508, `{"status":508,"message":"round"}`)
 	expect(t, here.do("GET", "/registries/loop.example/v1/ledger", ""), 508, `{"status":508,"message":"round"}`)
+	twice := httptest.NewRequest("GET", "/v1/ledger/records/0", nil)
+	twice.Header["Warg-Registry"] = []string{"other.example:8090", "home.example"}
+	w := httptest.NewRecorder()
+	here.http.ServeHTTP(w, twice)
+	expect(t, w, 400, "{\"status\":400,\"message\":\"there is more than one `Warg-Registry` header\"}")
 	for _, domain := range []string{"third.example", "home.example"} {
 		equal(t, domain, here.do("GET", "/registries/"+domain+"/v1/ledger", "").Code, 404)
 	}
 
-	w := here.do("GET", "/v1/content/"+digest.String(), "", header)
+	w = here.do("GET", "/v1/content/"+digest.String(), "", header)
 	file := path + "/content/" + strings.Replace(digest.String(), ":", "-", 1)
 	expect(t, w, 200, fmt.Sprintf(`{"contentSources":{"%s":[{"type":"httpGet","url":"http://registry.example:8090%s","size":10}]}}`, digest, file))
 	w = here.do("GET", file, "", "Range: bytes=2-3")

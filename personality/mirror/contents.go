@@ -47,10 +47,23 @@ type contents struct {
 	m      *Mirror
 	nudged chan struct{}
 	flight singleflight.Group
+
+	open     context.Context // ends when the mirror is closed
+	end      context.CancelFunc
+	fetching sync.RWMutex // held shared by each fetch, so that close can wait for them
 }
 
 func newContents(m *Mirror, stored parts.Contents) *contents {
-	return &contents{Contents: stored, m: m, nudged: make(chan struct{}, 1)}
+	c := &contents{Contents: stored, m: m, nudged: make(chan struct{}, 1)}
+	c.open, c.end = context.WithCancel(context.Background())
+	return c
+}
+
+// close ends the fetches under way, and waits for that.
+func (c *contents) close() {
+	c.end()
+	c.fetching.Lock() // those that begin later end at once
+	defer c.fetching.Unlock()
 }
 
 func (c *contents) wake() { wake.Nudge(c.nudged) }
@@ -76,7 +89,9 @@ func (c *contents) Open(ctx context.Context, digest protocol.Hash) (content.Cont
 // once fetches a content, once for all who want it. The fetch goes on if one of them leaves.
 func (c *contents) once(ctx context.Context, digest protocol.Hash) error {
 	done := c.flight.DoChan(digest.String(), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), contentTime)
+		c.fetching.RLock()
+		defer c.fetching.RUnlock()
+		ctx, cancel := context.WithTimeout(c.open, contentTime)
 		defer cancel()
 		return nil, c.fetch(ctx, digest)
 	})

@@ -121,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 	})
 	m.Reader = m.registry.Reader
 	m.writer, err = publisher.OpenMirror(ctx, publisher.MirrorOptions{
-		Store: o.Store.Reserved(), Records: o.Records, Index: m.registry.Index(), Restorer: m.registry.Admission, Now: o.Now,
+		Store: o.Store.Reserved(), Records: o.Records, Index: m.registry.Index(), Restorer: m.registry.Admission, Now: o.Now, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -133,6 +133,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 // Close implements [federation.Other]. What the options named is for whoever opened it to
 // close.
 func (m *Mirror) Close() error {
+	m.contents.close()
 	m.options.HTTP.CloseIdleConnections()
 	return nil
 }

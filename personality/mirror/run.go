@@ -19,7 +19,7 @@ import (
 const listEach = 6
 
 // behindPause is after what time a checkpoint that was not in the checkpoints log is looked
-// for again.
+// for again, and catching up goes on after it broke off.
 const behindPause = 300 * time.Millisecond
 
 // Run implements [federation.Other]: it follows the upstream until ctx ends.
@@ -28,7 +28,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	beside.Go(func() { m.contents.run(ctx) })
 	defer beside.Wait()
 	for round := 0; ctx.Err() == nil; round++ {
-		begun := m.options.Now()
+		begun, staged := m.options.Now(), m.writer.Staged()
 		err := m.round(ctx, round)
 		if ctx.Err() != nil {
 			return nil
@@ -39,6 +39,10 @@ func (m *Mirror) Run(ctx context.Context) error {
 			continue
 		}
 		m.judge(err)
+		if err != nil && m.writer.Staged() > staged { // it broke off while it catches up
+			wake.Sleep(ctx, min(behindPause, m.options.Interval), nil)
+			continue
+		}
 		wake.Sleep(ctx, max(m.options.Interval-m.options.Now().Sub(begun), m.options.Interval/2), nil)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/index"
@@ -57,6 +58,7 @@ type MirrorOptions struct {
 	Index    *index.Tree // the package index, over the tiles in Store
 	Restorer Restorer
 	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // Mirror publishes checkpoints that were signed elsewhere, after it has done what a
@@ -100,7 +102,7 @@ const (
 
 // OpenMirror goes on where the database and the log are.
 func OpenMirror(ctx context.Context, o MirrorOptions) (*Mirror, error) {
-	m := &Mirror{options: o, publisher: New(Options{Store: o.Store, Index: o.Index, Restorer: o.Restorer, Now: o.Now})}
+	m := &Mirror{options: o, publisher: New(Options{Store: o.Store, Index: o.Index, Restorer: o.Restorer, Now: o.Now, Logger: o.Logger})}
 	return m, m.load(ctx)
 }
 

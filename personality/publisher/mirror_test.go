@@ -57,7 +57,7 @@ func (m *mirrorSetup) reload() {
 	m.T.Helper()
 	var err error
 	m.Mirror, err = publisher.OpenMirror(context.Background(), publisher.MirrorOptions{
-		Store: m.Options.Store, Records: m.records, Index: index.NewTree(m.Options.Cache), Restorer: m.Admission, Now: time.Now,
+		Store: m.Options.Store, Records: m.records, Index: index.NewTree(m.Options.Cache), Restorer: m.Admission, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	m.Must(err)
 }
@@ -104,7 +104,7 @@ func TestMirrorFollows(t *testing.T) {
 	m.Must(m.Follow(ctx, first, source, silent))
 	m.CheckPublished()
 
-	s.LoadAtOnce(40, 60) // more than two steps
+	s.LoadAtOnce(40, 110) // several steps, and more tiles than are made at once
 	second := newest(s)
 	for _, at := range []uint64{1, 1500} {
 		cut, cancel := context.WithCancel(ctx)

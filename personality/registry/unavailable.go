@@ -41,6 +41,23 @@ func (e *UpstreamError) Error() string { return withCause(e.Public(), e.Err) }
 // Unwrap returns the cause.
 func (e *UpstreamError) Unwrap() error { return e.Err }
 
+// LoopError: another registry, for which this one answers, is asked by way of registries that
+// name each other in a circle. One of them has said so; asking again does not help.
+type LoopError struct {
+	Domain string // of the other registry
+	Err    error  // for the operator's log; may be nil
+}
+
+// Public is what a client may read.
+func (e *LoopError) Public() string {
+	return fmt.Sprintf("registry `%s` is asked by way of registries that name each other in a circle, which their operators have to break", e.Domain)
+}
+
+func (e *LoopError) Error() string { return withCause(e.Public(), e.Err) }
+
+// Unwrap returns the cause.
+func (e *LoopError) Unwrap() error { return e.Err }
+
 // Public is what a client may read.
 func (e *UnavailableError) Public() string {
 	if e.Reason == "" {

@@ -19,7 +19,7 @@ func install(base, name, version string) []command {
 	return []command{
 		{Client: "wkg", Note: "once this registry is its default", Text: "wkg get " + name + "@" + version + " -o ./" + bare + ".wasm"},
 		{Client: "warg", Text: "warg download --registry " + base + " " + name + "@" + version + " -o " + bare + ".wasm"},
-		{Client: "official client", Text: "warg download --registry " + base + " " + name + " --version =" + version + " -o " + bare + ".wasm"},
+		{Client: "official client", Text: "warg download --registry " + base + " " + name + " --version " + version + " -o " + bare + ".wasm"},
 	}
 }
 

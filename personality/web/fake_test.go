@@ -39,6 +39,7 @@ type fakeIndex struct {
 	page     discovery.Page // of searches; without items: of packages
 	err      error          // the answer to everything
 	asked    []discovery.Query
+	panics   bool // facets cannot be counted
 }
 
 func (f *fakeIndex) Search(_ context.Context, q discovery.Query) (discovery.Page, error) {
@@ -57,6 +58,9 @@ func (f *fakeIndex) Search(_ context.Context, q discovery.Query) (discovery.Page
 }
 
 func (f *fakeIndex) Facets(context.Context, discovery.Query) (discovery.Facets, error) {
+	if f.panics {
+		panic("no facets")
+	}
 	return f.facets, f.err
 }
 

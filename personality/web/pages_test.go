@@ -19,7 +19,7 @@ func TestPages(t *testing.T) {
 		"/search":                             {"5 packages", `href="/search?kind=component"`, `href="/search?exports=wasi%3Akeyvalue%2Fstore"`, `href="/search?license=MIT"`, "pre-releases"},
 		"/search?search=image&kind=component": {`value="image"`, "1 package", `href="/search?search=image"`, `href="/search?kind=component&amp;search=image&amp;sort=name"`},
 		"/packages/acme:image-resizer": {"wkg get acme:image-resizer@2.4.1", "warg download --registry https://registry.example acme:image-resizer@2.4.1 -o image-resizer.wasm",
-			"--version =2.4.1", "yanked", "withheld", "Ada Lovelace", "Apache-2.0 OR MIT", `href="https://github.com/acme/image-resizer"`, "12 dependents", "release, yank"},
+			"--version 2.4.1 -o", "yanked", "withheld", "Ada Lovelace", "Apache-2.0 OR MIT", `href="https://github.com/acme/image-resizer"`, "12 dependents", "release, yank"},
 		"/packages/acme:image-resizer/2.4.1": {"Makes HTTP requests to other machines.", `href="/packages/wasi:http"`, `href="/interfaces?name=wasi%3Aio%2Fstreams"`,
 			"miniz_oxide", "Custom sections", "wit-component", `href="/v1/discovery/packages/acme:image-resizer/2.4.1/sbom"`, `href="/tlog/records/proof/acme/image-resizer/2.4.1"`,
 			`href="/content/sha256-`, "238\u00a0KiB", "66 %", `<span class="word">enum</span>`},
@@ -124,6 +124,15 @@ func TestNotThere(t *testing.T) {
 		if _, err := s.try(path); !errors.Is(err, s.index.err) {
 			t.Errorf("%s without an index: %v", path, err)
 		}
+	}
+}
+
+// A panic beside a search is the error of that page.
+func TestPanicBesideSearch(t *testing.T) {
+	s := newSite(t)
+	s.index.panics = true
+	if _, err := s.try("/search"); err == nil || !strings.Contains(err.Error(), "no facets") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -1,7 +1,11 @@
 package web
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -59,15 +63,10 @@ func (s *Site) search(r *http.Request, v *visit) (page, error) {
 		Yanked: strings.Contains(given["include"], "yanked"), Withheld: strings.Contains(given["include"], "withheld"),
 		Sort: given["sort"], Page: r.URL.Query().Get("page"),
 	}
-	found, err := s.Index.Search(r.Context(), q)
+	found, facets, err := s.find(r.Context(), q)
 	if err != nil {
 		return page{}, err
 	}
-	facets, err := s.Index.Facets(r.Context(), q)
-	if err != nil {
-		return page{}, err
-	}
-	trimFacets(&facets)
 	view := searchView{Query: q, Found: found, Chosen: s.chosen(given), Groups: s.groups(given, facets), Sorts: s.sorts(given, q)}
 	if found.Next != "" {
 		view.Next = s.searchURL(given, "page", found.Next)
@@ -80,6 +79,31 @@ func (s *Site) search(r *http.Request, v *visit) (page, error) {
 		title = line(q.Search, 60)
 	}
 	return page{template: "search", title: title, data: view, search: q.Search}, nil
+}
+
+// find searches, and counts at the same time how the search can be narrowed: each takes
+// about as long as the other.
+func (s *Site) find(ctx context.Context, q discovery.Query) (found discovery.Page, facets discovery.Facets, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	counted := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil { // it would end the process: nobody recovers in this goroutine
+				counted <- fmt.Errorf("panic while counting what is in a search: %v\n%s", p, debug.Stack())
+			}
+		}()
+		var err error
+		facets, err = s.Index.Facets(ctx, q)
+		counted <- err
+	}()
+	found, err = s.Index.Search(ctx, q)
+	if err != nil {
+		stop() // the other one is waited for all the same: it must not outlive the request's turn
+	}
+	err = cmp.Or(err, <-counted)
+	stop()
+	trimFacets(&facets)
+	return found, facets, err
 }
 
 func commas(text string) []string {

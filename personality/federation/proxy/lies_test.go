@@ -337,6 +337,13 @@ func TestAway(t *testing.T) {
 	if len(h.claims()) != 0 || len(h.proxy.Remarks()) != 1 || !strings.Contains(h.proxy.Remarks()[0], "nothing new is known") {
 		t.Errorf("claims %q, remarks %q", h.claims(), h.proxy.Remarks())
 	}
+	// What other registries say of a circle is said to whoever asked: trying again is in vain.
+	r.lying.Change(func(a *liar.Answer) { a.Status = 508 })
+	h.pass()
+	var loop *wargregistry.LoopError
+	if _, err := h.proxy.LatestCheckpoint(ctx); !errors.As(err, &loop) || loop.Domain != "other.example" {
+		t.Errorf("in a circle: %v", err)
+	}
 	private := r.answerFor(t, t.TempDir(), func(of *federation.Registry) {
 		of.AllowPrivate = false
 		of.URL = strings.Replace(of.URL, "http:", "https:", 1)

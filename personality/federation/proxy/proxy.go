@@ -34,7 +34,8 @@ const (
 	// Fresh is for how long a checkpoint is the newest without being asked for again.
 	Fresh = time.Second
 
-	idle         = 15 * time.Second // longest silence
+	idle         = 15 * time.Second // longest silence, and time for leastBytes of a content
+	leastBytes   = 1 << 10
 	refreshTime  = 25 * time.Second // to verify a new checkpoint
 	maxAnswer    = 16 << 20         // bytes of one JSON answer
 	maxLog       = 32 << 20         // bytes of the records that one request may need

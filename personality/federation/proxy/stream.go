@@ -32,10 +32,13 @@ type stream struct {
 	at     int64  // where the next Read is to be
 	err    error  // of all further reads
 	left   func() // gives the turn back
+
+	patience time.Duration // for the rest of the next leastBytes
+	some     int           // of them that came
 }
 
 func newStream(ctx context.Context, p *Proxy, digest protocol.Hash, place *url.URL, body io.ReadCloser, size int64, timer *time.Timer, cancel context.CancelCauseFunc) *stream {
-	return &stream{p: p, ctx: ctx, cancel: cancel, timer: timer, digest: digest, place: place, body: body, size: size, hash: sha256.New()}
+	return &stream{p: p, ctx: ctx, cancel: cancel, timer: timer, digest: digest, place: place, body: body, size: size, hash: sha256.New(), patience: idle}
 }
 
 // Seek goes to the beginning or the end, as far as nothing was read.
@@ -67,7 +70,11 @@ func (s *stream) Read(b []byte) (n int, err error) {
 	}
 	s.at += int64(n)
 	if err != nil && err != io.EOF {
-		err = s.p.judge(s.ctx, err)
+		ctx := s.ctx
+		if errors.Is(context.Cause(ctx), client.ErrIdle) {
+			ctx = context.WithoutCancel(ctx) // it was ended here: whoever asked is not gone
+		}
+		err = s.p.judge(ctx, err)
 	}
 	s.err = err
 	return n, err
@@ -75,9 +82,7 @@ func (s *stream) Read(b []byte) (n int, err error) {
 
 // readFrom reads what comes, within the time that it may take.
 func (s *stream) readFrom(b []byte) (int, error) {
-	s.timer.Reset(idle)
-	n, err := s.body.Read(b)
-	s.timer.Stop()
+	n, err := s.next(b)
 	s.hash.Write(b[:n])
 	s.came += int64(n)
 	switch {
@@ -89,15 +94,27 @@ func (s *stream) readFrom(b []byte) (int, error) {
 	return n, &client.TransportError{Method: http.MethodGet, URL: redacted(s.place), Err: cause(s.ctx, err)}
 }
 
+// next reads from the body. In each time [idle] that it is waited for, leastBytes have to come,
+// or the end: a trickle would keep its place for days.
+func (s *stream) next(b []byte) (int, error) {
+	began := time.Now()
+	s.timer.Reset(s.patience)
+	n, err := s.body.Read(b)
+	s.timer.Stop()
+	s.patience = max(s.patience-time.Since(began), time.Nanosecond)
+	if s.some += n; s.some >= leastBytes {
+		s.patience, s.some = idle, 0
+	}
+	return n, err
+}
+
 // readEnd reads the last byte, and demands that it is the last, and that the digest is right.
 func (s *stream) readEnd(b []byte) (int, error) {
 	var last [2]byte
 	want := int(s.size - s.came)
 	n := 0
 	for n <= want {
-		s.timer.Reset(idle)
-		more, err := s.body.Read(last[n : want+1])
-		s.timer.Stop()
+		more, err := s.next(last[n : want+1])
 		n += more
 		if err == io.EOF {
 			break

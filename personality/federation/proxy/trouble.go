@@ -73,6 +73,8 @@ func (p *Proxy) judge(ctx context.Context, err error) error {
 		return p.caught(ctx, caught)
 	case errors.As(err, &stored):
 		return &registry.UnavailableError{Part: "the folder with what is remembered of registry " + p.domain, Err: words(err)}
+	case errors.As(err, &refusal) && refusal.Status == http.StatusLoopDetected:
+		return &registry.LoopError{Domain: p.domain, Err: words(err)}
 	case errors.As(err, &refusal):
 		return &registry.UnavailableError{Part: part, Reason: fmt.Sprintf("it answers with status %d", refusal.Status), Err: words(err)}
 	case errors.Is(err, client.ErrMalformed), errors.Is(err, client.ErrTooLarge):
@@ -90,7 +92,7 @@ func words(err error) error { return errors.New(err.Error()) }
 
 // judged reports whether an error is one of the API already.
 func judged(err error) bool {
-	return errors.As(err, new(*registry.UpstreamError)) || errors.As(err, new(*registry.UnavailableError))
+	return errors.As(err, new(*registry.UpstreamError)) || errors.As(err, new(*registry.LoopError)) || errors.As(err, new(*registry.UnavailableError))
 }
 
 // public is what a client may know of why there was no answer.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -36,9 +37,12 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
 // i-th being leaf 2i of the records log.
 func publishedLog(t *testing.T, db *DB, sizes []int) {
 	t.Helper()
+	writes := db.writes.(interface {
+		Exec(query string, args ...any) (sql.Result, error)
+	})
 	exec := func(query string, args ...any) {
 		t.Helper()
-		if _, err := db.writes.(*sqlPool).Exec(query, args...); err != nil {
+		if _, err := writes.Exec(query, args...); err != nil {
 			t.Fatal(err)
 		}
 	}

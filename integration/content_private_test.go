@@ -61,6 +61,7 @@ func TestOCIBlobsFromBucket(t *testing.T) {
 		t.Fatalf("crane: %v\n%s", err, said)
 	}
 	checkSame(t, "what crane pulled", []byte(pulled), adder())
+	checkSame(t, "what wkg got", newWkgOCI(t, s).get("example:component@1.0.0"), adder())
 	if strings.Contains(s.stderr.String(), "X-Amz-Signature") {
 		t.Error("there is a signed URL in the log")
 	}

@@ -150,20 +150,26 @@ type listView struct {
 	First        string
 }
 
-// list is a page of a long list of what is in a release.
-func (s *Site) list(r *http.Request, _ *visit) (page, error) {
+// releaseFrom is the release that a request names, and from where on what is in it is asked for.
+func (s *Site) releaseFrom(r *http.Request) (found discovery.Release, from uint64, err error) {
 	name, version, err := releaseName(r)
 	if err != nil {
-		return page{}, err
+		return found, 0, err
 	}
-	from, err := number(r, "from")
+	if from, err = number(r, "from"); err != nil {
+		return found, 0, err
+	}
+	found, err = s.Index.Release(r.Context(), name, version)
+	return found, from, err
+}
+
+// list is a page of a long list of what is in a release.
+func (s *Site) list(r *http.Request, _ *visit) (page, error) {
+	found, from, err := s.releaseFrom(r)
 	if err != nil {
 		return page{}, err
 	}
-	found, err := s.Index.Release(r.Context(), name, version)
-	if err != nil {
-		return page{}, err
-	}
+	name, version := found.Name, found.Version
 	what := r.PathValue("list")
 	view := listView{Summary: found.Summary, What: what}
 	c := found.Content

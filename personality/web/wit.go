@@ -42,18 +42,11 @@ type witView struct {
 
 // wit is the WIT of a release, a part of it.
 func (s *Site) wit(r *http.Request, v *visit) (page, error) {
-	name, version, err := releaseName(r)
+	found, from, err := s.releaseFrom(r)
 	if err != nil {
 		return page{}, err
 	}
-	from, err := number(r, "from")
-	if err != nil {
-		return page{}, err
-	}
-	found, err := s.Index.Release(r.Context(), name, version)
-	if err != nil {
-		return page{}, err
-	}
+	name, version := found.Name, found.Version
 	if !found.HasWIT || found.Withheld != nil {
 		return page{}, &Problem{http.StatusNotFound, "This release has no WIT that can be shown."}
 	}

@@ -91,6 +91,10 @@ func (b *Bucket) Hold(ctx context.Context, digest protocol.Hash) (bool, error) {
 	return found, err
 }
 
+// putTries is how often content is written that is not there then: a collection that was
+// about to remove what was there may have removed it, and puts it back.
+const putTries = 3
+
 // Put is [Folder.Put], for a bucket.
 func (b *Bucket) Put(ctx context.Context, digest protocol.Hash, r io.Reader, check Check) (size int64, err error) {
 	tmp, size, err := b.spool.take(ctx, digest, r, check)
@@ -101,18 +105,21 @@ func (b *Bucket) Put(ctx context.Context, digest protocol.Hash, r io.Reader, che
 	if err := b.markIfCollected(ctx, digest); err != nil {
 		return 0, fmt.Errorf("storing content %s: %w", digest, err)
 	}
-	if err := b.objects.Write(ctx, contentKey(digest), io.NewSectionReader(tmp, 0, size)); err != nil {
-		return 0, fmt.Errorf("storing content %s: %w", digest, err)
+	for try := 1; ; try++ {
+		if err := b.objects.Write(ctx, contentKey(digest), io.NewSectionReader(tmp, 0, size)); err != nil {
+			return 0, fmt.Errorf("storing content %s: %w", digest, err)
+		}
+		// The bucket's word for it: what it did not keep whole is no content.
+		o, found, err := b.look(ctx, digest)
+		switch {
+		case err != nil:
+			return 0, err
+		case found && o.Size == size:
+			return size, nil
+		case found || try == putTries:
+			return 0, b.lies(fmt.Errorf("it says that content %s was stored, and has %d bytes of %d", digest, o.Size, size))
+		}
 	}
-	// The bucket's word for it: what it did not keep whole is no content.
-	o, found, err := b.look(ctx, digest)
-	if err == nil && (!found || o.Size != size) {
-		err = b.lies(fmt.Errorf("it says that content %s was stored, and has %d bytes of %d", digest, o.Size, size))
-	}
-	if err != nil {
-		return 0, err
-	}
-	return size, nil
 }
 
 // Open opens the content with the digest, or fails with [ErrNotFound]. Reading all of it

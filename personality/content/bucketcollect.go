@@ -38,7 +38,8 @@ const minAsideAge = 10 * time.Minute
 //     uploads it again. It writes no mark where the object is new: 3 sees that,
 //     or who made it new has written a mark.
 //   - Put looks before it writes: if the object is there, or a copy in collected/, it
-//     writes a mark first, which 5 sees if 4 removes what Put wrote. If neither is
+//     writes a mark first, which 5 sees if 4 removes what Put wrote; Put writes it again
+//     if it sees that before it is put back. If neither is
 //     there, no collection is between 2 and 6, and one that begins sees in 3 that the
 //     object is new.
 //   - A record that was committed before 5 is seen there. One that is committed later had

@@ -239,14 +239,29 @@ func (a *proxiedAuthor) update(ctx context.Context) error {
 	}
 	length := checkpoint.Contents.LogLength
 	question := api.FetchLogsRequest{LogLength: length, Packages: a.all.list()}
+	heads := make([]uint64, len(question.Packages))
 	var logs api.FetchLogsResponse
-	if err := a.ask(ctx, http.MethodPost, "/"+api.FetchLogsPath, question.AppendJSON(nil), http.StatusOK, &logs); err != nil {
-		return err
+	for more := true; more; more = logs.More {
+		if err := a.ask(ctx, http.MethodPost, "/"+api.FetchLogsPath, question.AppendJSON(nil), http.StatusOK, &logs); err != nil {
+			return err
+		}
+		if n := len(logs.Operator); n > 0 {
+			question.Operator = &logs.Operator[n-1].FetchToken
+		}
+		for i := range question.Packages {
+			p := &question.Packages[i]
+			at := slices.IndexFunc(logs.Packages, func(e api.HashEntry[[]api.PublishedRecord]) bool { return e.Hash == p.Hash })
+			if at < 0 || len(logs.Packages[at].Value) == 0 {
+				continue
+			}
+			head := logs.Packages[at].Value[len(logs.Packages[at].Value)-1]
+			p.Value, heads[i] = &head.FetchToken, head.RegistryIndex
+		}
 	}
 	proof := api.InclusionRequest{LogLength: length}
-	for _, p := range logs.Packages {
-		if n := len(p.Value); n > 0 { // else it began after that checkpoint
-			proof.Leafs = append(proof.Leafs, p.Value[n-1].RegistryIndex)
+	for _, head := range heads {
+		if head > 0 { // else it began after that checkpoint
+			proof.Leafs = append(proof.Leafs, head)
 		}
 	}
 	return a.ask(ctx, http.MethodPost, "/"+api.ProveInclusionPath, proof.AppendJSON(nil), http.StatusOK, nil)

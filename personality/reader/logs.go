@@ -31,7 +31,8 @@ type room struct{ records, bytes int }
 // FetchLogs returns published records of the operator log and of package logs,
 // as of a checkpoint. Errors: *[registry.CheckpointNotFoundError], *[registry.LogNotFoundError],
 // *[registry.FetchTokenNotFoundError], [registry.ErrOverloaded] if too many ask
-// for many logs, or for much, at a time.
+// for many logs at a time. If too many ask for much, the answer is a short one, with
+// more to fetch.
 func (r *Reader) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsResponse, error) {
 	leave, err := r.large.enterIfLarge(ctx, len(q.Packages))
 	if err != nil {
@@ -43,7 +44,9 @@ func (r *Reader) FetchLogs(ctx context.Context, q FetchLogsRequest) (FetchLogsRe
 		return answer, err
 	}
 	leaveBulky, err := r.bulky.enter(ctx)
-	if err != nil {
+	if errors.Is(err, registry.ErrOverloaded) {
+		return answer, nil
+	} else if err != nil {
 		return FetchLogsResponse{}, err
 	}
 	defer leaveBulky()

@@ -3,11 +3,13 @@ package admission
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -45,12 +47,13 @@ func (a *Admission) Run(ctx context.Context) {
 }
 
 // repeat takes steps until ctx ends. A step returns how long to wait for the next
-// unless somebody nudges.
+// unless somebody nudges. What fails for long is logged once a minute.
 func (a *Admission) repeat(ctx context.Context, what string, nudged <-chan struct{}, step func(context.Context) (time.Duration, error)) {
+	failures := sparselog.New(a.options.Logger)
 	for ctx.Err() == nil {
 		wait, err := step(ctx)
 		if err != nil && ctx.Err() == nil {
-			a.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
+			failures.Write(ctx, slog.LevelWarn, what, what+" failed; trying again", "error", err, "after", retryAfter)
 			wait = retryAfter
 		}
 		if wait > 0 {

@@ -2,10 +2,12 @@ package publisher
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
+	"github.com/warg-trillian/warg-trillian/personality/sparselog"
 )
 
 const (
@@ -33,8 +35,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 // repeat takes steps until ctx ends. A step returns how long nothing new will
 // have to be done unless somebody nudges. After a passing failure it tries again,
 // and no nudge hastens that: the two kinds of steps nudge each other while they begin
-// anew, and so would try without pause for as long as one fails. A fault ends it, and all other work of the publisher: nothing is signed any more.
+// anew, and so would try without pause for as long as one fails. A fault ends it, and all
+// other work of the publisher: nothing is signed any more.
 func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struct{}, step func(context.Context) (time.Duration, error)) {
+	failures := sparselog.New(p.options.Logger)
 	for ctx.Err() == nil && p.faulted() == nil {
 		wait, err := step(ctx)
 		wakes := nudged
@@ -45,7 +49,7 @@ func (p *Publisher) repeat(ctx context.Context, what string, nudged <-chan struc
 			p.options.Logger.Error("signing has stopped: what Trillian or the database holds does not fit what was signed; reads go on at the last checkpoint", "error", err)
 			return
 		default:
-			p.options.Logger.Warn(what+" failed; trying again", "error", err, "after", retryAfter)
+			failures.Write(ctx, slog.LevelWarn, what, what+" failed; trying again", "error", err, "after", retryAfter)
 			wait, wakes = retryAfter, nil
 		}
 		if wait > 0 {

@@ -1,5 +1,6 @@
-// Package sparselog writes log lines that others can cause at will: clients that do not
-// speak TLS, or that ask while a part of the registry is away. Each kind is written once
+// Package sparselog writes log lines that come again and again, or that others can cause
+// at will: a step that fails for hours, clients that do not speak TLS, or that ask while a
+// part of the registry is away. Each kind is written once
 // a minute, so that nobody fills the disk or hides other lines.
 package sparselog
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/warg-trillian/warg-trillian/personality/internal/openfiles"
 	"github.com/warg-trillian/warg-trillian/personality/sqlitestorage"
 )
 
@@ -17,6 +18,19 @@ func TestOpenTwiceInOneProcess(t *testing.T) {
 	if _, err := sqlitestorage.Open(dir); !errors.Is(err, sqlitestorage.ErrInUse) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// Statements that are kept of a connection would keep its file, and its locks.
+func TestCloseClosesFiles(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sqlitestorage.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openfiles.None(t, dir)
 }
 
 func TestNewerSchemaIsRefused(t *testing.T) {

@@ -55,9 +55,8 @@ type (
 	tx   = sqlitepool.Tx[*statements]
 )
 
-// prepare prepares the statements on a connection.
-func prepare(conn *sql.Conn) (*statements, error) {
-	s := new(statements)
+// each calls f with each statement and its text.
+func (s *statements) each(f func(stmt **sql.Stmt, text string) error) error {
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
@@ -69,10 +68,33 @@ func prepare(conn *sql.Conn) (*statements, error) {
 		{&s.queueStart, sqlQueueStart}, {&s.addBatch, sqlAddBatch},
 		{&s.tile, sqlTile}, {&s.storeTile, sqlStoreTile},
 	} {
-		var err error
-		if *p.stmt, err = conn.PrepareContext(context.Background(), p.text); err != nil {
-			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
+		if err := f(p.stmt, p.text); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// prepare prepares the statements on a connection.
+func prepare(conn *sql.Conn) (*statements, error) {
+	s := new(statements)
+	return s, s.each(func(stmt **sql.Stmt, text string) (err error) {
+		if *stmt, err = conn.PrepareContext(context.Background(), text); err != nil {
+			return fmt.Errorf("preparing %q: %w", text, err)
+		}
+		return nil
+	})
+}
+
+// Close implements [io.Closer] for [sqlitepool.Open].
+func (s *statements) Close() error {
+	if s == nil { // the connection failed before
+		return nil
+	}
+	return s.each(func(stmt **sql.Stmt, _ string) error {
+		if *stmt == nil {
+			return nil
+		}
+		return (*stmt).Close()
+	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/sqlitepool"
@@ -141,6 +142,15 @@ type sqlitePool struct{ *sqlitepool.Pool[prepared] }
 
 // prepared are the statements of one connection, by their text.
 type prepared map[string]*sql.Stmt
+
+// Close implements [io.Closer] for [sqlitepool.Open].
+func (p prepared) Close() error {
+	var errs []error
+	for _, s := range p {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
 
 func openSQLitePool(db *sql.DB, connections int) (*sqlitePool, error) {
 	p, err := sqlitepool.Open(db, connections, "BEGIN", func(*sql.Conn) (prepared, error) { return prepared{}, nil })

@@ -34,10 +34,14 @@ type Result struct {
 
 // Proved says in words what the proof shows, a sentence or two each.
 func (r Result) Proved() []string {
+	checked := fmt.Sprintf("all %d records of the package up to this one were checked, from the first, which key %s signed", r.Records, r.FirstKey)
+	if r.Records == 1 {
+		checked = "it is the first record of the package"
+	}
 	said := []string{
 		fmt.Sprintf("The content %s was released as %s %s.", r.Digest, r.Name, strings.Join(r.Versions, ", ")),
-		fmt.Sprintf("Record %s, dated %s by its author, releases it. It is signed by key %s, which had permission to release: all %d records of the package up to this one were checked, from the first, which key %s signed.",
-			r.RecordID, r.RecordTime.Std().Format(time.RFC3339), r.Signer, r.Records, r.FirstKey),
+		fmt.Sprintf("Record %s, dated %s by its author, releases it. It is signed by key %s, which had permission to release: %s.",
+			r.RecordID, r.RecordTime.Std().Format(time.RFC3339), r.Signer, checked),
 		fmt.Sprintf("The record is at index %d of the log %s with %d entries, which the log has signed with its key %s.", r.Index, r.Head.Origin, r.Head.Size, r.LogKey),
 	}
 	for _, c := range r.Cosignatures {

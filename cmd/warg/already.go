@@ -16,8 +16,10 @@ import (
 // answer, with the record that did what the last entry asks for, and a line for each entry. An
 // entry that has to be published makes the whole record one: its entries take effect together.
 //
+// A content that the registry has lost is uploaded again.
+//
 // Without such an answer it returns nil. It reads the records of a package only if its state does not deny that.
-func already(ctx context.Context, s *session.Session, draft *client.Draft, signer protocol.PublicKey, entries []entry) (answer *published, lines []string, err error) {
+func already(ctx context.Context, s *session.Session, draft *client.Draft, signer protocol.PublicKey, entries []entry, contents []client.Content) (answer *published, lines []string, err error) {
 	if draft.Empty() {
 		return nil, nil, nil
 	}
@@ -38,8 +40,32 @@ func already(ctx context.Context, s *session.Session, draft *client.Draft, signe
 		}
 		answer.RecordID = record.ID
 		lines = append(lines, fmt.Sprintf("%s, by record `%s`", e.stood(draft.Name), record.ID))
+		if e.Type == "release" {
+			restored, err := restore(ctx, s, draft.Name, record.ID, *e.Content, contents)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s, by record `%s`, but its content: %w", e.stood(draft.Name), record.ID, err)
+			}
+			lines = append(lines, restored...)
+		}
 	}
 	return answer, append(lines, "nothing was published"), nil
+}
+
+// restore uploads a content that the registry has lost, if it is here, and says so.
+func restore(ctx context.Context, s *session.Session, name protocol.PackageName, record, digest protocol.Hash, contents []client.Content) ([]string, error) {
+	at := slices.IndexFunc(contents, func(c client.Content) bool { return c.Digest == digest && c.Open != nil })
+	if at < 0 {
+		return nil, nil
+	}
+	restored, err := s.Client.Restore(ctx, name, record, contents[at])
+	var withheld *client.WithheldError
+	switch {
+	case errors.As(err, &withheld):
+		return []string{withheld.Error()}, nil
+	case err != nil || !restored:
+		return nil, err
+	}
+	return []string{fmt.Sprintf("the registry did not have the content %s; it was uploaded again", digest)}, nil
 }
 
 // overridden says whether a later entry of its record undoes an entry: its yank a release,

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,6 +68,35 @@ func TestPublishAgain(t *testing.T) {
 	for range 2 {
 		u.expect(exitDone, "has been published", "publish", "wait", "example:hello", wait)
 	}
+}
+
+// A content that the registry has lost is uploaded again by who publishes its release again.
+func TestPublishAgainRestores(t *testing.T) {
+	t.Parallel()
+	r := openRegistry(t)
+	u := newPublisher(t, r.url)
+	file := u.write("a.wasm", "first")
+	again := []string{"publish", "release", "--name", "example:hello", "--version", "1.0.0", file}
+	download := []string{"download", "example:hello", "-o", u.home + "/got.wasm"}
+	u.expect(exitDone, "published version 1.0.0", again...)
+	if said := u.expect(exitDone, "nothing was published", again...); strings.Contains(said, "did not have") {
+		t.Errorf("nothing is lost, and it said %s", said)
+	}
+	lost := 0
+	must(t, filepath.WalkDir(r.content, func(path string, f fs.DirEntry, err error) error {
+		if err == nil && f.Type().IsRegular() {
+			lost++
+			err = os.Remove(path)
+		}
+		return err
+	}))
+	if lost == 0 {
+		t.Fatal("no content in " + r.content)
+	}
+	u.expect(exitRefused, "missing from the content store", download...)
+	u.expect(exitDone, "the registry did not have the content sha256:", again...)
+	u.expect(exitDone, "", download...)
+	u.expect(exitDone, "nothing was published", again...)
 }
 
 // A record of several entries is there already if all of it is. One of which a part is there

@@ -42,6 +42,7 @@ type registry struct {
 	vkey    string              // of the records log
 	handler http.Handler
 	url     string
+	content string // the folder of its contents
 }
 
 func openRegistry(t *testing.T) *registry {
@@ -82,7 +83,7 @@ func openRegistryWith(t *testing.T, key protocol.PrivateKey, change func(*person
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- server.Run(ctx) }()
-	r := &registry{key: key, vkey: noteKey.VKeys()[0], handler: server.Handler()}
+	r := &registry{key: key, vkey: noteKey.VKeys()[0], handler: server.Handler(), content: options.Content.Dir}
 	web := httptest.NewServer(r.handler)
 	r.url = web.URL
 	t.Cleanup(func() {

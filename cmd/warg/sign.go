@@ -76,7 +76,7 @@ func (f signFlags) try(env *environment, out *output, s *session.Session, name p
 	if err != nil {
 		return nil, nil, err
 	}
-	if answer, lines, err := already(env.context, s, draft, signer.Public(), entries); answer != nil || err != nil {
+	if answer, lines, err := already(env.context, s, draft, signer.Public(), entries, contents); answer != nil || err != nil {
 		return answer, lines, err
 	}
 	record, all, err := post(env, out, s, draft, signer, entries, contents)

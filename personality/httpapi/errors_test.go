@@ -108,7 +108,7 @@ func errorTable() []answered {
 		{&registry.ContentNotFoundError{Digest: digest}, "content file", 404, entity(404, "contentDigest", digest)},
 		{&registry.WithheldError{Statement: withheld.Statement{Digest: digest, Time: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), Reason: reason, Reference: "https://example.com/order"}}, "content file upload", 451,
 			fmt.Sprintf(`{"status":451,"message":"content %s is withheld by the operator of this registry since 2026-11-26: a \"reason\" <é> (https://example.com/order)"}`, digest)},
-		{&registry.ContentLostError{Digest: digest}, "content file", 503, fmt.Sprintf("{\"status\":503,\"message\":\"content `%s` belongs to a published record and is missing from the content store of this registry; its operator has to bring it back\"}", digest)},
+		{&registry.ContentLostError{Digest: digest}, "content file", 503, fmt.Sprintf("{\"status\":503,\"message\":\"content `%s` belongs to a published record and is missing from the content store of this registry; `warg publish release` of the same file, or its operator from a backup, brings it back\"}", digest)},
 
 		{&registry.LeafNotFoundError{Index: 6}, "proof inclusion", 404, entity(404, "leaf", 6)},
 		{&registry.IncorrectProofError{Root: digest, Found: recordID}, "proof inclusion", 422,

@@ -40,5 +40,6 @@ func DatabaseError(err error) error {
 type ContentLostError struct{ Digest protocol.Hash }
 
 func (e *ContentLostError) Error() string {
-	return fmt.Sprintf("content `%s` belongs to a published record and is missing from the content store of this registry; its operator has to bring it back", e.Digest)
+	return fmt.Sprintf("content `%s` belongs to a published record and is missing from the content store of this registry; "+
+		"`warg publish release` of the same file, or its operator from a backup, brings it back", e.Digest)
 }

@@ -50,6 +50,22 @@ func (c *Client) uploadMissing(ctx context.Context, record *Record, status api.P
 	return nil
 }
 
+// Restore uploads a content that a published record releases, if the registry says that it
+// does not have it (404, or 503 of this project's registries), and reports whether it did. Of what it has after
+// all the registry reads nothing.
+//
+// Errors: [*APIError] with an [*api.PackageError] for what the registry says of the upload.
+func (c *Client) Restore(ctx context.Context, name protocol.PackageName, recordID protocol.Hash, content Content) (restored bool, err error) {
+	_, err = c.contentSources(ctx, content.Digest)
+	var refusal *APIError
+	if !errors.As(err, &refusal) || refusal.Status != http.StatusNotFound && refusal.Status != http.StatusServiceUnavailable {
+		return false, err
+	}
+	place := api.UploadEndpoint{Method: http.MethodPost, URL: api.UploadContentPath(name.LogID(), recordID, content.Digest)}
+	err = c.upload(ctx, place, content)
+	return err == nil, err
+}
+
 func findContent(contents []Content, digest protocol.AnyHash) (Content, bool) {
 	for _, c := range contents {
 		if c.Digest.Any() == digest {

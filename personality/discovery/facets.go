@@ -74,6 +74,7 @@ func allFacets(t tx) (discovery.Facets, error) {
 			if err := scan(&one.Value, &version, &one.Count); err != nil || version != anyVersion {
 				return err
 			}
+			one.Value = spelled(kind, one.Value)
 			if *into = append(*into, one); len(*into) == maxFacets {
 				return errEnough
 			}
@@ -152,6 +153,7 @@ func nameFacets(t tx, f *discovery.Facets, counts map[int64]int64) error {
 				return err
 			}
 			if version == anyVersion {
+				one.Value = spelled(kind, one.Value)
 				*into = append(*into, one)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,9 @@ type fakeIndex struct {
 	page     discovery.Page // of searches; without items: of packages
 	err      error          // the answer to everything
 	asked    []discovery.Query
-	panics   bool // facets cannot be counted
+	unknown  []string // interfaces that it has nothing of
+	looked   []string // interfaces that were looked for
+	panics   bool     // facets cannot be counted
 }
 
 func (f *fakeIndex) Search(_ context.Context, q discovery.Query) (discovery.Page, error) {
@@ -95,8 +98,20 @@ func (f *fakeIndex) Dependents(ctx context.Context, _, page string) (discovery.P
 
 func (f *fakeIndex) Interface(_ context.Context, name, _ string) (discovery.Interface, error) {
 	i := f.iface
+	if slices.Contains(f.unknown, name) {
+		return i, errGone
+	}
 	i.Name = name
 	return i, f.err
+}
+
+func (f *fakeIndex) Known(_ context.Context, names []string) (map[string]bool, error) {
+	f.looked = append(f.looked, names...)
+	known := map[string]bool{}
+	for _, name := range names {
+		known[name] = !slices.Contains(f.unknown, name)
+	}
+	return known, f.err
 }
 
 func (f *fakeIndex) Key(_ context.Context, id protocol.KeyID) (discovery.Key, error) {

@@ -89,6 +89,7 @@ func plant(s *site, text string) {
 		s.index.events = append(s.index.events, discovery.Event{Change: s.index.events[0].Change, Entry: text, Version: text, Subject: alice, Permissions: []string{text}})
 	}
 	s.index.iface.Versions[0].Version = text
+	s.index.unknown = []string{"nobody:has/this"}
 	var many []discovery.Summary
 	for range 20 {
 		many = append(many, r.Summary)
@@ -101,7 +102,7 @@ var hostilePages = []string{
 	"/", "/search", "/search?search=a", "/packages/" + hostileName, "/packages/" + hostileName + "/2.4.1", "/packages/" + hostileName + "/2.4.1/wit",
 	"/packages/" + hostileName + "/2.4.1/wit?from=3", "/packages/" + hostileName + "/2.4.1/imports", "/packages/" + hostileName + "/2.4.1/exports?from=9900",
 	"/packages/" + hostileName + "/2.4.1/dependencies", "/packages/" + hostileName + "/2.4.1/sections", "/packages/" + hostileName + "/dependents",
-	"/packages/" + hostileName + "/log", "/interfaces?name=a:b/c", "/keys/" + string(alice),
+	"/packages/" + hostileName + "/log", "/interfaces?name=a:b/c", "/interfaces?name=nobody:has/this", "/keys/" + string(alice),
 }
 
 // Whatever a package says, no page has more than it may have, and nothing of it is markup, a script, a

@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -51,6 +53,7 @@ func TestPages(t *testing.T) {
 // page must not have.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	s := newSite(t)
+	s.index.unknown = []string{"acme:image/resize", "wasi:io/poll"}
 	seen, queue := map[string]bool{"/": true}, []string{"/"}
 	api := 0
 	for len(queue) > 0 {
@@ -58,7 +61,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 		queue = queue[1:]
 		a, err := s.try(path)
 		if err != nil {
-			if errors.Is(err, errGone) {
+			if errors.Is(err, errGone) && !strings.HasPrefix(path, "/interfaces") {
 				continue // the sample does not have all that it names
 			}
 			t.Fatalf("%s: %v", path, err)
@@ -194,6 +197,54 @@ func TestLongLists(t *testing.T) {
 	}
 	if items != 1000 || pages != 10 {
 		t.Errorf("%d imports on %d pages", items, pages)
+	}
+}
+
+// Names of interfaces that this registry has nothing of are no links, in WIT and in lists;
+// whoever asks for one by hand, with a version or without, is told so and where to look.
+func TestUnknownInterfaces(t *testing.T) {
+	s := newSite(t)
+	s.index.unknown = []string{"acme:image/resize", "wasi:io/streams"}
+	for _, path := range []string{"", "/wit", "/imports", "/exports"} {
+		body := s.body("/packages/acme:image-resizer/2.4.1" + path)
+		for _, name := range s.index.unknown {
+			if strings.Contains(body, "name="+url.QueryEscape(name)) {
+				t.Errorf("%s has a link to %s", path, name)
+			}
+		}
+		if path != "/imports" && !strings.Contains(body, "acme:image/resize@2.1.0") || path != "/exports" && !strings.Contains(body, `name=wasi%3Aio%2Fpoll"`) {
+			t.Errorf("%s lacks a name, or a link that leads somewhere", path)
+		}
+	}
+	for _, name := range []string{"wasi:io/streams", "wasi:io/streams@0.2.3"} {
+		path := "/interfaces?name=" + url.QueryEscape(name)
+		body := s.get(path)
+		checkPage(t, path, body)
+		for _, want := range []string{"No package of this registry defines, exports or imports it", `href="/search?search=wasi%3Aio"`, `href="/search?search=streams"`} {
+			if body.Status != http.StatusOK || !strings.Contains(string(body.Body), want) {
+				t.Errorf("%s: status %d, lacks %q", path, body.Status, want)
+			}
+		}
+	}
+	if body := s.body("/interfaces?name=wasi:http/types@0.2.3"); !strings.Contains(body, "Exported by") {
+		t.Error("a name with a version does not lead to its interface")
+	}
+}
+
+// However many interfaces a WIT names, some of them are looked for, each once.
+func TestInterfacesLookedFor(t *testing.T) {
+	s := newSite(t)
+	text := "package a:b;\n"
+	for i := range 2000 {
+		text += fmt.Sprintf("import a:b/c%d;\nimport a:b/c;\n", i)
+	}
+	w := s.index.wit["acme:image-resizer@2.4.1"]
+	w.Text = text
+	s.index.wit["acme:image-resizer@2.4.1"] = w
+	body := s.body("/packages/acme:image-resizer/2.4.1/wit")
+	links := strings.Count(body, `<a href="/interfaces?name=a%3Ab%2Fc`)
+	if n := len(s.index.looked); n == 0 || n > 150 || links < n {
+		t.Errorf("%d interfaces are looked for, %d are links", n, links)
 	}
 }
 

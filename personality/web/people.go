@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -24,9 +25,16 @@ type amount struct {
 
 // iface is who defines, exports and imports an interface.
 func (s *Site) iface(r *http.Request, _ *visit) (page, error) {
-	name := r.URL.Query().Get("name")
+	// Who types a name takes it from WIT, where it has a version.
+	name, _, _ := strings.Cut(strings.TrimSpace(r.URL.Query().Get("name")), "@")
 	if s.interfaceURL(name) == "" {
-		return page{}, &Problem{http.StatusBadRequest, "That is not the name of an interface; names look like wasi:http/types, without a version."}
+		return page{}, &Problem{http.StatusBadRequest, "That is not the name of an interface; names look like wasi:http/types."}
+	}
+	switch known, err := s.Index.Known(r.Context(), []string{name}); {
+	case err != nil:
+		return page{}, err
+	case !known[name]:
+		return s.nobodys(name), nil
 	}
 	at := r.URL.Query().Get("page")
 	found, err := s.Index.Interface(r.Context(), name, at)
@@ -52,6 +60,20 @@ func (s *Site) iface(r *http.Request, _ *visit) (page, error) {
 		view.First = s.to("/interfaces", "name", name)
 	}
 	return page{template: "interface", title: name, data: view}, nil
+}
+
+// nobodysView is an interface that the registry has nothing of.
+type nobodysView struct {
+	Name    string
+	Package string // that would define it
+	Last    string // the part of its name behind that
+}
+
+// nobodys says of an interface that nobody defines, exports or imports it, and where to
+// look on. As a search that finds nothing, it is no error.
+func (s *Site) nobodys(name string) page {
+	definer, last, _ := strings.Cut(name, "/")
+	return page{template: "nobodys", title: name, data: nobodysView{name, definer, last}}
 }
 
 type keyView struct {

@@ -18,6 +18,8 @@ type Index interface {
 	WIT(ctx context.Context, name, version string) (discovery.WIT, error)
 	Dependents(ctx context.Context, name, page string) (discovery.Page, error)
 	Interface(ctx context.Context, name, page string) (discovery.Interface, error)
+	// Known returns, of some names of interfaces, those of which Interface has something.
+	Known(ctx context.Context, names []string) (map[string]bool, error)
 	Key(ctx context.Context, id protocol.KeyID) (discovery.Key, error)
 	// Log returns records of a package's log from a position on, and the position behind
 	// them; 0 if there are no more.

@@ -104,9 +104,11 @@ const maxDefining = 12
 func (s *Site) externs(r *http.Request, all discovery.List[discovery.Extern], most int, more string) externs {
 	e := externs{Total: all.Total}
 	here := map[string]bool{}
-	for _, x := range all.Items[:min(len(all.Items), most)] {
+	some := all.Items[:min(len(all.Items), most)]
+	known := s.known(r.Context(), interfacesOf(some))
+	for _, x := range some {
 		one := extern{Extern: x}
-		if x.Interface != "" {
+		if x.Interface != "" && known[x.Package+"/"+x.Interface] {
 			one.Interface = s.interfaceURL(x.Package + "/" + x.Interface)
 		}
 		if one.Interface != "" {
@@ -125,6 +127,16 @@ func (s *Site) externs(r *http.Request, all discovery.List[discovery.Extern], mo
 		e.More = more
 	}
 	return e
+}
+
+// interfacesOf are the names of the interfaces in a list.
+func interfacesOf(all []discovery.Extern) (names []string) {
+	for _, x := range all {
+		if x.Interface != "" && len(x.Package)+len(x.Interface) < maxLinked {
+			names = append(names, x.Package+"/"+x.Interface)
+		}
+	}
+	return names
 }
 
 // isHere reports whether a package has a release that can be shown. That it can not be

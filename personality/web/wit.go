@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,7 +32,8 @@ type witPart struct {
 type token struct {
 	Class string // word, comment, name; "" for others
 	Text  string
-	URL   string // of an interface
+	URL   string // of an interface that this registry has something of
+	name  string // of that interface, without a version
 }
 
 type witView struct {
@@ -79,7 +82,46 @@ func (s *Site) witOf(r *http.Request, name, version string, from, room int) (*wi
 		}
 		part.Lines = append(part.Lines, tokens)
 	}
+	s.linkKnown(r.Context(), part)
 	return part, nil
+}
+
+// linkKnown takes away the links to interfaces of which this registry has nothing.
+func (s *Site) linkKnown(ctx context.Context, part *witPart) {
+	var names []string
+	for _, line := range part.Lines {
+		for _, t := range line {
+			if t.name != "" {
+				names = append(names, t.name)
+			}
+		}
+	}
+	known := s.known(ctx, names)
+	for _, line := range part.Lines {
+		for i := range line {
+			if t := &line[i]; t.name != "" && !known[t.name] {
+				t.Class, t.URL = "", ""
+			}
+		}
+	}
+}
+
+// maxLooked bounds the interfaces of a page that are looked for. Others have no link.
+const maxLooked = 120
+
+// known are the interfaces, of those named, that have a page which shows something. That
+// it can not be asked only costs the links.
+func (s *Site) known(ctx context.Context, names []string) map[string]bool {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		return nil
+	}
+	known, err := s.Index.Known(ctx, names[:min(len(names), maxLooked)])
+	if err != nil {
+		return nil
+	}
+	return known
 }
 
 var witWords = map[string]bool{
@@ -93,22 +135,27 @@ var witWords = map[string]bool{
 // tokenCost is about how many bytes of HTML stand around a token.
 const tokenCost = 24
 
-// witTokens divides a line of WIT, and says about how many bytes of HTML it takes.
+// witTokens divides a line of WIT, and says about how many bytes of HTML it takes. Each name
+// of an interface has a link, also if there is nothing at its end.
 func (s *Site) witTokens(text string) (tokens []token, cost int) {
 	text, cut := clean(text, witLine, true)
 	if cut {
 		text += "…"
 	}
 	cost = 2 * tokenCost
-	add := func(class, piece, url string) {
+	add := func(class, piece, name string) {
 		if piece == "" {
 			return
 		}
+		one := token{Class: class, Text: piece, name: name}
+		if name != "" {
+			one.URL = s.interfaceURL(name)
+		}
 		cost += htmlLength(piece)
 		if class != "" {
-			cost += tokenCost + 3*len(url)
+			cost += tokenCost + 3*len(one.URL)
 		}
-		tokens = append(tokens, token{class, piece, url})
+		tokens = append(tokens, one)
 	}
 	code, comment, found := strings.Cut(text, "//")
 	if found {
@@ -129,7 +176,7 @@ func (s *Site) witTokens(text string) (tokens []token, cost int) {
 		case strings.Contains(word, "/") && s.interfaceURL(name) != "":
 			add("", code[plain:at], "")
 			word = strings.TrimRight(word, ".") // use a:b/c@1.0.0.{d}
-			add("name", word, s.interfaceURL(name))
+			add("name", word, name)
 			end = at + len(word)
 			plain = end
 		case witWords[word]:

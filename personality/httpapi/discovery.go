@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/access"
 	"github.com/warg-trillian/warg-trillian/personality/discoveryapi"
+	"github.com/warg-trillian/warg-trillian/personality/internal/precondition"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 )
 
@@ -40,44 +43,46 @@ func (h *handler) discoveryRoutes(mux *http.ServeMux) {
 }
 
 // discovered serves a route of the API. What has not changed since a client has it is not
-// looked up again.
+// looked up again: it is there, for the client was given its tag.
 func (h *handler) discovered(route discoveryapi.Route) serveFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		tag := `W/"` + h.Discovery.Tag() + `"` // before the answer: it may be newer, and never older
-		if h.BaseURL != "" || !route.Located {
-			if hasTag(r.Header.Values("If-None-Match"), tag) {
-				w.Header().Set("ETag", tag)
-				w.Header().Set("Cache-Control", h.cacheScope()+", "+discoveryCaching)
-				w.WriteHeader(http.StatusNotModified)
-				return nil
-			}
+		tag := h.discoveryTag(r) // before the answer: it may be newer, and never older
+		if h.BaseURL == "" && route.Located {
+			tag = ""
+		}
+		if tag != "" && r.Header.Get("If-Match") == "" && precondition.HasTag(r.Header, tag) {
+			h.setDiscoveryTag(w.Header(), tag)
+			w.WriteHeader(http.StatusNotModified)
+			return nil
 		}
 		return h.asked(h.Limits.Reading, func(r *http.Request, _ []byte) (reply, error) {
 			answer, err := route.Serve(r, cmp.Or(strings.TrimRight(h.BaseURL, "/"), h.baseURL(r)))
 			if err != nil {
 				return reply{}, h.withNamedHint(r, err)
 			}
-			made := reply{status: http.StatusOK, contentType: answer.ContentType, body: answer.Body}
-			if made.private = route.Located && h.BaseURL == ""; !made.private {
-				made.caching = h.cacheScope() + ", " + discoveryCaching
-				made.header = http.Header{"Etag": {tag}}
+			made := reply{status: http.StatusOK, contentType: answer.ContentType, body: answer.Body, private: tag == ""}
+			if tag != "" {
+				made.header = http.Header{}
+				h.setDiscoveryTag(made.header, tag)
+			}
+			if status := precondition.Read(r.Header, tag).Status(); status != made.status {
+				made.status, made.contentType, made.body = status, "", []byte{}
 			}
 			return made, nil
 		})(w, r)
 	}
 }
 
-// hasTag reports whether a tag is in the lists of If-None-Match (RFC 9110, section 13.1.2).
-func hasTag(lists []string, tag string) bool {
-	for _, list := range lists {
-		for one := range strings.SplitSeq(list, ",") {
-			one = strings.TrimSpace(one)
-			if one == "*" || strings.TrimPrefix(one, "W/") == strings.TrimPrefix(tag, "W/") {
-				return true
-			}
-		}
-	}
-	return false
+// discoveryTag is the entity tag of what a request asks for. Each URL has others, so that
+// who has the tag of one was given it there.
+func (h *handler) discoveryTag(r *http.Request) string {
+	sum := sha256.Sum256([]byte(r.URL.Path + "?" + r.URL.RawQuery))
+	return `W/"` + h.Discovery.Tag() + "-" + hex.EncodeToString(sum[:8]) + `"`
+}
+
+func (h *handler) setDiscoveryTag(header http.Header, tag string) {
+	header.Set("ETag", tag)
+	header.Set("Cache-Control", h.cacheScope()+", "+discoveryCaching)
 }
 
 // discoveryError translates the errors of the API.

@@ -43,7 +43,10 @@ func TestDiscoveryAnswers(t *testing.T) {
 	w := server.do("GET", "/v1/discovery/packages?search=b", "")
 	equal(t, "status", w.Code, 200)
 	equal(t, "type", w.Header().Get("Content-Type"), "application/json")
-	equal(t, "tag", w.Header().Get("ETag"), `W/"1-2"`)
+	tag := w.Header().Get("ETag")
+	if !strings.HasPrefix(tag, `W/"1-2-`) {
+		t.Errorf("the tag is %s", tag)
+	}
 	equal(t, "caching", w.Header().Get("Cache-Control"), "public, max-age=2")
 	var page discovery.Page
 	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || page.Items[0].Description != "<script>b" {
@@ -52,18 +55,11 @@ func TestDiscoveryAnswers(t *testing.T) {
 	if strings.Contains(w.Body.String(), "<") {
 		t.Errorf("HTML in JSON is not escaped: %s", w.Body)
 	}
-	for given, status := range map[string]int{`W/"1-2"`: 304, `"1-2"`: 304, `"x", W/"1-2"`: 304, `*`: 304, `W/"1-1"`: 200} {
-		w := server.do("GET", "/v1/discovery/packages?search=b", "", "If-None-Match: "+given)
-		equal(t, "status with "+given, w.Code, status)
-		if status == 304 {
-			equal(t, "body", w.Body.String(), "")
-		}
-	}
 	head := server.do("HEAD", "/v1/discovery/packages?search=b", "")
 	equal(t, "status of HEAD", head.Code, 200)
 	equal(t, "length of HEAD", head.Header().Get("Content-Length"), w.Header().Get("Content-Length"))
 
-	feed := server.do("GET", "/v1/discovery/feed.atom", "", "Host: example.com", `If-None-Match: W/"1-2"`)
+	feed := server.do("GET", "/v1/discovery/feed.atom", "", "Host: example.com", "If-None-Match: "+tag)
 	equal(t, "status of the feed", feed.Code, 200)
 	equal(t, "caching of a feed with URLs of the client's", feed.Header().Get("Cache-Control"), "no-store")
 	server = discoveryServer(t, s, httpapi.Options{BaseURL: "https://registry.example.com/"})
@@ -72,6 +68,40 @@ func TestDiscoveryAnswers(t *testing.T) {
 		t.Errorf("the feed is %s", feed.Body)
 	}
 	equal(t, "caching of the feed", feed.Header().Get("Cache-Control"), "public, max-age=2")
+}
+
+// Conditions count for what is there (RFC 9110, section 13.2.1): a path where nothing is has
+// status 404 whatever is asked, also with the tag of another one.
+func TestDiscoveryConditions(t *testing.T) {
+	s := &found{tag: "1-2"}
+	server := discoveryServer(t, s, httpapi.Options{})
+	const search, missing = "/v1/discovery/packages?search=b", "/v1/discovery/packages/example:none"
+	full := server.do("GET", search, "")
+	tag := full.Header().Get("ETag")
+	strong := strings.TrimPrefix(tag, "W/")
+	s.err = index.ErrNotFound
+	for _, path := range []string{missing, "/v1/discovery/nowhere", "/v1/nowhere"} {
+		for _, given := range []string{"If-None-Match: *", "If-None-Match: " + tag, "If-Match: *", `If-Match: "x"`} {
+			equal(t, "status of "+path+" with "+given, server.do("GET", path, "", given).Code, 404)
+		}
+	}
+	s.err = nil
+	for given, status := range map[string]int{
+		"If-None-Match: " + tag: 304, "If-None-Match: " + strong: 304, `If-None-Match: "x", ` + tag: 304, "If-None-Match: *": 304, `If-None-Match: W/"1-2"`: 200,
+		"If-Match: *": 200, "If-Match: " + tag: 412, "If-None-Match: " + strings.Replace(tag, "1-2", "1-1", 1): 200, "If-Modified-Since: Thu, 01 Jan 2099 00:00:00 GMT": 200,
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			w := server.do(method, search, "", given)
+			equal(t, method+": status with "+given, w.Code, status)
+			equal(t, "tag with "+given, w.Header().Get("ETag"), tag)
+			equal(t, "caching with "+given, w.Header().Get("Cache-Control"), full.Header().Get("Cache-Control"))
+			if status != 200 {
+				equal(t, "body with "+given, w.Body.String(), "")
+			}
+		}
+	}
+	equal(t, "status of another search with the tag", server.do("GET", "/v1/discovery/packages?search=c", "", "If-None-Match: "+tag).Code, 200)
+	equal(t, "status of a bad request", server.do("GET", "/v1/discovery/packages?colour=red", "", "If-None-Match: *").Code, 400)
 }
 
 func TestDiscoveryErrors(t *testing.T) {

@@ -48,6 +48,14 @@ func TestCaching(t *testing.T) {
 			t.Errorf("If-None-Match: %s: status %d, %d bytes", header, a.Status, len(a.Body))
 		}
 	}
+	if a := s.get("/", `If-Match: "x"`); a.Status != http.StatusPreconditionFailed || len(a.Body) != 0 {
+		t.Errorf("of another page than there is: status %d", a.Status)
+	}
+	for _, path := range []string{"/nowhere", "/packages/a:b", "/interfaces", "/static/nowhere"} {
+		if a, err := s.try(path, "If-None-Match: *"); err == nil {
+			t.Errorf("%s, where nothing is: status %d", path, a.Status)
+		}
+	}
 	s.log.length++
 	if a := s.get("/", "If-None-Match: "+tag); a.Status != http.StatusOK || a.Header.Get("ETag") == tag {
 		t.Errorf("after another checkpoint: status %d", a.Status)

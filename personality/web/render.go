@@ -93,17 +93,6 @@ func (s *Site) setCaching(h http.Header, body []byte) {
 	h.Set("Cache-Control", "public, no-cache")
 }
 
-// matches reports whether a header If-None-Match (RFC 9110, section 13.1.2) has a tag.
-func matches(header, tag string) bool {
-	for item := range strings.SplitSeq(header, ",") {
-		item = strings.TrimSpace(item)
-		if tag != "" && (item == "*" || strings.TrimPrefix(item, "W/") == tag) {
-			return true
-		}
-	}
-	return false
-}
-
 // Problem makes the page that tells a reader of an error, or asks for a token.
 func (s *Site) Problem(r *http.Request, c Client, status int, message string) Answer {
 	v := s.visit(r, c)

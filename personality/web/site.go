@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/warg-trillian/warg-trillian/personality/internal/precondition"
 )
 
 // MaxPage is the size in bytes of the largest page.
@@ -172,11 +174,14 @@ func (s *Site) page(make pageFunc) http.Handler {
 		}
 		s.setHeader(w.Header())
 		s.setCaching(w.Header(), body)
-		if made.status == 0 && r.Header.Get("If-None-Match") != "" && matches(r.Header.Get("If-None-Match"), w.Header().Get("ETag")) {
-			w.WriteHeader(http.StatusNotModified)
+		status := cmp.Or(made.status, http.StatusOK)
+		if status == http.StatusOK {
+			status = precondition.Read(r.Header, w.Header().Get("ETag")).Status()
+		}
+		w.WriteHeader(status)
+		if status == http.StatusNotModified || status == http.StatusPreconditionFailed {
 			return
 		}
-		w.WriteHeader(cmp.Or(made.status, http.StatusOK))
 		w.Write(body)
 	})
 }

@@ -99,10 +99,12 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	}
 	if o.Discovery {
 		s.openDiscovery()
-		o.API.Discovery = discoveryapi.New(s.discovery)
+		var pages discoveryapi.Pages
 		if o.Web {
 			o.API.Web = s.newPages(o.API.BaseURL)
+			pages = o.API.Web
 		}
+		o.API.Discovery = discoveryapi.New(s.discovery, pages)
 	}
 	o.API.FetchContent = o.Sources == CopySources || o.Sources == LinkSources
 	s.handler = o.Tracing.Handler(transfers(o.Limits, httpapi.New(api{s.registry, s}, o.API)))

@@ -103,7 +103,7 @@ func (s *settings) measureSearches(ctx context.Context, index *discovery.Index, 
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: httpapi.New(nobody{}, httpapi.Options{Discovery: discoveryapi.New(index), Logger: slog.New(slog.DiscardHandler)})}
+	server := &http.Server{Handler: httpapi.New(nobody{}, httpapi.Options{Discovery: discoveryapi.New(index, nil), Logger: slog.New(slog.DiscardHandler)})}
 	go server.Serve(listener)
 	defer server.Close()
 	for _, kind := range w.questions() {

@@ -32,11 +32,24 @@ type Index interface {
 	Tag() string
 }
 
-// API answers requests.
-type API struct{ index Index }
+// Pages knows where the pages for people are: paths below the URL of the registry, each
+// with a slash in front.
+type Pages interface {
+	// ReleasePage is the page of a release.
+	ReleasePage(name, version string) string
+	// ListPage is a page that has the releases of a namespace, of a package or of those
+	// that export an interface. At most one is named; without, it has all.
+	ListPage(namespace, pkg, iface string) string
+}
 
-// New returns the API over an index.
-func New(x Index) *API { return &API{x} }
+// API answers requests.
+type API struct {
+	index Index
+	pages Pages
+}
+
+// New returns the API over an index, of a registry with pages or without: nil.
+func New(x Index, pages Pages) *API { return &API{x, pages} }
 
 // Answer is what a request is answered with, by status 200.
 type Answer struct {

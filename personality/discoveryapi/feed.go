@@ -1,6 +1,7 @@
 package discoveryapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -17,27 +18,48 @@ import (
 // feedItems is how many releases a feed has, the newest.
 const feedItems = 50
 
+// newest is what a feed has.
+type newest struct {
+	title string
+	items []discovery.Summary
+	page  string // URL of a page that has the same; "" without pages
+}
+
 // feedOf reads what a feed has: new releases of all, of a namespace, of a package, or those
 // that export an interface.
-func (a *API) feedOf(r *http.Request) (page discovery.Page, title string, err error) {
+func (a *API) feedOf(r *http.Request, base string) (feed newest, err error) {
 	v, err := only(r, "namespace", "package", "interface")
 	if err != nil {
-		return page, "", err
+		return feed, err
 	}
 	if len(v) > 1 {
-		return page, "", badRequest(errors.New("a feed is of a namespace, of a package or of an interface: give one of them"))
+		return feed, badRequest(errors.New("a feed is of a namespace, of a package or of an interface: give one of them"))
 	}
-	q := discovery.Query{Versions: "all", PreRelease: true, Sort: discovery.SortNewest, Limit: feedItems, Namespace: v.Get("namespace"), Package: v.Get("package")}
-	title = "New releases"
-	if of := v.Get("namespace") + v.Get("package"); of != "" {
+	namespace, pkg, iface := v.Get("namespace"), v.Get("package"), v.Get("interface")
+	q := discovery.Query{Versions: "all", PreRelease: true, Sort: discovery.SortNewest, Limit: feedItems, Namespace: namespace, Package: pkg}
+	title := "New releases"
+	if of := namespace + pkg; of != "" {
 		title += " of " + of
 	}
-	if name := v.Get("interface"); v.Has("interface") {
-		q.Exports = []string{name}
-		title += " that export " + name
+	if v.Has("interface") {
+		q.Exports = []string{iface}
+		title += " that export " + iface
 	}
-	page, err = a.index.Search(r.Context(), q)
-	return page, clean(title), err
+	found, err := a.index.Search(r.Context(), q)
+	feed = newest{title: clean(title), items: found.Items}
+	if a.pages != nil {
+		feed.page = base + a.pages.ListPage(namespace, pkg, iface)
+	}
+	return feed, err
+}
+
+// aboutRelease are the URLs of what there is about a release: the page for people, "" if
+// there is none, and the answer of the API.
+func (a *API) aboutRelease(base string, s discovery.Summary) (page, api string) {
+	if a.pages != nil {
+		page = base + a.pages.ReleasePage(s.Name, s.Version)
+	}
+	return page, base + "/" + discovery.ReleasePath(s.Name, s.Version)
 }
 
 // idOf names a release for ever, wherever the registry is.
@@ -97,6 +119,18 @@ type atomLink struct {
 	Href string `xml:"href,attr"`
 }
 
+// alternates are links to a page and to an answer of the API; to none where the URL is "".
+// Readers open the first one.
+func alternates(page, api string) (links []atomLink) {
+	if page != "" {
+		links = append(links, atomLink{Rel: "alternate", Type: "text/html", Href: page})
+	}
+	if api != "" {
+		links = append(links, atomLink{Rel: "alternate", Type: jsonType, Href: api})
+	}
+	return links
+}
+
 type atomAuthor struct {
 	Name string `xml:"name"`
 }
@@ -116,19 +150,18 @@ type atomText struct {
 }
 
 func (a *API) atom(r *http.Request, base string) (Answer, error) {
-	page, title, err := a.feedOf(r)
+	found, err := a.feedOf(r, base)
 	if err != nil {
 		return Answer{}, err
 	}
 	feed := atomFeed{
-		ID: self(r, base), Title: title, Updated: updated(page.Items).Format(time.RFC3339), Generator: "warg-trillian",
-		Author: atomAuthor{base}, Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: self(r, base)}},
+		ID: self(r, base), Title: found.title, Updated: updated(found.items).Format(time.RFC3339), Generator: "warg-trillian",
+		Author: atomAuthor{base}, Links: append([]atomLink{{Rel: "self", Type: "application/atom+xml", Href: self(r, base)}}, alternates(found.page, "")...),
 	}
-	for _, s := range page.Items {
+	for _, s := range found.items {
 		feed.Entries = append(feed.Entries, atomEntry{
 			ID: idOf(s), Title: itemTitle(s), Updated: s.Released.Format(time.RFC3339), Author: atomAuthor{string(s.Key)},
-			Links:   []atomLink{{Rel: "alternate", Type: jsonType, Href: base + "/" + discovery.ReleasePath(s.Name, s.Version)}},
-			Summary: atomText{"text", clean(s.Description)},
+			Links: alternates(a.aboutRelease(base, s)), Summary: atomText{"text", clean(s.Description)},
 		})
 	}
 	body, err := xml.MarshalIndent(feed, "", " ")
@@ -143,6 +176,7 @@ func (a *API) atom(r *http.Request, base string) (Answer, error) {
 type jsonFeed struct {
 	Version string     `json:"version"`
 	Title   string     `json:"title"`
+	Page    string     `json:"home_page_url,omitempty"`
 	FeedURL string     `json:"feed_url"`
 	Items   []feedItem `json:"items"`
 }
@@ -161,26 +195,28 @@ type feedAuthor struct {
 	Name string `json:"name"`
 }
 
-// feedExtensions is the release as the API has it elsewhere.
+// feedExtensions is the release as the API has it elsewhere, with its URL there.
 type feedExtensions struct {
 	About   string            `json:"about"`
+	URL     string            `json:"url"`
 	Release discovery.Summary `json:"release"`
 }
 
 func (a *API) jsonFeed(r *http.Request, base string) (Answer, error) {
-	page, title, err := a.feedOf(r)
+	found, err := a.feedOf(r, base)
 	if err != nil {
 		return Answer{}, err
 	}
-	feed := jsonFeed{Version: "https://jsonfeed.org/version/1.1", Title: title, FeedURL: self(r, base), Items: []feedItem{}}
-	for _, s := range page.Items {
+	feed := jsonFeed{Version: "https://jsonfeed.org/version/1.1", Title: found.title, Page: found.page, FeedURL: self(r, base), Items: []feedItem{}}
+	for _, s := range found.items {
 		text := clean(s.Description)
 		if text == "" {
 			text = itemTitle(s) // the text may not be missing
 		}
+		page, api := a.aboutRelease(base, s)
 		feed.Items = append(feed.Items, feedItem{
-			ID: idOf(s), URL: base + "/" + discovery.ReleasePath(s.Name, s.Version), Title: itemTitle(s), Text: text, Published: s.Released,
-			Authors: []feedAuthor{{string(s.Key)}}, Warg: feedExtensions{base + "/" + discovery.OpenAPIPath, s},
+			ID: idOf(s), URL: cmp.Or(page, api), Title: itemTitle(s), Text: text, Published: s.Released,
+			Authors: []feedAuthor{{string(s.Key)}}, Warg: feedExtensions{base + "/" + discovery.OpenAPIPath, api, s},
 		})
 	}
 	body, err := json.Marshal(feed)

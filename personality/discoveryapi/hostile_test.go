@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func ask(t *testing.T, serve func(*http.Request, string) (Answer, error), target
 }
 
 func TestHostileFeeds(t *testing.T) {
-	a := New(newHostile())
+	a := New(newHostile(), nil)
 	atom := ask(t, a.atom, "/v1/discovery/feed.atom?interface=%3Cscript%3E%1b")
 	decoder := xml.NewDecoder(bytes.NewReader(atom.Body))
 	texts := ""
@@ -93,9 +94,60 @@ func TestHostileFeeds(t *testing.T) {
 	}
 }
 
+// atPages knows pages at paths that say what was asked.
+type atPages struct{}
+
+func (atPages) ReleasePage(name, version string) string { return "/page/" + name + "/" + version }
+
+func (atPages) ListPage(namespace, pkg, iface string) string {
+	return "/list/" + namespace + "/" + pkg + "/" + iface
+}
+
+// Feeds lead people to pages where there are any, and programs to the API.
+func TestFeedsLeadToPages(t *testing.T) {
+	const base = "https://registry.example.com"
+	const api, page = base + "/v1/discovery/packages/example:a/1.0.0", base + "/page/example:a/1.0.0"
+	type links []atomLink
+	html := func(url string) atomLink { return atomLink{Rel: "alternate", Type: "text/html", Href: url} }
+	toAPI := atomLink{Rel: "alternate", Type: "application/json", Href: api}
+	for _, test := range []struct {
+		pages     Pages
+		query     string
+		list      string
+		item      string
+		ofEntries links
+	}{
+		{nil, "", "", api, links{toAPI}},
+		{atPages{}, "", base + "/list///", page, links{html(page), toAPI}},
+		{atPages{}, "?package=b:c", base + "/list//b:c/", page, links{html(page), toAPI}},
+		{atPages{}, "?namespace=b", base + "/list/b//", page, links{html(page), toAPI}},
+		{atPages{}, "?interface=b:c/d", base + "/list///b:c/d", page, links{html(page), toAPI}},
+	} {
+		a := New(newHostile(), test.pages)
+		var plain jsonFeed
+		if err := json.Unmarshal(ask(t, a.jsonFeed, "/v1/discovery/feed.json"+test.query).Body, &plain); err != nil {
+			t.Fatal(err)
+		}
+		if item := plain.Items[0]; plain.Page != test.list || item.URL != test.item || item.Warg.URL != api {
+			t.Errorf("JSON%s: to %q, the item to %q and %q", test.query, plain.Page, item.URL, item.Warg.URL)
+		}
+		var feed atomFeed
+		if err := xml.Unmarshal(ask(t, a.atom, "/v1/discovery/feed.atom"+test.query).Body, &feed); err != nil {
+			t.Fatal(err)
+		}
+		var want links
+		if test.list != "" {
+			want = links{html(test.list)}
+		}
+		if got := links(feed.Links[1:]); !slices.Equal(got, want) || !slices.Equal(feed.Entries[0].Links, test.ofEntries) {
+			t.Errorf("Atom%s: %+v, the entry %+v", test.query, got, feed.Entries[0].Links)
+		}
+	}
+}
+
 func TestSBOM(t *testing.T) {
 	h := newHostile()
-	a := New(h)
+	a := New(h, nil)
 	answer := ask(t, a.sbom, "/x")
 	if again := ask(t, a.sbom, "/x"); !bytes.Equal(answer.Body, again.Body) {
 		t.Error("the SBOM of the same content is another one")
@@ -116,7 +168,7 @@ func TestSBOM(t *testing.T) {
 	}
 	h.release.Content = &discovery.Description{}
 	var problem *Problem
-	if _, err := New(h).sbom(httptest.NewRequest(http.MethodGet, "/x", nil), ""); !errors.As(err, &problem) || problem.Status != 404 {
+	if _, err := New(h, nil).sbom(httptest.NewRequest(http.MethodGet, "/x", nil), ""); !errors.As(err, &problem) || problem.Status != 404 {
 		t.Errorf("without dependencies: %v", err)
 	}
 }

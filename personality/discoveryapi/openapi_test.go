@@ -43,7 +43,7 @@ func readDocument(t *testing.T) (d document) {
 func TestOpenAPIHasEveryRoute(t *testing.T) {
 	d := readDocument(t)
 	var routes, documented []string
-	for _, r := range New(nil).Routes() {
+	for _, r := range New(nil, nil).Routes() {
 		routes = append(routes, "/"+r.Path)
 	}
 	for path, methods := range d.Paths {
@@ -143,7 +143,7 @@ func members(of reflect.Type, into map[string]bool) {
 }
 
 func TestOpenAPIIsServed(t *testing.T) {
-	answer, err := New(nil).openAPI(httptest.NewRequest(http.MethodGet, "/"+discovery.OpenAPIPath, nil), "")
+	answer, err := New(nil, nil).openAPI(httptest.NewRequest(http.MethodGet, "/"+discovery.OpenAPIPath, nil), "")
 	if err != nil || !slices.Equal(answer.Body, openAPI) || answer.ContentType != "application/json" {
 		t.Error(answer, err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // Each path of the discovery API is served, and says which methods it takes; beside them there is nothing.
 func TestDiscoveryRoutes(t *testing.T) {
-	api := discoveryapi.New(discovery.New(discovery.Options{}))
+	api := discoveryapi.New(discovery.New(discovery.Options{}), nil)
 	s := newServer(t, &fake{}, httpapi.Options{Discovery: api})
 	for _, path := range []string{"/v1/discovery/packages", "/v1/discovery/packages/a:b", "/v1/discovery/packages/a:b/1.0.0", "/v1/discovery/packages/a:b/dependents", "/v1/discovery/status"} {
 		equal(t, "status of "+path+" without an index", s.do("GET", path, "").Code, 503)

@@ -33,7 +33,7 @@ func (s *found) Package(context.Context, string) (discovery.Package, error) {
 func (s *found) Tag() string { return s.tag }
 
 func discoveryServer(t *testing.T, s *found, o httpapi.Options) *server {
-	o.Discovery = discoveryapi.New(s)
+	o.Discovery = discoveryapi.New(s, nil)
 	return newServer(t, &fake{}, o)
 }
 

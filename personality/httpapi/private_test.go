@@ -146,7 +146,7 @@ func TestLinksToContent(t *testing.T) {
 // Pages link to what the discovery API answers, which refuses parameters that it does not know:
 // those of a link are none of them, and what is asked for beside them is.
 func TestLinksToDiscovery(t *testing.T) {
-	s, _, readerToken := newPrivate(t, &fake{}, httpapi.Options{Discovery: discoveryapi.New(&found{tag: "1-2"})})
+	s, _, readerToken := newPrivate(t, &fake{}, httpapi.Options{Discovery: discoveryapi.New(&found{tag: "1-2"}, nil)})
 	holder, _ := s.private.Tokens.Find(strings.TrimPrefix(readerToken, "Authorization: bearer "))
 	for path, query := range map[string]string{"/v1/discovery/packages/example:a": "", "/v1/discovery/packages": "search=b&"} {
 		link := path + "?" + query + s.private.Links.Sign("GET", path, holder)

@@ -62,7 +62,7 @@ func (s *Site) home(r *http.Request, v *visit) (page, error) {
 			view.Cosigned++
 		}
 	}
-	return page{template: "home", data: view}, nil
+	return page{template: "home", data: view, feed: []string{}}, nil
 }
 
 // trimFacets leaves the values that a page shows: of each, the most frequent that have a

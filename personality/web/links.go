@@ -50,12 +50,32 @@ func (s *Site) to(path string, pairs ...string) string {
 	return s.prefix + path
 }
 
-func (s *Site) packageURL(name string) string {
-	return s.prefix + "/packages/" + url.PathEscape(name)
+func (s *Site) packageURL(name string) string { return s.prefix + packagePath(name) }
+
+func packagePath(name string) string { return "/packages/" + url.PathEscape(name) }
+
+// ReleasePage is the path of the page of a release, below the registry's URL.
+func (s *Site) ReleasePage(name, version string) string {
+	return packagePath(name) + "/" + url.PathEscape(version)
+}
+
+// ListPage is the path, below the registry's URL, of a page that has the releases of a
+// namespace, of a package or of those that export an interface; of all, if none is named.
+func (s *Site) ListPage(namespace, pkg, iface string) string {
+	iface, _, _ = strings.Cut(iface, "@") // a requirement of a version
+	switch {
+	case pkg != "":
+		return packagePath(pkg)
+	case iface != "":
+		return "/interfaces?" + url.Values{"name": {iface}}.Encode()
+	case namespace != "":
+		return "/search?" + url.Values{"namespace": {namespace}, "sort": {discovery.SortNewest}}.Encode()
+	}
+	return "/"
 }
 
 func (s *Site) releaseURL(name, version string, parts ...string) string {
-	path := s.packageURL(name) + "/" + url.PathEscape(version)
+	path := s.prefix + s.ReleasePage(name, version)
 	for _, part := range parts {
 		path += "/" + part
 	}

@@ -31,7 +31,7 @@ func (s *Site) pkg(r *http.Request, v *visit) (page, error) {
 	if p.Latest != nil {
 		view.Install = install(v.client.URL, name, p.Latest.Version)
 	}
-	return page{template: "package", title: name, data: view}, nil
+	return page{template: "package", title: name, data: view, feed: []string{"package", name}}, nil
 }
 
 // packageName reads the name of a package from the path.

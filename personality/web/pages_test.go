@@ -231,6 +231,40 @@ func TestUnknownInterfaces(t *testing.T) {
 	}
 }
 
+// Pages of what has a feed name it, and feeds lead back to pages; one that needs a token is not
+// named.
+func TestFeedsOfPages(t *testing.T) {
+	s := newSite(t)
+	private := newSite(t, func(o *web.Options) { o.Access = bearers{"secret": true} })
+	for path, want := range map[string]string{
+		"/": "/v1/discovery/feed.atom", "/packages/acme:markdown": "/v1/discovery/feed.atom?package=acme%3Amarkdown",
+		"/interfaces?name=a:b/c": "/v1/discovery/feed.atom?interface=a%3Ab%2Fc", "/docs": "", "/search": "",
+	} {
+		feed := func(a web.Answer) string {
+			for _, e := range named(parsed(t, a.Body), "link") {
+				if e.attrs["type"] == "application/atom+xml" {
+					return e.attrs["href"]
+				}
+			}
+			return ""
+		}
+		if got := feed(s.get(path)); got != want {
+			t.Errorf("%s names the feed %q, want %q", path, got, want)
+		}
+		if got := feed(private.get(path, "Cookie: warg-pages=secret")); got != "" {
+			t.Errorf("%s of a private registry names the feed %q", path, got)
+		}
+	}
+	for path, want := range map[string]string{
+		s.ReleasePage("acme:markdown", "0.9.0-rc.1"): "wkg get acme:markdown@0.9.0-rc.1", s.ListPage("", "acme:markdown", ""): "Who may release",
+		s.ListPage("", "", "wasi:http/types@^0.2"): "Exported by", s.ListPage("acme", "", ""): "Namespace", s.ListPage("", "", ""): "Newest releases",
+	} {
+		if !strings.Contains(s.body(path), want) {
+			t.Errorf("%s lacks %q", path, want)
+		}
+	}
+}
+
 // However many interfaces a WIT names, some of them are looked for, each once.
 func TestInterfacesLookedFor(t *testing.T) {
 	s := newSite(t)

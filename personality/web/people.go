@@ -59,7 +59,7 @@ func (s *Site) iface(r *http.Request, _ *visit) (page, error) {
 	if at != "" {
 		view.First = s.to("/interfaces", "name", name)
 	}
-	return page{template: "interface", title: name, data: view}, nil
+	return page{template: "interface", title: name, data: view, feed: []string{"interface", name}}, nil
 }
 
 // nobodysView is an interface that the registry has nothing of.

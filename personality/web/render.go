@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/warg-trillian/warg-trillian/warg/discovery"
 )
 
 //go:embed templates verify.html
@@ -39,6 +41,7 @@ type frame struct {
 	Path   string // of this page
 	Ask    bool   // who sees this may search: the registry is public, or they have signed in
 	Signed bool
+	Feed   string // address of a feed of what is on the page; "": there is none
 	Data   any
 }
 
@@ -51,6 +54,9 @@ func (s *Site) render(p page, r *http.Request, v *visit) ([]byte, error) {
 	f := frame{Title: p.title, Search: p.search, Path: r.URL.Path, Ask: v.mayRead, Signed: v.signed, Data: p.data}
 	if base, err := url.Parse(v.client.URL); err == nil {
 		f.Host = base.Host
+	}
+	if p.feed != nil && s.Access == nil { // those of a private registry need a token
+		f.Feed = s.to("/"+discovery.AtomPath, p.feed...)
 	}
 	var b bytes.Buffer
 	b.Grow(16 << 10)

@@ -152,6 +152,9 @@ type page struct {
 	data     any
 	status   int    // 0: 200
 	search   string // what the search field holds
+	// feed has the parameters of the feed of what is on it, each a name and a value; nil:
+	// there is none.
+	feed []string
 }
 
 // page serves what a pageFunc makes, to those who may read.

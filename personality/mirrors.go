@@ -22,9 +22,6 @@ import (
 // is laid out as a data folder.
 const mirrorsDir = "mirrors"
 
-// Shares of a mirror in what this registry may use.
-const mirrorCacheShare = 4
-
 // opened is a mirror with what it runs on.
 type opened struct {
 	*mirror.Mirror
@@ -114,7 +111,7 @@ func (s *Server) openMirrorOf(ctx context.Context, r federation.Registry, id str
 	}
 	m.Mirror, err = mirror.Open(ctx, mirror.Options{
 		Registry: r, Store: db, Records: m.records, Contents: contents, Dir: filepath.Join(p.dir, "upstream"), HTTP: asking, Interval: r.Interval, Whole: p.whole,
-		MaxContent: o.Content.MaxSize, CacheBytes: o.CacheBytes / mirrorCacheShare, Observer: observer, Logger: o.Logger, Now: o.Now,
+		MaxContent: o.Content.MaxSize, Cache: s.cache, Observer: observer, Logger: o.Logger, Now: o.Now,
 	})
 	return m, err
 }

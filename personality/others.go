@@ -21,9 +21,10 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// readingOthers is how many fetches and proofs of one other registry are worked on at a
-// time. They have turns of their own, so that a slow registry keeps nobody from this one.
-const readingOthers = 8
+// readingProxied is how many fetches and proofs of one registry that is asked for each are
+// worked on at a time. They have turns of their own, so that a slow registry keeps nobody
+// from this one.
+const readingProxied = 8
 
 // others are the registries that this one answers for.
 type others struct {
@@ -92,7 +93,7 @@ func (s *Server) openOthers(ctx context.Context, api *httpapi.Options, observer 
 		}
 		s.closers = append(s.closers, opened.Close)
 		s.others.list = append(s.others.list, other{r, opened})
-		s.others.router.Add(r.Domain, otherHandler(r, opened, *api), opened)
+		s.others.router.Add(r.Domain, otherHandler(r, opened, *api, o.Limits.MaxReading), opened)
 	}
 	api.Others = s.others.router
 	return nil
@@ -111,8 +112,8 @@ func (s *Server) openOther(ctx context.Context, r federation.Registry, id string
 }
 
 // otherHandler is the API of another registry: this one's, with the same limits on memory
-// and bodies, the same tokens, and turns of its own.
-func otherHandler(r federation.Registry, opened federation.Other, api httpapi.Options) http.Handler {
+// and bodies, the same tokens, and turns of its own; mirrored is how many, if it is a mirror.
+func otherHandler(r federation.Registry, opened federation.Other, api httpapi.Options, mirrored int) http.Handler {
 	api.Path = httpapi.OthersPath + url.PathEscape(r.Domain)
 	if api.BaseURL != "" {
 		api.BaseURL = strings.TrimRight(api.BaseURL, "/") + "/" + api.Path
@@ -122,7 +123,11 @@ func otherHandler(r federation.Registry, opened federation.Other, api httpapi.Op
 	api.Logger = api.Logger.With("registry", r.Domain)
 	api.Observer = refusals{api.Observer}
 	api.Limits.Requests, api.Limits.Failures, api.Limits.Records = nil, nil, nil // counted already
-	api.Limits.Reading = limits.NewGate("fetches and proofs of registry "+r.Domain, readingOthers, gateMaxWait)
+	reading := mirrored                                                          // a mirror reads as this registry does
+	if r.Mode == federation.Proxy {
+		reading = readingProxied
+	}
+	api.Limits.Reading = limits.NewGate("fetches and proofs of registry "+r.Domain, reading, gateMaxWait)
 	return httpapi.New(opened, api)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/objects"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -30,7 +31,7 @@ type Standby struct {
 // there. No operator key is needed.
 func OpenStandby(ctx context.Context, o Options, of federation.Registry) (standby *Standby, err error) {
 	o = o.complete()
-	s := &Server{options: o}
+	s := &Server{options: o, cache: cache.New(o.CacheBytes)}
 	standby = &Standby{server: s}
 	defer func() {
 		if err != nil {

@@ -39,6 +39,7 @@ type settings struct {
 	releases          int
 	largePackages     int
 	discoveryPackages int
+	mirrored          int
 	readSeconds       float64
 	cpuProfile        string
 
@@ -109,6 +110,7 @@ func main() {
 	flag.IntVar(&s.records, "records", 100_000, "large: packages, one record each")
 	flag.IntVar(&s.largePackages, "large-packages", 300_000, "read-large: packages, one record each")
 	flag.IntVar(&s.discoveryPackages, "discovery-packages", 100_000, "discovery: packages, three releases each")
+	flag.IntVar(&s.mirrored, "mirrored", 20_000, "mirror: packages of the upstream, one record each")
 	flag.IntVar(&s.releases, "releases", 10_000, "chain: releases of one package")
 	flag.Float64Var(&s.readSeconds, "read-seconds", 5, "read: how long each kind of request is made")
 	flag.StringVar(&s.cpuProfile, "cpuprofile", "", "run the server inside this process and write a profile of both to this file")

@@ -61,10 +61,12 @@ type Options struct {
 	Whole      bool
 	Interval   time.Duration // between requests while nothing is new; 0: DefaultInterval
 	MaxContent int64         // bytes; 0: client.DefaultMaxContent
-	CacheBytes int64
-	Observer   Observer
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// Cache is where to keep what was read. Several mirrors and a registry may share it:
+	// what any of them used longest ago makes room.
+	Cache    *cache.Cache
+	Observer Observer
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
 // Mirror is a mirror of a registry. It implements [federation.Other]. Safe for concurrent
@@ -115,9 +117,8 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 		return nil, err
 	}
 	m.contents = newContents(m, o.Contents)
-	kept := cache.New(o.CacheBytes)
 	m.registry = parts.New(parts.Options{
-		Store: o.Store, Records: o.Records, Contents: m.contents, Cache: kept, Keys: signing.New(), Now: o.Now, Logger: o.Logger,
+		Store: o.Store, Records: o.Records, Contents: m.contents, Cache: o.Cache, Keys: signing.New(), Now: o.Now, Logger: o.Logger,
 	})
 	m.Reader = m.registry.Reader
 	m.writer, err = publisher.OpenMirror(ctx, publisher.MirrorOptions{

@@ -21,9 +21,11 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content"
 	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
+	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/registrytest"
 	"github.com/warg-trillian/warg-trillian/personality/mirror"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
@@ -116,12 +118,13 @@ type copied struct {
 	registry federation.Registry
 	interval time.Duration
 	observed observed
+	cache    *cache.Cache
 	*mirror.Mirror
 	close func()
 }
 
 func newCopy(t *testing.T, u *upstream, change ...func(*federation.Registry)) *copied {
-	c := &copied{t: t, dir: t.TempDir(), interval: 20 * time.Millisecond, registry: federation.Registry{
+	c := &copied{t: t, dir: t.TempDir(), cache: cache.New(1 << 20), interval: 20 * time.Millisecond, registry: federation.Registry{
 		Domain: "upstream.example", URL: u.server.URL, OperatorKey: u.Key.Public(), Mode: federation.Mirror, Contents: federation.AllContent, AllowPrivate: true,
 	}}
 	for _, f := range change {
@@ -152,7 +155,7 @@ func (c *copied) start() {
 	c.must(err)
 	c.Mirror, err = mirror.Open(ctx, mirror.Options{
 		Registry: c.registry, Store: db, Records: records, Contents: folder, Dir: filepath.Join(c.dir, "upstream"), HTTP: new(http.Client),
-		Interval: c.interval, CacheBytes: 1 << 20, Observer: &c.observed, Logger: slog.New(slog.NewTextHandler(c.t.Output(), nil)), Now: time.Now,
+		Interval: c.interval, Cache: c.cache, Observer: &c.observed, Logger: slog.New(slog.NewTextHandler(c.t.Output(), nil)), Now: time.Now,
 	})
 	c.must(err)
 	done := make(chan struct{})
@@ -273,6 +276,30 @@ func TestMirror(t *testing.T) {
 				t.Errorf("an honest upstream: caught at %q, remarks %q", caught, c.Remarks())
 			}
 		})
+	}
+}
+
+// What is read of a mirror is kept in the cache that it is given, and not read again.
+func TestMirrorKeepsWhatWasRead(t *testing.T) {
+	u := newUpstream(t, true)
+	u.Load("example:one", 2)
+	c := newCopy(t, u)
+	newest := c.await(u)
+	name, err := protocol.ParsePackageName("example:one")
+	c.must(err)
+	fetch := func() uint64 {
+		before := c.cache.Stats().Misses
+		_, err := c.FetchLogs(context.Background(), reader.FetchLogsRequest{
+			LogLength: newest.Contents.LogLength, Limit: 10, Packages: []reader.PackageLogCursor{{LogID: name.LogID()}},
+		})
+		c.must(err)
+		return c.cache.Stats().Misses - before
+	}
+	if missed := fetch(); missed == 0 {
+		t.Error("nothing was looked for in the cache")
+	}
+	if missed := fetch(); missed > 0 {
+		t.Errorf("%d lookups found nothing of what was just read", missed)
 	}
 }
 

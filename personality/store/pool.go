@@ -48,27 +48,35 @@ func (p *sqlPool) reads() bool { return p.reading }
 
 func (p *sqlPool) begin(ctx context.Context) (transaction, error) {
 	tx, err := p.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: p.reading})
-	return &sqlTransaction{Tx: tx, pool: p}, err
+	return &sqlTransaction{Tx: tx, pool: p, statements: map[string]*sql.Stmt{}}, err
 }
 
 type sqlTransaction struct {
 	*sql.Tx
-	pool    *sqlPool
-	unknown []string // statements that were not prepared on the pool yet
+	pool *sqlPool
+	// statements are those that were used, by their text. Each has memory of the database
+	// until the transaction ends, so a long one has each of them once.
+	statements map[string]*sql.Stmt
 }
 
 func (t *sqlTransaction) statement(query string, once bool) (statement, error) {
 	if once {
 		return textStatement{t.Tx, query}, nil
 	}
-	if s, ok := t.pool.statements.Load(query); ok {
-		return t.Stmt(s.(*sql.Stmt)), nil
+	s, ok := t.statements[query]
+	if ok {
+		return s, nil
 	}
-	s, err := t.Prepare(query)
-	if err == nil {
-		t.unknown = append(t.unknown, query)
+	if known, ok := t.pool.statements.Load(query); ok {
+		s = t.Stmt(known.(*sql.Stmt))
+	} else {
+		var err error
+		if s, err = t.Prepare(query); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	t.statements[query] = s
+	return s, nil
 }
 
 // Commit keeps the statements for later transactions. Preparing them takes a
@@ -77,7 +85,7 @@ func (t *sqlTransaction) Commit() error {
 	if err := t.Tx.Commit(); err != nil {
 		return err
 	}
-	for _, query := range t.unknown {
+	for query := range t.statements {
 		if _, ok := t.pool.statements.Load(query); ok {
 			continue
 		}

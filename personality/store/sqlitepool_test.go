@@ -77,3 +77,35 @@ func TestSQLiteFileModes(t *testing.T) {
 		}
 	}
 }
+
+// A transaction prepares each statement once, however often it runs it: each that is open
+// has some KiB until the transaction ends, and one that publishes all that a mirror lacked
+// runs some as often as there are records.
+func TestTransactionPreparesEachStatementOnce(t *testing.T) {
+	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, known := range []string{"nobody has run it", "an earlier transaction has"} {
+		err := db.Update(t.Context(), func(tx *Tx) error {
+			var first statement
+			for range 3 {
+				s, err := tx.stmt("SELECT value FROM meta WHERE name = ?")
+				if err != nil {
+					return err
+				}
+				if first == nil {
+					first = s
+				}
+				if s != first {
+					t.Errorf("%s: another statement for the same text", known)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -130,7 +130,7 @@ func TestFederation(t *testing.T) {
 	publisher := newPublisher(t, home)
 	publisher.download("wasi:twice")
 	said := publisher.refused("publish", "release", "--name", "wasi:twice", "--version", "3.0.0", publisher.write("x.wasm", module("x")))
-	if !strings.Contains(said, "is served here for reading only; publish to it at "+ours.url) {
+	if !strings.Contains(said, "is served here for reading only; publish to it at "+ours.domain) {
 		t.Errorf("publishing through home: %s", said)
 	}
 	checkRegistryHeader(t, home, ours)

@@ -57,7 +57,7 @@ func (o *others) run(ctx context.Context, log *slog.Logger) {
 func (o *others) remarks() (lines []string) {
 	for _, one := range o.list {
 		for _, line := range one.Remarks() {
-			lines = append(lines, fmt.Sprintf("registry %s: %s", one.Domain, line))
+			lines = append(lines, fmt.Sprintf("registry %s: %s", one.Domain, one.Public(line)))
 		}
 	}
 	return lines

@@ -125,7 +125,7 @@ func promotion(ctx context.Context, db *store.DB) (key string, promoting bool, e
 // notes that the promotion has begun.
 func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, done *Promoted) (err error) {
 	p.Old.Domain = "old registry"
-	p.Old.AllowPrivate = true // it is one's own
+	p.Old.Own = true
 	m, err := s.openStandby(ctx, p.Old, newMetrics(s.options.Metrics))
 	if m != nil {
 		defer func() { err = errors.Join(err, m.Close()) }()

@@ -140,7 +140,7 @@ func TestStandbyBecomesTheRegistry(t *testing.T) {
 	for n := range 4 {
 		must(publish(t, author(url), key, "example:one", strings.Repeat("x", n+1), n == 0))
 	}
-	of := federation.Registry{Domain: "old", URL: url, OperatorKey: key.Public(), AllowPrivate: true, Interval: 50 * time.Millisecond}
+	of := federation.Registry{Domain: "old", URL: url, OperatorKey: key.Public(), Own: true, Interval: 50 * time.Millisecond}
 	standby := func() *Standby {
 		t.Helper()
 		s, err := OpenStandby(ctx, standbyOptions(t, newDir, key), of)

@@ -26,8 +26,7 @@ func (f *followed) registry() (federation.Registry, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return federation.Registry{}, settingError{fmt.Errorf("--of is not the URL of a registry, such as https://registry.example.com")}
 	}
-	// It is one's own, so that it may be at any address.
-	r := federation.Registry{Domain: strings.ToLower(u.Host), URL: strings.TrimRight(f.Of, "/"), Mode: federation.Mirror, Contents: federation.AllContent, AllowPrivate: true}
+	r := federation.Registry{Domain: strings.ToLower(u.Host), URL: strings.TrimRight(f.Of, "/"), Mode: federation.Mirror, Contents: federation.AllContent, Own: true}
 	if f.OfTokenFile != "" {
 		text, err := files.ReadOnce(f.OfTokenFile, files.SecretSize)
 		if err != nil {

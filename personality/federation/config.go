@@ -62,9 +62,14 @@ type Registry struct {
 	DatabaseURL Token
 	// Token is sent to the registry, and to nobody else; empty: none.
 	Token Token
-	// AllowPrivate lets the registry, and where it keeps its content, be at any address
-	// and port, and be reached without TLS.
+	// AllowPrivate lets the host and port of URL be at any address, and be reached without
+	// TLS. Where it leads to otherwise has to be public.
 	AllowPrivate bool
+	// Own lets all be at any address, since it is this registry itself that a standby follows.
+	Own bool
+	// PrivateHosts are further hosts, each with its port, of which that is true: where the
+	// registry keeps its content.
+	PrivateHosts []string
 }
 
 // Token is a bearer token, or another secret. It does not print.
@@ -101,13 +106,14 @@ type entry struct {
 	DatabaseURLFile   string   `yaml:"database-url-file"`
 	TokenFile         string   `yaml:"token-file"`
 	AllowPrivate      bool     `yaml:"allow-private"`
+	PrivateHosts      []string `yaml:"private-hosts"`
 
 	line int // of the file, where the entry begins
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (e *entry) UnmarshalYAML(node *yaml.Node) error {
-	if err := checkMembers(node, "domain", "url", "operator-key", "witness-policy-file", "mode", "namespaces", "packages", "content", "withheld", "interval", "database-url-file", "token-file", "allow-private"); err != nil {
+	if err := checkMembers(node, "domain", "url", "operator-key", "witness-policy-file", "mode", "namespaces", "packages", "content", "withheld", "interval", "database-url-file", "token-file", "allow-private", "private-hosts"); err != nil {
 		return err
 	}
 	type plain entry

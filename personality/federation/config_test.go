@@ -104,6 +104,8 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{entry("domain: a.example", good, "namespaces: [A]"), `namespaces: "A" is not a namespace`},
 		{entry("domain: a.example", good, "packages: [a]"), `packages: "a" is not the name of a package`},
 		{entry("domain: a.example", good, "token-file: /nowhere"), "token-file: "},
+		{entry("domain: a.example", good, "private-hosts: [\"b:9000\"]"), "private-hosts are for a registry with `allow-private: true`"},
+		{entry("domain: a.example", good, "allow-private: true", "private-hosts: [b]"), `private-hosts: "b" is not a host with its port`},
 		{entry("domain: a.example", good, "witness-policy-file: /nowhere"), "witness-policy-file: "},
 		{entry("domain: HOME.example", good), "its domain is that of this registry itself already"},
 		{"domain: me.example\n" + entry("domain: me.example", good), "its domain is that of this registry itself already"},

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +29,9 @@ func (e *entry) registry() (r Registry, err error) {
 		return r, fmt.Errorf("mode %.40q is neither proxy nor mirror", e.Mode)
 	}
 	if r.URL, err = e.url(); err != nil {
+		return r, err
+	}
+	if r.PrivateHosts, err = e.privateHosts(); err != nil {
 		return r, err
 	}
 	if e.OperatorKey == "" {
@@ -61,6 +66,20 @@ func (e *entry) url() (string, error) {
 		return "", errors.New("its url is not an https one; http is only for a registry with `allow-private: true`")
 	}
 	return strings.TrimRight(text, "/"), nil
+}
+
+// privateHosts are the hosts beside that of the url which may be at any address.
+func (e *entry) privateHosts() ([]string, error) {
+	if len(e.PrivateHosts) > 0 && !e.AllowPrivate {
+		return nil, errors.New("private-hosts are for a registry with `allow-private: true`")
+	}
+	for _, host := range e.PrivateHosts {
+		name, port, err := net.SplitHostPort(host)
+		if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || n == 0 || name == "" {
+			return nil, fmt.Errorf("private-hosts: %.80q is not a host with its port, such as content.internal:9000", host)
+		}
+	}
+	return e.PrivateHosts, nil
 }
 
 func (e *entry) contents(r Registry) (Contents, error) {

@@ -99,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 	}
 	o.Logger = o.Logger.With("registry", o.Registry.Domain)
 	m := &Mirror{
-		ReadOnly: federation.ReadOnly{Domain: o.Registry.Domain, URL: o.Registry.URL},
+		ReadOnly: federation.ReadOnly{Domain: o.Registry.Domain, URL: o.Registry.PublicURL()},
 		options:  o,
 		up:       &upstream{base: base.JoinPath("/"), http: o.HTTP},
 		tokens:   tokens{map[protocol.Hash]string{}},

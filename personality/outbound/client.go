@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,10 @@ type Options struct {
 	AllowPrivate bool
 	// AllowHTTP takes http URLs beside https.
 	AllowHTTP bool
+	// Private are the hosts, each with its port, that may be at any address and port, and be
+	// reached by http, too; all others have to be public. Of a URL without a port, that of
+	// its scheme counts.
+	Private []string
 	// Idle is the longest silence, from dialling to the last byte; zero: 30 s.
 	Idle time.Duration
 	// MinRate is how many bytes a second must come, beyond the first Grace; zero: any.
@@ -69,12 +74,11 @@ func New(o Options) *Client {
 		config = o.TLS.Clone()
 	}
 	config.MinVersion = minTLSVersion
-	dialer := &net.Dialer{Resolver: o.Resolver, Control: c.control}
 	c.http = &http.Client{
 		CheckRedirect: c.redirect,
 		Transport: &http.Transport{
 			Proxy:                  nil, // HTTPS_PROXY would dial for us, and we would not see what
-			DialContext:            dialer.DialContext,
+			DialContext:            c.dial,
 			TLSClientConfig:        config,
 			MaxResponseHeaderBytes: maxHeader,
 			DisableKeepAlives:      true,
@@ -82,6 +86,24 @@ func New(o Options) *Client {
 		},
 	}
 	return c
+}
+
+// dial connects to a host and port.
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Resolver: c.options.Resolver, Control: c.control}
+	if c.private(address) {
+		dialer.Control = nil
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil && (c.options.AllowPrivate || c.private(address)) {
+		err = &Error{"its host cannot be reached", err}
+	}
+	return conn, err
+}
+
+// private reports whether a host with its port is one that may be at any address.
+func (c *Client) private(hostPort string) bool {
+	return slices.ContainsFunc(c.options.Private, func(p string) bool { return strings.EqualFold(p, hostPort) })
 }
 
 // control is called with the address that a connection is about to be made to, whatever

@@ -43,7 +43,7 @@ var (
 // there may be what gives access.
 func failed(ctx context.Context, err error) *Error {
 	var known *Error
-	if errors.As(err, &known) {
+	if errors.As(err, &known) && context.Cause(ctx) == nil {
 		return known
 	}
 	var request *url.Error

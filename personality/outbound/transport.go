@@ -15,7 +15,7 @@ const (
 // NewTransport returns what makes requests of any method by the rules of a [Client]: the
 // URL of each is checked, those that redirects lead to, too, and each address when it is
 // dialled. Other than a client's, connections serve further requests: their addresses were
-// checked. Ports may be dialled beside those of web servers. Errors are [*Error]. How long
+// checked. Ports may be dialled beside those of web servers, at public addresses. Errors are [*Error]. How long
 // answers take is for whoever reads them to bound; Idle bounds how long they take to begin.
 func NewTransport(o Options, ports ...uint16) http.RoundTripper {
 	c := New(o)

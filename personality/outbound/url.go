@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -41,6 +42,8 @@ func (c *Client) checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "" || u.Host == "":
 		return failure("its URL is not one such as https://example.com/file")
+	case u.User == nil && c.private(HostPort(u)):
+		return nil
 	case u.Scheme == "http" && !c.options.AllowHTTP:
 		return failure("its URL is not an https one")
 	case u.User != nil:
@@ -56,6 +59,15 @@ func (c *Client) checkURL(u *url.URL) error {
 		return nil
 	}
 	return checkHost(u.Hostname())
+}
+
+// HostPort is the host that a URL leads to with its port, that of its scheme if it has none.
+func HostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // checkHost refuses hosts that are not public by what they say. Addresses are taken in

@@ -247,6 +247,17 @@ func TestLies(t *testing.T) {
 			if errors.As(err, &public) && !strings.Contains(public.Public(), "registry `other.example` did not prove") {
 				t.Errorf("it says %s", public.Public())
 			}
+			// The URL, and the addresses, by which it is reached are nobody's business.
+			told := strings.Join(h.proxy.Remarks(), "\n")
+			if public != nil {
+				told += public.Public()
+			}
+			if refusal != nil {
+				told += refusal.Body.Error()
+			}
+			if strings.Contains(told, "127.0.0.1") || strings.Contains(told, "://") {
+				t.Errorf("strangers are told: %s", told)
+			}
 			// What was verified is served meanwhile.
 			if length := good.Contents.LogLength; length > 0 {
 				if _, err := h.proxy.ProveConsistency(t.Context(), 1, length); err != nil && slices.Contains(l.want, "content") {
@@ -343,6 +354,14 @@ func TestAway(t *testing.T) {
 	var loop *wargregistry.LoopError
 	if _, err := h.proxy.LatestCheckpoint(ctx); !errors.As(err, &loop) || loop.Domain != "other.example" {
 		t.Errorf("in a circle: %v", err)
+	}
+	// One that is down, where it may be at a private address, is just not reached.
+	down := r.answerFor(t, t.TempDir(), func(of *federation.Registry) { of.URL = "http://127.0.0.1:1" })
+	if _, err := down.proxy.LatestCheckpoint(ctx); !errors.As(err, &away) || !strings.Contains(away.Public(), "its host cannot be reached") || strings.Contains(away.Public(), "public address") {
+		t.Errorf("while it is down: %v", err)
+	}
+	if told := strings.Join(down.proxy.Remarks(), ""); !strings.Contains(told, "registry other.example") || strings.Contains(told, "127.0.0.1") {
+		t.Errorf("strangers are told %s", told)
 	}
 	private := r.answerFor(t, t.TempDir(), func(of *federation.Registry) {
 		of.AllowPrivate = false

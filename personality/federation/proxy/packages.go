@@ -136,5 +136,5 @@ func (p *Proxy) proveLeaf(ctx context.Context, at protocol.Checkpoint, index uin
 
 // notHere refuses what is not asked of others for a proxy.
 func (p *Proxy) notHere(what string) error {
-	return &api.MessageError{Code: http.StatusNotImplemented, Message: fmt.Sprintf("%s of registry `%s` are not served through this registry, which asks it for each request; ask it at %s", what, p.domain, p.options.Registry.URL)}
+	return &api.MessageError{Code: http.StatusNotImplemented, Message: fmt.Sprintf("%s of registry `%s` are not served through this registry, which asks it for each request; ask it at %s", what, p.domain, p.URL)}
 }

@@ -114,7 +114,7 @@ func Open(o Options) (*Proxy, error) {
 		return nil, fmt.Errorf("its url: %w", err)
 	}
 	p := &Proxy{
-		ReadOnly: federation.ReadOnly{Domain: r.Domain, URL: r.URL},
+		ReadOnly: federation.ReadOnly{Domain: r.Domain, URL: r.PublicURL()},
 		options:  o, domain: r.Domain, turn: make(chan struct{}, 1), streams: limits.NewSlots("contents of registry "+r.Domain+" under way", maxStreams, streamsEach),
 		alarms: o.Logger.With("registry", r.Domain),
 	}
@@ -173,7 +173,7 @@ func (p *Proxy) Remarks() (lines []string) {
 		lines = append(lines, line)
 	}
 	if f := p.failed.Load(); f != nil && !errors.As(f.err, new(*registry.UpstreamError)) {
-		lines = append(lines, fmt.Sprintf("since %s nothing new is known of it: %v", f.at.UTC().Format(time.RFC3339), f.err))
+		lines = append(lines, fmt.Sprintf("since %s nothing new is known of it: %s", f.at.UTC().Format(time.RFC3339), p.options.Registry.Public(f.err.Error())))
 	}
 	return lines
 }

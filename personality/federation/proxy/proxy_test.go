@@ -191,7 +191,7 @@ func (r *registry) answerFor(t *testing.T, data string, change func(*federation.
 	t.Helper()
 	h := &home{t: t, data: data}
 	h.asked, h.caught = map[string]int{}, map[string]int{}
-	of := federation.Registry{Domain: "other.example", URL: r.lying.URL, OperatorKey: r.key.Public(), Mode: federation.Proxy, AllowPrivate: true}
+	of := federation.Registry{Domain: "other.example", URL: r.lying.URL, OperatorKey: r.key.Public(), Mode: federation.Proxy, AllowPrivate: true, PrivateHosts: []string{strings.TrimPrefix(r.url, "http://")}}
 	if change != nil {
 		change(&of)
 	}

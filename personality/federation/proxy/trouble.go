@@ -109,7 +109,7 @@ func public(err error) string {
 
 func (p *Proxy) caught(ctx context.Context, err *client.VerificationError) error {
 	p.options.Observer.UpstreamCaught(p.domain, string(err.Claim))
-	what := fmt.Sprintf("%s: %v", err.Claim, err.Err)
+	what := p.options.Registry.Public(fmt.Sprintf("%s: %v", err.Claim, err.Err))
 	p.lies.add(what, p.options.Now())
 	p.log.Write(ctx, slog.LevelError, string(err.Claim), "another registry did not prove what it answered; the answer is not passed on, and what was verified before stays", "claim", err.Claim, "error", err.Err)
 	return &registry.UpstreamError{Domain: p.domain, Reason: what, Err: words(err)}

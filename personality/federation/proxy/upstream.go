@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,11 @@ func NewHTTPClient(r federation.Registry, id string, count func(*http.Response, 
 	if port, err := strconv.ParseUint(base.Port(), 10, 16); err == nil {
 		ports = append(ports, uint16(port))
 	}
-	transport := outbound.NewTransport(outbound.Options{AllowPrivate: r.AllowPrivate, AllowHTTP: r.AllowPrivate, Idle: idle, UserAgent: userAgent}, ports...)
+	o := outbound.Options{AllowPrivate: r.Own, AllowHTTP: r.Own, Private: r.PrivateHosts, Idle: idle, UserAgent: userAgent}
+	if r.AllowPrivate {
+		o.Private = append(slices.Clip(o.Private), outbound.HostPort(base))
+	}
+	transport := outbound.NewTransport(o, ports...)
 	return &http.Client{Transport: &outgoing{next: transport, origin: base, token: r.Token, id: id, count: count}}, nil
 }
 

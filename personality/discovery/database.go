@@ -11,12 +11,14 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 
 	"modernc.org/sqlite" // the database/sql driver "sqlite", too
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/warg-trillian/warg-trillian/personality/files"
 	"github.com/warg-trillian/warg-trillian/personality/internal/sqlitepool"
+	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
 //go:embed schema.sql
@@ -48,6 +50,9 @@ type database struct {
 	// right as long as no such transaction failed: then the file is opened anew.
 	known map[string]bool
 	tags  map[tag]int64 // ids of some; as known
+
+	mu   sync.RWMutex
+	keys map[int64]protocol.KeyID // guarded by mu; of some ids
 }
 
 // openDatabase opens the file, and makes it if it is not there. An error that wraps
@@ -64,7 +69,7 @@ func openDatabase(ctx context.Context, file string) (*database, error) {
 		return nil, errors.Join(damage(err), setup.Close())
 	}
 	prepare := func(*sql.Conn) (statements, error) { return statements{}, nil }
-	d := &database{known: map[string]bool{}, tags: map[tag]int64{}}
+	d := &database{known: map[string]bool{}, tags: map[tag]int64{}, keys: map[int64]protocol.KeyID{}}
 	if d.writes, err = sqlitepool.Open(setup, 1, "BEGIN IMMEDIATE", prepare); err != nil {
 		return nil, damage(err) // Open has closed what it took over
 	}
@@ -142,6 +147,27 @@ func damage(err error) error {
 		return fmt.Errorf("%w: %w", errRemake, err)
 	}
 	return err
+}
+
+// keyOf is the key of an id; an id never means another one.
+func (t tx) keyOf(id int64) (key protocol.KeyID, err error) {
+	t.db.mu.RLock()
+	key, known := t.db.keys[id]
+	t.db.mu.RUnlock()
+	if known {
+		return key, nil
+	}
+	found, err := t.row(`SELECT key FROM keys WHERE id = ?`, []any{id}, (*string)(&key))
+	if err != nil || !found {
+		return key, err
+	}
+	t.db.mu.Lock()
+	defer t.db.mu.Unlock()
+	if len(t.db.keys) >= maxKnown {
+		clear(t.db.keys)
+	}
+	t.db.keys[id] = key
+	return key, nil
 }
 
 // removeFile removes the database and the files beside it.

@@ -28,7 +28,7 @@ func (x *Index) Facets(ctx context.Context, q discovery.Query) (f discovery.Face
 		if p.isEverything() {
 			f, err = allFacets(t)
 		} else {
-			f, err = x.someFacets(t, p)
+			f, err = someFacets(t, p)
 		}
 		f.LogLength = p.token.Length
 		return err
@@ -88,7 +88,7 @@ func allFacets(t tx) (discovery.Facets, error) {
 }
 
 // someFacets counts the first releases of an answer.
-func (x *Index) someFacets(t tx, p *plan) (discovery.Facets, error) {
+func someFacets(t tx, p *plan) (discovery.Facets, error) {
 	f := newFacets()
 	if p.nothing {
 		return f, nil
@@ -97,34 +97,17 @@ func (x *Index) someFacets(t tx, p *plan) (discovery.Facets, error) {
 	if err != nil {
 		return f, err
 	}
-	all, next, err := x.read(t, p, sources, sampled)
+	all, next, err := p.read(t, columns{`p.name, r.rank, r.version, c.tags, r.class & 4`, scanTags}, sources, sampled)
 	if err != nil {
 		return f, err
 	}
 	f.Sampled = next != nil
 	counts, namespaces := map[int64]int64{}, map[string]int64{}
-	for some := range slices.Chunk(all, 100) {
-		ids := make([]int64, len(some))
-		same := map[int64]int64{}
-		for i, one := range some {
-			ids[i] = one.content
-			same[one.content]++
-			namespace, _, _ := strings.Cut(one.Name, ":")
-			namespaces[namespace]++
-		}
-		err := t.rows(`SELECT id, tags FROM contents WHERE id IN (`+marks(len(ids))+`) AND withheld IS NULL`, anys(ids), func(scan func(...any) error) error {
-			var id int64
-			var packed []byte
-			if err := scan(&id, &packed); err != nil {
-				return err
-			}
-			for _, tag := range unpackIDs(packed) {
-				counts[tag] += same[id]
-			}
-			return nil
-		})
-		if err != nil {
-			return f, err
+	for _, one := range all {
+		namespace, _, _ := strings.Cut(one.Name, ":")
+		namespaces[namespace]++
+		for _, tag := range unpackIDs(one.tags) {
+			counts[tag]++
 		}
 	}
 	for namespace, n := range namespaces {
@@ -132,6 +115,16 @@ func (x *Index) someFacets(t tx, p *plan) (discovery.Facets, error) {
 	}
 	f.Namespaces = mostFrequent(f.Namespaces)
 	return f, nameFacets(t, &f, counts)
+}
+
+// scanTags scans a release with its tags.
+func scanTags(_ tx, scan func(...any) error, more ...any) (f found, err error) {
+	var isWithheld int
+	err = scan(append([]any{&f.Name, &f.rank, &f.Version, &f.tags, &isWithheld}, more...)...)
+	if isWithheld != 0 {
+		f.tags = nil // they are in the bytes that are withheld
+	}
+	return f, err
 }
 
 // nameFacets puts the most frequent tags into facets.
@@ -146,16 +139,17 @@ func nameFacets(t tx, f *discovery.Facets, counts map[int64]int64) error {
 			continue
 		}
 		slices.SortFunc(ids, func(a, b int64) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-		for _, id := range ids[:min(len(ids), 10*maxFacets)] { // with versions among them
-			one := discovery.Facet{Count: counts[id]}
-			var version string
-			if _, err := t.row(`SELECT name, version FROM tags WHERE id = ?`, []any{id}, &one.Value, &version); err != nil {
-				return err
-			}
-			if version == anyVersion {
-				one.Value = spelled(kind, one.Value)
-				*into = append(*into, one)
-			}
+		table := idsIn(ids[:min(len(ids), 10*maxFacets)]) // with versions among them
+		err := t.rows(`SELECT t.id, t.name FROM `+table.text+` x CROSS JOIN tags t ON t.id = x.value WHERE t.version = ?`, append(table.args, anyVersion), func(scan func(...any) error) error {
+			var id int64
+			var one discovery.Facet
+			err := scan(&id, &one.Value)
+			one.Value, one.Count = spelled(kind, one.Value), counts[id]
+			*into = append(*into, one)
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		*into = mostFrequent(*into)
 	}

@@ -1,8 +1,10 @@
 package discovery
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
 )
@@ -18,18 +20,32 @@ func where(text string, args ...any) condition { return condition{text, args} }
 // source is one way to find releases in an order. An answer has one or more, one behind the
 // other.
 type source struct {
-	from  condition // tables: releases r, packages p, contents c, keys k, and more
+	from  condition // tables: releases r, packages p, and more
 	where []condition
 	order string
 	at    string // the entry id of a place
+	// sorted: rows are not found in the order of the answer, so that all of them are looked at.
+	sorted bool
 	// after is the condition of what comes behind a place; it is called if there is one.
 	after func(place) condition
 	// end is the place so many steps behind another one, and the condition of what comes up
 	// to there; false if there are not so many. nil: the source is small.
 	end func(t tx, from place, steps int) (place, condition, bool, error)
+	// listed, if there, finds entry ids first, newest first: up to most of them behind a
+	// place, and whether there may be more. listed.from is put in front of from.
+	listed func(t tx, from place, most int) (ids []int64, more bool, err error)
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// idsIn is a table of ids. They are one value, so that the statement has one text.
+func idsIn(ids []int64) condition {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		panic(err) // numbers can be encoded
+	}
+	return where(`json_each(?)`, string(text))
+}
 
 func anys(ids []int64) []any {
 	all := make([]any, len(ids))
@@ -45,16 +61,19 @@ func (p *plan) isHead() condition {
 	return where(`h.until > ? AND h.since <= ? AND h.mask & ? <> 0`, length, length, 1<<p.wish)
 }
 
-// conditions are those of the plan on a release r of a package p with content c.
-func (p *plan) conditions() (all []condition) {
+// conditions are those of the plan on a release r of a package p, but for the tag that the
+// releases are found by, and those that tagged joins.
+func (p *plan) conditions(by *anyOf) (all []condition) {
 	if p.releases {
 		all = append(all, where(`r.id < ?`, entryID(p.token.Length, 0)), where(`r.class & ? = 0`, ^p.wish&(wishes-1)))
 	}
-	for _, one := range p.tags {
-		all = append(all, where(`EXISTS (SELECT 1 FROM postings WHERE tag IN (`+marks(len(one.ids))+`) AND content = r.content)`, anys(one.ids)...))
+	for i := range p.tags {
+		if one := &p.tags[i]; one != by && len(one.ids) > 1 {
+			all = append(all, where(`EXISTS (SELECT 1 FROM postings WHERE tag IN (`+marks(len(one.ids))+`) AND content = r.content)`, anys(one.ids)...))
+		}
 	}
 	if len(p.tags) > 0 {
-		all = append(all, where(`c.withheld IS NULL`)) // what is in it is not said
+		all = append(all, where(`r.class & ? = 0`, classWithheld)) // what is in it is not said
 	}
 	if p.keys != nil {
 		all = append(all, where(`r.key IN (`+marks(len(p.keys))+`)`, anys(p.keys)...))
@@ -76,23 +95,47 @@ func (p *plan) isSelective() bool {
 	return p.releases || len(p.tags) > 0 || p.keys != nil || p.wish != 0 || p.sort == discovery.SortNewest && p.query.Namespace != ""
 }
 
-// Joins behind a package p, and behind a release r.
+// Joins behind a release r, and behind a package p of it.
 const (
-	joinDetails = ` CROSS JOIN contents c ON c.id = r.content CROSS JOIN keys k ON k.id = r.key`
-	joinPackage = ` CROSS JOIN packages p ON p.id = r.package` + joinDetails
+	joinDetails = ` CROSS JOIN contents c ON c.id = r.content`
+	joinPackage = ` CROSS JOIN packages p ON p.id = r.package`
 )
+
+// tagged joins tags, the rarest first, behind a release r: those of one id each. The rest are
+// among the conditions.
+func (p *plan) tagged(from condition, by *anyOf) condition {
+	from.args = slices.Clone(from.args)
+	for i := range p.tags {
+		if one := &p.tags[i]; one != by && len(one.ids) == 1 {
+			from.text += fmt.Sprintf(` CROSS JOIN postings t%d ON t%d.tag = ? AND t%d.content = r.content`, i, i, i)
+			from.args = append(from.args, one.ids[0])
+		}
+	}
+	return from
+}
 
 // ofPackages are the releases of packages p.
 func (p *plan) ofPackages() condition {
 	if p.releases {
-		return where(`packages p CROSS JOIN releases r ON r.package = p.id` + joinDetails)
+		return p.tagged(where(`packages p CROSS JOIN releases r ON r.package = p.id`), nil)
 	}
-	return where(`packages p CROSS JOIN heads h ON h.package = p.id CROSS JOIN releases r ON r.id = h.release` + joinDetails)
+	return p.tagged(where(`packages p CROSS JOIN heads h ON h.package = p.id CROSS JOIN releases r ON r.id = h.release`), nil)
+}
+
+// ofReleases are packages p of releases r that from has.
+func (p *plan) ofReleases(from condition, by *anyOf) condition {
+	from = p.tagged(from, by)
+	from.text += joinPackage
+	return from
 }
 
 // listSource is the source of an answer without a search.
 func (p *plan) listSource(t tx) (source, error) {
-	s := source{where: p.conditions(), at: `r.id`}
+	few, by, err := p.few(t)
+	if err != nil {
+		return source{}, err
+	}
+	s := source{where: p.conditions(by), at: `r.id`}
 	if !p.releases {
 		s.where = append(s.where, p.isHead())
 	}
@@ -101,18 +144,15 @@ func (p *plan) listSource(t tx) (source, error) {
 	} else {
 		s.order, s.after = `p.name, r.rank DESC`, behindName
 	}
-	few, err := p.few(t)
-	if err != nil || few.text != "" {
-		s.from = few
-		return s, err
-	}
 	switch {
+	case few.text != "":
+		s.from, s.sorted = few, true
 	case p.sort != discovery.SortNewest:
 		s.from, s.end = p.ofPackages(), endOfNames(p.query.Namespace)
 	case p.releases:
-		s.from, s.end = where(`releases r`+joinPackage), endOfEntries(`SELECT id FROM releases WHERE id < ? ORDER BY id DESC`)
+		s.from, s.end = p.ofReleases(where(`releases r`), nil), endOfEntries(`SELECT id FROM releases WHERE id < ? ORDER BY id DESC`)
 	default:
-		s.from, s.end = where(`heads h CROSS JOIN releases r ON r.id = h.release`+joinPackage), endOfEntries(`SELECT release FROM heads WHERE release < ? ORDER BY release DESC`)
+		s.from, s.end = p.ofReleases(where(`heads h CROSS JOIN releases r ON r.id = h.release`), nil), endOfEntries(`SELECT release FROM heads WHERE release < ? ORDER BY release DESC`)
 		s.at, s.order = `h.release`, `h.release DESC`
 		s.after = func(at place) condition { return where(`h.release < ?`, at.Entry) }
 	}
@@ -120,35 +160,34 @@ func (p *plan) listSource(t tx) (source, error) {
 }
 
 // few are the tables if the plan means few releases, which can be found without looking at
-// others.
-func (p *plan) few(t tx) (condition, error) {
-	var from condition
+// others; by is the tag that they are found by, if it is one.
+func (p *plan) few(t tx) (from condition, by *anyOf, err error) {
 	tags := p.rarest()
 	switch {
 	case p.content != 0, p.pkg != 0:
 		from = where(`releases r`)
 	case tags != nil && tags.contents <= smallSet:
+		by = tags
 		from = where(`(SELECT DISTINCT content FROM postings WHERE tag IN (`+marks(len(tags.ids))+`)) x CROSS JOIN releases r ON r.content = x.content`, anys(tags.ids)...)
 	case p.keys != nil:
 		var n int64
 		if _, err := t.row(`SELECT SUM(releases) FROM keys WHERE id IN (`+marks(len(p.keys))+`)`, anys(p.keys), &n); err != nil || n > smallSet {
-			return condition{}, err
+			return condition{}, nil, err
 		}
 		from = where(`releases r INDEXED BY releases_key`)
 	case p.query.Namespace != "" && p.sort == discovery.SortNewest:
 		var n int64
 		if _, err := t.row(`SELECT packages FROM namespaces WHERE name = ?`, []any{p.query.Namespace}, &n); err != nil || n > smallSet {
-			return condition{}, err
+			return condition{}, nil, err
 		}
-		return p.ofPackages(), nil
+		return p.ofPackages(), nil, nil
 	default:
-		return condition{}, nil
+		return condition{}, nil, nil
 	}
 	if !p.releases {
 		from.text += ` CROSS JOIN heads h ON h.release = r.id`
 	}
-	from.text += joinPackage
-	return from, nil
+	return p.ofReleases(from, by), by, nil
 }
 
 func beforeEntry(at place) condition { return where(`r.id < ?`, at.Entry) }
@@ -183,78 +222,4 @@ func endOfEntries(query string) func(t tx, from place, steps int) (place, condit
 		ok, err = t.row(query+` LIMIT 1 OFFSET ? + 0`, []any{from.Entry, steps}, &to.Entry)
 		return to, where(`r.id >= ?`, to.Entry), ok, err
 	}
-}
-
-// read reads releases of sources from a place on, until there are limit of them, or the time
-// is over. next is where the rest begins; nil if there is none.
-func (x *Index) read(t tx, p *plan, sources []source, limit int) (all []found, next *place, err error) {
-	from := p.token.place
-	for start := time.Now(); from.Source < len(sources); {
-		number := from.Source
-		s := sources[number]
-		var to place
-		var upTo condition
-		stops := false
-		if s.end != nil && p.isSelective() {
-			if to, upTo, stops, err = s.end(t, from, stretch); err != nil {
-				return nil, nil, err
-			}
-			if !stops {
-				upTo = condition{}
-			}
-		}
-		some, err := x.readSource(t, p, s, from, upTo, limit+1-len(all))
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, some...)
-		if len(all) > limit {
-			return all[:limit], &all[limit-1].place, nil
-		}
-		if from = to; !stops {
-			from = place{Source: number + 1}
-		}
-		if stops && time.Since(start) > pageTime {
-			return all, &from, nil
-		}
-	}
-	return all, nil, nil
-}
-
-// readSource reads up to limit releases of a source, from a place on and up to another.
-func (x *Index) readSource(t tx, p *plan, s source, from place, upTo condition, limit int) (all []found, err error) {
-	conditions := s.where
-	if from.Name != "" || from.Entry != 0 {
-		conditions = append(conditions[:len(conditions):len(conditions)], s.after(from))
-	}
-	if upTo.text != "" {
-		conditions = append(conditions[:len(conditions):len(conditions)], upTo)
-	}
-	args := s.from.args[:len(s.from.args):len(s.from.args)]
-	texts := make([]string, len(conditions))
-	for i, c := range conditions {
-		texts[i] = c.text
-		args = append(args, c.args...)
-	}
-	query := `SELECT ` + summaryColumns + `, ` + s.at + ` FROM ` + s.from.text + ` WHERE ` + strings.Join(texts, ` AND `) + ` ORDER BY ` + s.order
-	if p.fits == nil {
-		query += ` LIMIT ? + 0`
-		args = append(args, limit)
-	}
-	err = t.rows(query, args, func(scan func(...any) error) error {
-		var at int64
-		f, err := x.scanSummary(scan, &at)
-		if err != nil {
-			return err
-		}
-		if p.fits != nil && !p.fits.Matches(f.Version) {
-			return nil
-		}
-		f.place = place{Source: from.Source, Name: f.Name, Rank: f.rank, Entry: at}
-		if all = append(all, f); len(all) == limit {
-			return errEnough
-		}
-		return nil
-	})
-	return all, err
 }

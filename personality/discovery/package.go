@@ -72,9 +72,9 @@ func (x *Index) readPackage(t tx, name string) (pkg discovery.Package, err error
 // newestReleases are those of a package with the highest versions, whatever became of them.
 func (x *Index) newestReleases(t tx, pkg int64) (all []found, err error) {
 	for class := range wishes {
-		err := t.rows(`SELECT `+summaryColumns+` FROM releases r`+joinPackage+` WHERE r.package = ? AND r.class = ? ORDER BY r.rank DESC LIMIT ? + 0`,
+		err := t.rows(`SELECT `+summaryColumns+` FROM releases r`+joinPackage+joinDetails+` WHERE r.package = ? AND r.class = ? ORDER BY r.rank DESC LIMIT ? + 0`,
 			[]any{pkg, class, maxReleases}, func(scan func(...any) error) error {
-				f, err := x.scanSummary(scan)
+				f, err := x.scanSummary(t, scan)
 				all = append(all, f)
 				return err
 			})
@@ -146,8 +146,8 @@ func (x *Index) readSummary(t tx, name, version string) (f found, err error) {
 	if !ok {
 		return f, ErrNotFound
 	}
-	err = t.rows(`SELECT `+summaryColumns+` FROM releases r`+joinPackage+` WHERE r.id = ?`, []any{id}, func(scan func(...any) error) (err error) {
-		f, err = x.scanSummary(scan)
+	err = t.rows(`SELECT `+summaryColumns+` FROM releases r`+joinPackage+joinDetails+` WHERE r.id = ?`, []any{id}, func(scan func(...any) error) (err error) {
+		f, err = x.scanSummary(t, scan)
 		return err
 	})
 	return f, err

@@ -27,12 +27,13 @@ type plan struct {
 	releases bool
 	fits     *protocol.Requirement // of versions; nil: all
 
-	tags    []anyOf      // each has to hold
+	tags    []anyOf      // each has to hold; the rarest first
 	keys    []int64      // one of them; nil: any
 	pkg     int64        // 0: any
 	content int64        // 0: any
 	words   *searchWords // of the search; nil: not read yet
-	nothing bool         // something is asked for that nobody has
+	matched map[matchesOf][]int64
+	nothing bool // something is asked for that nobody has
 }
 
 // anyOf are tags of which a content has to have one.
@@ -177,6 +178,7 @@ func (p *plan) lookUp(t tx) error {
 			return err
 		}
 	}
+	slices.SortStableFunc(p.tags, func(a, b anyOf) int { return cmp.Compare(a.contents, b.contents) })
 	for _, key := range q.Signatures {
 		var id int64
 		found, err := t.row(`SELECT id FROM keys WHERE key = ?`, []any{key}, &id)
@@ -256,8 +258,5 @@ func (p *plan) rarest() *anyOf {
 	if len(p.tags) == 0 {
 		return nil
 	}
-	i := slices.IndexFunc(p.tags, func(a anyOf) bool {
-		return !slices.ContainsFunc(p.tags, func(b anyOf) bool { return b.contents < a.contents })
-	})
-	return &p.tags[i]
+	return &p.tags[0]
 }

@@ -14,12 +14,14 @@ const (
 	// smallSet is how many contents or releases are read and sorted, where that many at
 	// most can be meant; where there are more, all are looked at in the order of the answer.
 	smallSet = 2000
-	// stretch is how many are looked at before the time is looked at.
-	stretch = 2000
+	// leastStretch is how many are looked at before the time is looked at, at first; doubled
+	// each time, up to stretch.
+	leastStretch = 100
+	stretch      = 2000
 	// pageTime is after what time a page ends as it is, with fewer items than it may have.
 	pageTime = 25 * time.Millisecond
 	// maxCounted is how far matches of a search are counted.
-	maxCounted = 250
+	maxCounted = 100
 	// maxByName is how many matches of a search are sorted by name: the newest.
 	maxByName = 1000
 	// waitForLog is how long a page waits for records that another process has seen.
@@ -62,7 +64,7 @@ func (x *Index) page(t tx, p *plan) (discovery.Page, error) {
 	if err != nil {
 		return page, err
 	}
-	found, next, err := x.read(t, p, sources, p.limit)
+	found, next, err := p.read(t, x.summaries(), sources, p.limit)
 	if err != nil {
 		return page, err
 	}

@@ -103,6 +103,8 @@ func TestSearch(t *testing.T) {
 		{discovery.Query{Search: "server", Sort: discovery.SortNewest}, "other:json 1.0.0, example:http-server 1.0.0"},
 		{discovery.Query{Search: "server", Sort: discovery.SortName}, "example:http-server 1.0.0, other:json 1.0.0"},
 		{discovery.Query{Search: "http", Versions: "all", Namespace: "example"}, "example:http 0.1.0, example:http-server 1.0.0, example:http-server 0.9.0"},
+		{discovery.Query{Search: "pages", Versions: "all"}, "example:http-server 1.0.0, example:http-server 0.9.0"},
+		{discovery.Query{Search: "everything", Versions: "all", PreRelease: true, Sort: discovery.SortNewest}, "example:http-server 2.0.0-rc.1, example:http-server 1.0.0, example:http-server 0.9.0"},
 		{discovery.Query{Search: "http", Kind: discovery.KindComponent, Exports: []string{"wasi:http/incoming-handler"}}, "example:http-server 1.0.0"},
 		{discovery.Query{Search: `" OR * NEAR( {x} : `}, ""},
 		{discovery.Query{Search: "…"}, ""},

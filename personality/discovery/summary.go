@@ -7,12 +7,10 @@ import (
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
-// summaryColumns are what a summary is made of, of a release r with its package p, content c
-// and key k, in the order of scanSummary.
-const (
-	summaryColumns = `p.name, r.id, r.rank, r.version, c.digest, r.time, k.key, r.record, c.kind, c.description, c.license, c.size, c.state, c.module, c.withheld, r.content,
-		r.yank, r.yank_record, r.yank_time, (SELECT key FROM keys WHERE id = r.yank_key)`
-)
+// summaryColumns are what a summary is made of, of a release r with its package p and content
+// c, in the order of scanSummary.
+const summaryColumns = `p.name, r.id, r.rank, r.version, c.digest, r.time, r.key, r.record, c.kind, c.description, c.license, c.size, c.state, c.module, c.withheld, r.content,
+	r.yank, r.yank_record, r.yank_time, r.yank_key`
 
 // found is a release of an answer, with where it is in the index.
 type found struct {
@@ -20,21 +18,25 @@ type found struct {
 	id      int64 // entry
 	rank    []byte
 	content int64
-	place   place // behind it
+	tags    []byte // packed; only of what is read for facets
+	place   place  // behind it
 }
 
 // scanSummary scans summaryColumns, and more columns behind them.
-func (x *Index) scanSummary(scan func(...any) error, more ...any) (f found, err error) {
+func (x *Index) scanSummary(t tx, scan func(...any) error, more ...any) (f found, err error) {
 	var digest, record, yankRecord []byte
-	var released int64
+	var released, key int64
 	var state, module int
-	var reason, yankKey *string
-	var yank, yankTime *int64
+	var reason *string
+	var yank, yankTime, yankKey *int64
 	into := []any{
-		&f.Name, &f.id, &f.rank, &f.Version, &digest, &released, (*string)(&f.Key), &record, &f.Kind, &f.Description, &f.License, &f.Size, &state, &module, &reason, &f.content,
+		&f.Name, &f.id, &f.rank, &f.Version, &digest, &released, &key, &record, &f.Kind, &f.Description, &f.License, &f.Size, &state, &module, &reason, &f.content,
 		&yank, &yankRecord, &yankTime, &yankKey,
 	}
 	if err := scan(append(into, more...)...); err != nil {
+		return f, err
+	}
+	if f.Key, err = t.keyOf(key); err != nil {
 		return f, err
 	}
 	copy(f.Digest[:], digest)
@@ -45,7 +47,10 @@ func (x *Index) scanSummary(scan func(...any) error, more ...any) (f found, err 
 	}
 	f.Described = x.describedState(state, module)
 	if yank != nil && yankKey != nil && yankTime != nil {
-		f.Yanked = &discovery.Change{Time: timeOf(*yankTime), Key: protocol.KeyID(*yankKey), RegistryIndex: indexOf(*yank)}
+		f.Yanked = &discovery.Change{Time: timeOf(*yankTime), RegistryIndex: indexOf(*yank)}
+		if f.Yanked.Key, err = t.keyOf(*yankKey); err != nil {
+			return f, err
+		}
 		copy(f.Yanked.Record[:], yankRecord)
 	}
 	if reason != nil {

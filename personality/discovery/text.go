@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -74,7 +75,7 @@ func (p *plan) searchSources(t tx) ([]source, error) {
 			return nil, nil
 		}
 		if p.sort == discovery.SortNewest {
-			return []source{p.docSource(words.in(""), searchedName{})}, nil
+			return []source{p.docSource(words.in(""), "", searchedName{})}, nil
 		}
 		return []source{p.docsByName(words.in(""))}, nil
 	}
@@ -84,16 +85,16 @@ func (p *plan) searchSources(t tx) ([]source, error) {
 	}
 	if len(words.groups) > 0 {
 		name, text, all := words.in("name"), words.in("name text"), words.in("")
-		sources = append(sources, p.docSource(name, words.name), p.docSource("("+text+") NOT ("+name+")", words.name), p.docSource("("+all+") NOT ("+text+")", words.name))
+		sources = append(sources, p.docSource(name, "", words.name), p.docSource(text, name, words.name), p.docSource(all, text, words.name))
 	}
 	return sources, nil
 }
 
 func (p *plan) headConditions() []condition {
 	if p.releases {
-		return p.conditions()
+		return p.conditions(nil)
 	}
-	return append(p.conditions(), p.isHead())
+	return append(p.conditions(nil), p.isHead())
 }
 
 // nameSources are the packages whose name is, or begins with, that of a search.
@@ -145,45 +146,96 @@ func (n searchedName) of(name string) string {
 	return short
 }
 
-// docSource are the documents that a query of FTS5 finds, newest first, but for packages
-// whose name begins with one.
-func (p *plan) docSource(query string, but searchedName) source {
-	s := source{where: p.conditions(), at: `d.rowid`}
-	s.where = append(s.where, p.isHead(), where(`d.docs MATCH ?`, query), where(`d.rowid < ?`, entryID(p.token.Length, 0)))
+// docSource are the documents that a query of FTS5 finds and another, which finds some of
+// these, does not, newest first, but for packages whose name begins with one. without may be "".
+func (p *plan) docSource(query, without string, but searchedName) source {
+	s := source{where: p.conditions(nil), at: `d.value`, order: `d.value DESC`, sorted: true}
+	s.where = append(s.where, p.isHead())
 	if but.text != "" {
 		s.where = append(s.where, where(`NOT (p.`+but.column+` >= ? AND p.`+but.column+` < ?)`, but.text, but.end()))
 	}
-	const heads = `docs d CROSS JOIN heads h ON h.release = d.rowid `
-	s.from, s.order = where(heads+`CROSS JOIN releases r ON r.id = h.release`+joinPackage), `d.rowid DESC`
-	s.after = func(at place) condition { return where(`d.rowid < ?`, at.Entry) }
+	const heads = ` d CROSS JOIN heads h ON h.release = d.value CROSS JOIN releases r ON `
+	s.from = p.ofReleases(where(heads+`r.id = h.release`), nil)
+	s.after = func(at place) condition { return where(`d.value < ?`, at.Entry) }
 	if p.releases {
-		s.from, s.order = where(heads+`CROSS JOIN releases r ON r.package = h.package`+joinPackage), `d.rowid DESC, r.rank DESC`
+		s.from, s.order = p.ofReleases(where(heads+`r.package = h.package`), nil), `d.value DESC, r.rank DESC`
 		s.after = func(at place) condition {
 			if len(at.Rank) == 0 {
-				return where(`d.rowid < ?`, at.Entry)
+				return where(`d.value < ?`, at.Entry)
 			}
-			return where(`d.rowid <= ? AND (d.rowid < ? OR r.rank < ?)`, at.Entry, at.Entry, at.Rank)
+			return where(`d.value <= ? AND (d.value < ? OR r.rank < ?)`, at.Entry, at.Entry, at.Rank)
 		}
 	}
-	s.end = func(t tx, from place, steps int) (to place, upTo condition, ok bool, err error) {
-		if from.Entry == 0 {
-			from.Entry = still
+	s.listed = func(t tx, from place, most int) ([]int64, bool, error) {
+		end := entryID(p.token.Length, 0) // exclusive
+		if from.Entry != 0 {
+			end = min(end, from.Entry)
 		}
-		to.Source = from.Source
-		ok, err = t.row(`SELECT rowid FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ? + 0`, []any{query, from.Entry, steps}, &to.Entry)
-		return to, where(`d.rowid >= ?`, to.Entry), ok, err
+		if p.releases && len(from.Rank) > 0 {
+			end++ // other releases of its package are behind it
+		}
+		return p.matches(t, query, without, end, most)
 	}
 	return s
 }
 
+// matches returns up to most documents before end that a query finds and another does not,
+// newest first, and whether there may be more. Of few it sees itself which of them both
+// find: so FTS5 need not look for all words twice.
+func (p *plan) matches(t tx, query, without string, end int64, most int) (ids []int64, more bool, err error) {
+	if without == "" {
+		return p.matching(t, query, end, most)
+	}
+	less, many, err := p.matching(t, without, end, most)
+	if err == nil && !many {
+		ids, many, err = p.matching(t, query, end, most)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if many {
+		return p.matching(t, `(`+query+`) NOT (`+without+`)`, end, most)
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return slices.Contains(less, id) }), false, nil
+}
+
+// matching is matches of one query, which is asked once.
+func (p *plan) matching(t tx, query string, end int64, most int) (ids []int64, more bool, err error) {
+	asked := matchesOf{query, end, most}
+	ids, known := p.matched[asked]
+	if !known {
+		err = t.rows(`SELECT rowid FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ? + 0`, []any{query, end, most}, func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		if p.matched == nil {
+			p.matched = map[matchesOf][]int64{}
+		}
+		p.matched[asked] = ids
+	}
+	return ids, len(ids) == most, nil
+}
+
+// matchesOf is what was asked.
+type matchesOf struct {
+	query string
+	end   int64
+	most  int
+}
+
 // docsByName are the newest documents that a query finds, in the order of names.
 func (p *plan) docsByName(query string) source {
-	s := source{where: append(p.conditions(), p.isHead()), order: `p.name, r.rank DESC`, at: `d.id`, after: behindName}
+	s := source{where: append(p.conditions(nil), p.isHead()), order: `p.name, r.rank DESC`, at: `d.id`, after: behindName, sorted: true}
 	on := `r.id = h.release`
 	if p.releases {
 		on = `r.package = h.package`
 	}
-	s.from = where(`(SELECT rowid AS id FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ? + 0) d CROSS JOIN heads h ON h.release = d.id CROSS JOIN releases r ON `+on+joinPackage,
-		query, entryID(p.token.Length, 0), maxByName)
+	s.from = p.ofReleases(where(`(SELECT rowid AS id FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ? + 0) d CROSS JOIN heads h ON h.release = d.id CROSS JOIN releases r ON `+on,
+		query, entryID(p.token.Length, 0), maxByName), nil)
 	return s
 }

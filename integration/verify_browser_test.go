@@ -232,6 +232,54 @@ func TestVerifyLiesInChromium(t *testing.T) {
 	}
 }
 
+// What the page shows of a package that holds, of a lie, of a contradiction and of nothing is
+// for everybody: axe-core finds nothing in it, light or dark, and it fits on the narrowest
+// phone, with all steps, results and evidence on it.
+func TestVerifyForEverybodyInChromium(t *testing.T) {
+	t.Parallel()
+	source := axeSource(t)
+	tab := chromium.Tab(t, chromium.Start(t), tabTimeout)
+	act(t, tab, chromedp.EmulateViewport(320, 640, chromedp.EmulateMobile))
+	l := startLied(t)
+	check := func(what string) {
+		t.Helper()
+		checkNarrow(t, tab, what)
+		for _, scheme := range []string{"light", "dark"} {
+			prefer(t, tab, scheme)
+			checkAxe(t, tab, source, what+", "+scheme)
+			checkNarrow(t, tab, what+", with all open")
+		}
+	}
+	visited := func(query, verdict string) {
+		t.Helper()
+		if got := visit(t, tab, l.Liar.URL, query); got.Status != verdict {
+			t.Fatalf("the verdict is %+v, want %s: %s", got, verdict, pageText(t, tab))
+		}
+	}
+	visited("package=example:tool&version=1.0.3", "verified")
+	act(t, tab, chromedp.Click(chromedp.CSS(`[data-verify-download]`)), ready(`[data-verify-download-result][data-status=ok]`))
+	file := filepath.Join(t.TempDir(), strings.Repeat("long-name", 20)+".wasm")
+	if err := os.WriteFile(file, []byte("none of its releases"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	act(t, tab, chromedp.SetUploadFiles(chromedp.CSS("#verify-file"), []string{file}), ready(`[data-verify-file-result][data-status=failed]`))
+	check("a package that holds")
+	visited("package=example:none", "absent")
+	check("nothing")
+	visited("package="+strings.Repeat("not-a-name", 20), "failed")
+	check("no name")
+	for _, what := range []string{"a release by a stranger", "a rewound log"} {
+		visited("package=example:tool", "verified")
+		verifyLies[what].tell(t, l)
+		visited("package=example:tool", "failed")
+		if verifyLies[what].conflict && shown(t, tab, `[data-verify-alarm]`).Text == "" {
+			t.Errorf("%s: there is no alarm", what)
+		}
+		check(what)
+		l.Honest()
+	}
+}
+
 // A private registry: the page asks for a token, keeps it in memory, and forgets what it is
 // told to forget. Without https it says why it verifies nothing.
 func TestVerifyPrivateInChromium(t *testing.T) {

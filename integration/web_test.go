@@ -68,7 +68,7 @@ func webPages(t *testing.T, s *server) []string {
 		"/", "/search?search=image", "/search?search=nothing-has-this", "/packages/example:image-resizer", "/packages/example:image-resizer/1.0.4",
 		"/packages/example:image-resizer/1.0.3", "/packages/example:image-resizer/1.0.4/wit", "/packages/example:image-resizer/1.0.4/dependencies",
 		"/packages/example:image-resizer/log", "/packages/example:hostile/1.0.1", "/packages/example:image-resizer/dependents",
-		"/interfaces?name=wasi:http/incoming-handler", "/keys/" + string(release.Key), "/checkpoints", "/docs", "/verify", "/nowhere",
+		"/interfaces?name=wasi:http/incoming-handler", "/interfaces?name=nobody:has/this", "/keys/" + string(release.Key), "/checkpoints", "/docs", "/verify", "/nowhere",
 	}
 }
 
@@ -171,15 +171,21 @@ func withoutScripts(t *testing.T, tab context.Context, s *server) {
 	}
 }
 
-// On the narrowest phone nothing stands beyond the edge.
+// onPhone: on the narrowest phone nothing stands beyond the edge.
 func onPhone(t *testing.T, tab context.Context, s *server) {
 	act(t, tab, chromedp.EmulateViewport(320, 640, chromedp.EmulateMobile))
-	const beyond = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 321 && !e.closest(".scroll, pre, .hidden, svg")).map(e => e.outerHTML.slice(0, 100)).join("\n")`
 	for _, path := range webPages(t, s) {
 		act(t, tab, chromedp.Navigate(s.url+path))
-		if width := of(t, tab, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); width > 320 {
-			t.Errorf("%s is %d wide: %s", path, width, of(t, tab, chromedp.Evaluate[string](beyond)))
-		}
+		checkNarrow(t, tab, path)
+	}
+}
+
+// checkNarrow demands that what a tab of 320 pixels shows is not wider than that.
+func checkNarrow(t *testing.T, tab context.Context, what string) {
+	t.Helper()
+	const beyond = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 321 && !e.closest(".scroll, pre, .hidden, svg")).map(e => e.outerHTML.slice(0, 100)).join("\n")`
+	if width := of(t, tab, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); width > 320 {
+		t.Errorf("%s is %d wide: %s", what, width, of(t, tab, chromedp.Evaluate[string](beyond)))
 	}
 }
 
@@ -232,8 +238,9 @@ type violation struct {
 	} `json:"nodes"`
 }
 
-// axe-core finds nothing that keeps people from using a page, light or dark.
-func forEverybody(t *testing.T, tab context.Context, s *server) {
+// axeSource is axe-core. Without it the test is skipped.
+func axeSource(t *testing.T) string {
+	t.Helper()
 	top, err := tools.Top()
 	if err != nil {
 		t.Fatal(err)
@@ -242,23 +249,39 @@ func forEverybody(t *testing.T, tab context.Context, s *server) {
 	if err != nil {
 		t.Skip("axe-core is not there (make tools installs it where npm is): the pages were not looked at with it")
 	}
+	return string(source)
+}
+
+// checkAxe demands that axe-core finds nothing in what a tab shows, with all that can be
+// opened on it open.
+func checkAxe(t *testing.T, tab context.Context, source, what string) {
+	t.Helper()
+	act(t, tab, script(source))
+	const run = `(async () => {
+		for (const d of document.querySelectorAll("details")) d.open = true;
+		await new Promise(requestAnimationFrame);
+		await Promise.all(document.getAnimations().map((a) => a.finished)); // colours on the way to others
+		return JSON.stringify((await axe.run(document, { resultTypes: ["violations"] })).violations);
+	})()`
+	var found []violation
+	if err := json.Unmarshal([]byte(of(t, tab, chromedp.Evaluate[string](run, chromedp.EvalAwaitPromise))), &found); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range found {
+		for _, node := range v.Nodes {
+			t.Errorf("%s: %s: %s\n%.300s\n%s", what, v.ID, v.Help, node.HTML, node.Summary)
+		}
+	}
+}
+
+// forEverybody: axe-core finds nothing that keeps people from using a page, light or dark.
+func forEverybody(t *testing.T, tab context.Context, s *server) {
+	source := axeSource(t)
 	for _, scheme := range []string{"light", "dark"} {
 		prefer(t, tab, scheme)
 		for _, path := range webPages(t, s) {
-			act(t, tab, chromedp.Navigate(s.url+path), script(string(source)))
-			const run = `(async () => {
-				for (const d of document.querySelectorAll("details")) d.open = true;
-				return JSON.stringify((await axe.run(document, { resultTypes: ["violations"] })).violations);
-			})()`
-			var found []violation
-			if err := json.Unmarshal([]byte(of(t, tab, chromedp.Evaluate[string](run, chromedp.EvalAwaitPromise))), &found); err != nil {
-				t.Fatal(err)
-			}
-			for _, v := range found {
-				for _, node := range v.Nodes {
-					t.Errorf("%s, %s: %s: %s\n%.300s\n%s", path, scheme, v.ID, v.Help, node.HTML, node.Summary)
-				}
-			}
+			act(t, tab, chromedp.Navigate(s.url+path))
+			checkAxe(t, tab, source, path+", "+scheme)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func TestLargeContentTakesLittleMemory(t *testing.T) {
 		"code": manyBodies(size),
 	} {
 		w := p.work(t.Context(), sample.size)
-		if _, err := p.askIn(t.Context(), isValid, p.large, smallMemory, sample, w); err != nil {
+		if _, err := p.askIn(t.Context(), []question{isValid}, p.large, smallMemory, sample, w); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

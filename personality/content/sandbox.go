@@ -14,8 +14,8 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/content/internal/meter"
 )
 
-// sandbox runs the validator module. Each question has an instance of its own, so that
-// nothing is left of one content when the next is looked at.
+// sandbox runs the validator module. Each content has instances of its own, so that
+// nothing is left of one when the next is looked at.
 type sandbox struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
@@ -84,9 +84,12 @@ const (
 	whatIsItsWIT question = "wit"      // the same
 )
 
-// ask puts a question about size bytes of f with at most limit bytes of memory, and fails
-// with errMemory if that is too little. w is asked whenever a slice of work is done.
-func (s *sandbox) ask(ctx context.Context, q question, f io.ReaderAt, size, limit int64, w *work) ([]byte, error) {
+// ask puts questions about size bytes of f, one after the other, to one instance with at
+// most limit bytes of memory, and fails with errMemory if that is too little. It returns
+// the answers to the questions before one that fails, behind which the instance is not
+// asked any more. w is asked whenever a slice of work is done; each question has its own
+// bound of that.
+func (s *sandbox) ask(ctx context.Context, questions []question, f io.ReaderAt, size, limit int64, w *work) (answers []Answer, err error) {
 	if limit < s.leastMemory() { // wazero would panic
 		return nil, errMemory
 	}
@@ -96,25 +99,29 @@ func (s *sandbox) ask(ctx context.Context, q question, f io.ReaderAt, size, limi
 	}
 	defer memory.Free()
 	run := &run{source: io.NewSectionReader(f, 0, size), memory: memory, work: w}
-	packed, message, err := s.run(ctx, run, q, size)
-	switch {
-	case run.readErr != nil:
-		return nil, fmt.Errorf("reading content to check it: %w", run.readErr)
-	case run.workErr != nil:
-		return nil, run.workErr
-	case run.finished:
-		return run.finish()
-	case err != nil && run.memory.refused:
-		return nil, errMemory
-	case err != nil && q != isValid:
-		// Decoders are known to do that on some content that is valid.
-		return nil, &UndescribedError{Reason: "the decoder failed: " + firstLine(err.Error())}
-	case err != nil:
-		return nil, fmt.Errorf("the WebAssembly validator failed: %w", err)
-	case packed != 0:
-		return nil, &RejectedError{Reason: "content is not valid WebAssembly: " + message}
+	ctx = context.WithValue(ctx, runKey{}, run)
+	ctx = experimental.WithMemoryAllocator(ctx, memory)
+	// Without a name, any number of instances may live in one runtime.
+	instance, err := s.runtime.InstantiateModule(ctx, s.module, wazero.NewModuleConfig().WithName(""))
+	if err != nil {
+		_, err = run.outcome(questions[0], 0, "", err)
+		return nil, err
 	}
-	return nil, nil
+	defer instance.Close(ctx)
+	for i, q := range questions {
+		if i > 0 {
+			if err := run.again(); err != nil {
+				return answers, err
+			}
+		}
+		packed, message, err := run.call(ctx, instance, q)
+		answer, err := run.outcome(q, packed, message, err)
+		if err != nil {
+			return answers, err
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
 }
 
 // leastMemory is what an instance has from its beginning, in bytes.
@@ -127,29 +134,4 @@ func (s *sandbox) leastMemory() int64 {
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
 	return s
-}
-
-// run calls a function of the validator; validator/src/lib.rs says what they return. The
-// message is a copy.
-func (s *sandbox) run(ctx context.Context, run *run, q question, size int64) (packed uint64, message string, err error) {
-	ctx = context.WithValue(ctx, runKey{}, run)
-	ctx = experimental.WithMemoryAllocator(ctx, run.memory)
-	// Without a name, any number of instances may live in one runtime.
-	instance, err := s.runtime.InstantiateModule(ctx, s.module, wazero.NewModuleConfig().WithName(""))
-	if err != nil {
-		return 0, "", err
-	}
-	defer instance.Close(ctx)
-	defer run.count(instance) // what was done since it last yielded
-
-	results, err := instance.ExportedFunction(string(q)).Call(ctx, uint64(size))
-	if err != nil || len(results) == 0 {
-		return 0, "", err
-	}
-	packed = results[0]
-	text, ok := instance.Memory().Read(uint32(packed>>32), uint32(packed))
-	if !ok {
-		return 0, "", errors.New("its message lies outside its memory")
-	}
-	return packed, string(text), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -31,7 +32,8 @@ func exportHost(ctx context.Context, runtime wazero.Runtime) error {
 	return err
 }
 
-// run is one question, and the answer or error that ended it.
+// run is what one instance is asked, a question at a time, and the answer or error that
+// ended the call.
 type run struct {
 	source  *io.SectionReader
 	memory  *linearMemory
@@ -54,15 +56,55 @@ const (
 	statusPanicked status = 2 // text: what a library panicked with
 )
 
-// finish is the answer that a call ended with.
-func (r *run) finish() ([]byte, error) {
-	switch r.status {
-	case statusDone:
-		return r.answer, nil
-	case statusFailed:
-		return nil, &UndescribedError{Reason: cutText(r.answer)}
+// again makes the run fit for the next question about the same content.
+func (r *run) again() error {
+	r.finished, r.answer = false, nil
+	r.work.again()
+	_, err := r.source.Seek(0, io.SeekStart)
+	return err
+}
+
+// call calls a function of the validator; validator/src/lib.rs says what they return. The
+// message is a copy.
+func (r *run) call(ctx context.Context, instance api.Module, q question) (packed uint64, message string, err error) {
+	defer r.count(instance) // what was done since it last yielded
+	results, err := instance.ExportedFunction(string(q)).Call(ctx, uint64(r.source.Size()))
+	if err != nil || len(results) == 0 {
+		return 0, "", err
 	}
-	return nil, &UndescribedError{Reason: "the decoder failed: " + cutText(r.answer)}
+	packed = results[0]
+	text, ok := instance.Memory().Read(uint32(packed>>32), uint32(packed))
+	if !ok {
+		return 0, "", errors.New("its message lies outside its memory")
+	}
+	return packed, string(text), nil
+}
+
+// outcome is what a call comes to: an answer, or an error behind which the instance is of
+// no use.
+func (r *run) outcome(q question, packed uint64, message string, err error) (Answer, error) {
+	switch {
+	case r.readErr != nil:
+		return Answer{}, fmt.Errorf("reading content to check it: %w", r.readErr)
+	case r.workErr != nil:
+		return Answer{}, r.workErr
+	case r.finished && r.status == statusDone:
+		return Answer{JSON: r.answer}, nil
+	case r.finished && r.status == statusFailed:
+		return Answer{None: &UndescribedError{Reason: cutText(r.answer)}}, nil
+	case r.finished:
+		return Answer{}, &UndescribedError{Reason: "the decoder failed: " + cutText(r.answer)}
+	case err != nil && r.memory.refused:
+		return Answer{}, errMemory
+	case err != nil && q != isValid:
+		// Decoders are known to do that on some content that is valid.
+		return Answer{}, &UndescribedError{Reason: "the decoder failed: " + firstLine(err.Error())}
+	case err != nil:
+		return Answer{}, fmt.Errorf("the WebAssembly validator failed: %w", err)
+	case packed != 0:
+		return Answer{}, &RejectedError{Reason: "content is not valid WebAssembly: " + message}
+	}
+	return Answer{}, nil
 }
 
 // maxReason is how much is kept of a text that says why there is no answer, in bytes:

@@ -101,12 +101,14 @@ func NewWasmPolicy(ctx context.Context, cacheDir string) (*WasmPolicy, error) {
 // that are fair between clients ([WithClient]), changing every few milliseconds: a
 // check waits for those of others, but not for them to be done.
 func (p *WasmPolicy) Check(ctx context.Context, f io.ReaderAt, size int64) error {
-	_, err := p.ask(ctx, isValid, f, size)
+	_, err := p.ask(ctx, []question{isValid}, f, size)
 	return err
 }
 
-// ask puts a question, in a turn, first with little memory if the content is small.
-func (p *WasmPolicy) ask(ctx context.Context, q question, f io.ReaderAt, size int64) ([]byte, error) {
+// ask puts questions to one instance, in a turn, first with little memory if the content is
+// small. It returns the answers to those before the one that fails; the first may fail with
+// little memory, and is put again with much.
+func (p *WasmPolicy) ask(ctx context.Context, questions []question, f io.ReaderAt, size int64) ([]Answer, error) {
 	if !p.enter() {
 		return nil, fmt.Errorf("validating content: %w", errPolicyClosed)
 	}
@@ -125,27 +127,27 @@ func (p *WasmPolicy) ask(ctx context.Context, q question, f io.ReaderAt, size in
 	}
 
 	w := p.work(ctx, size)
-	var answer []byte
+	var answers []Answer
 	err := errMemory
 	if size <= smallSize {
-		answer, err = p.askIn(ctx, q, p.small, smallMemory+size, f, w)
+		answers, err = p.askIn(ctx, questions, p.small, smallMemory+size, f, w)
+	}
+	if errors.Is(err, errMemory) && len(answers) == 0 {
+		answers, err = p.askIn(ctx, questions, p.large, memoryLimit(size), f, w)
 	}
 	if errors.Is(err, errMemory) {
-		answer, err = p.askIn(ctx, q, p.large, memoryLimit(size), f, w)
+		return answers, &RejectedError{Reason: fmt.Sprintf("content cannot be validated as WebAssembly with %d MiB of memory", memoryLimit(size)>>20)}
 	}
-	if errors.Is(err, errMemory) {
-		return nil, &RejectedError{Reason: fmt.Sprintf("content cannot be validated as WebAssembly with %d MiB of memory", memoryLimit(size)>>20)}
-	}
-	return answer, err
+	return answers, err
 }
 
 func (p *WasmPolicy) work(ctx context.Context, size int64) *work {
 	return &work{turns: p.processors, client: clientOf(ctx), size: size}
 }
 
-// askIn puts a question with at most limit bytes of memory, which it waits for first, and
+// askIn puts questions with at most limit bytes of memory, which it waits for first, and
 // does w.
-func (p *WasmPolicy) askIn(ctx context.Context, q question, memory *turns, limit int64, f io.ReaderAt, w *work) ([]byte, error) {
+func (p *WasmPolicy) askIn(ctx context.Context, questions []question, memory *turns, limit int64, f io.ReaderAt, w *work) ([]Answer, error) {
 	if err := memory.acquire(ctx, w.client, limit, limit); err != nil {
 		return nil, fmt.Errorf("waiting to validate content: %w", err)
 	}
@@ -154,7 +156,7 @@ func (p *WasmPolicy) askIn(ctx context.Context, q question, memory *turns, limit
 		return nil, fmt.Errorf("waiting to validate content: %w", err)
 	}
 	defer w.end()
-	return p.sandbox.ask(ctx, q, f, w.size, limit, w)
+	return p.sandbox.ask(ctx, questions, f, w.size, limit, w)
 }
 
 // memoryLimit is the memory, in bytes, that the check of size bytes may use.

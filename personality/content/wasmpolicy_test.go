@@ -125,7 +125,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	<-p.compiled
 	sample := costlyCalls(1000, 2000) // 2 million operands
 	run := func(limit int64) error {
-		_, err := p.askIn(t.Context(), isValid, p.large, limit, bytes.NewReader(sample), p.work(t.Context(), int64(len(sample))))
+		_, err := p.askIn(t.Context(), []question{isValid}, p.large, limit, bytes.NewReader(sample), p.work(t.Context(), int64(len(sample))))
 		return err
 	}
 	for _, limit := range []int64{4 << 20, 64 << 10, 1} { // the last ones: less than any question begins with
@@ -165,7 +165,7 @@ func TestSmallContentIsCheckedInLittleMemory(t *testing.T) {
 		if size > smallSize {
 			continue
 		}
-		if _, err := p.askIn(t.Context(), isValid, p.small, smallMemory+size, bytes.NewReader(sample), p.work(t.Context(), size)); err != nil {
+		if _, err := p.askIn(t.Context(), []question{isValid}, p.small, smallMemory+size, bytes.NewReader(sample), p.work(t.Context(), size)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

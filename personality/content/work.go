@@ -50,6 +50,12 @@ func (w *work) end() {
 
 func (w *work) done(steps int64) { w.steps += steps }
 
+// again begins with the steps of another question, in the same turn.
+func (w *work) again() {
+	w.counted -= w.steps // it stays what was charged for
+	w.steps = 0
+}
+
 // more waits for the next turn and returns how many steps to do in it. It fails
 // with a [*RejectedError] if all that may be done are done.
 func (w *work) more(ctx context.Context) (int64, error) {

@@ -40,7 +40,7 @@ func TestCostlyContentIsRefused(t *testing.T) {
 	} {
 		w := p.work(t.Context(), int64(len(sample)))
 		<-p.compiled
-		_, err := p.askIn(t.Context(), isValid, p.large, minMemory, bytes.NewReader(sample), w)
+		_, err := p.askIn(t.Context(), []question{isValid}, p.large, minMemory, bytes.NewReader(sample), w)
 		var rejected *RejectedError
 		if name == "of 10 KB" { // it is not so costly
 			if err != nil {
@@ -64,7 +64,7 @@ func TestWorkIsCounted(t *testing.T) {
 	<-p.compiled
 	steps := func(sample []byte) int64 {
 		w := p.work(t.Context(), int64(len(sample)))
-		if _, err := p.askIn(t.Context(), isValid, p.large, minMemory, bytes.NewReader(sample), w); err != nil {
+		if _, err := p.askIn(t.Context(), []question{isValid}, p.large, minMemory, bytes.NewReader(sample), w); err != nil {
 			t.Fatal(err)
 		}
 		return w.steps

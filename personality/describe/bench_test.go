@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/integration/tools"
+	"github.com/warg-trillian/warg-trillian/personality/content"
 )
 
 // benchmarked are the contents to measure with: a module of optimised Rust, a WIT package
@@ -23,6 +24,7 @@ func benchmarked(b *testing.B) map[string][]byte {
 	contents := map[string][]byte{
 		"module":  read("../content/validator/validator.wasm"),
 		"package": sample(b, "wit-package"),
+		"tiny":    sample(b, "docs"),
 	}
 	top, err := tools.Top()
 	if err != nil {
@@ -45,13 +47,20 @@ func benchmarked(b *testing.B) map[string][]byte {
 // BenchmarkBoth measures what describing takes beside validation, which it begins with.
 func BenchmarkBoth(b *testing.B) {
 	d := newDescriber(b)
-	for name, content := range benchmarked(b) {
-		r, size := bytes.NewReader(content), int64(len(content))
+	for name, measured := range benchmarked(b) {
+		r, size := bytes.NewReader(measured), int64(len(measured))
 		for _, step := range []struct {
 			name string
 			run  func() error
 		}{
-			{"validate", func() error { return d.sandbox.Check(b.Context(), r, size) }},
+			{"validate", func() error { return d.sandbox.(*content.WasmPolicy).Check(b.Context(), r, size) }},
+			{"apart", func() error { // validated and described by two instances
+				if err := d.sandbox.(*content.WasmPolicy).Check(b.Context(), r, size); err != nil {
+					return err
+				}
+				_, err := d.sandbox.(*content.WasmPolicy).Describe(b.Context(), r, size)
+				return err
+			}},
 			{"describe", func() error { _, err := d.Describe(b.Context(), r, size); return err }},
 			{"both", func() error { _, err := d.Both(b.Context(), r, size); return err }},
 		} {

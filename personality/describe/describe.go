@@ -20,12 +20,9 @@ import (
 // Sandbox is what looks into contents: [content.WasmPolicy]. It bounds the memory, the work
 // and the number of what runs at the same time, and ends it with the context.
 type Sandbox interface {
-	// Check fails with a [*content.RejectedError] if the content is not valid WebAssembly.
-	Check(ctx context.Context, f io.ReaderAt, size int64) error
-	// Describe and WIT give the JSON of a [discovery.Description] and a [discovery.WIT] of
-	// valid content. They fail with a [*content.UndescribedError] if that has none.
-	Describe(ctx context.Context, f io.ReaderAt, size int64) ([]byte, error)
-	WIT(ctx context.Context, f io.ReaderAt, size int64) ([]byte, error)
+	// Inspect validates content and says what is in it. It fails with a
+	// [*content.RejectedError] if the content is not valid WebAssembly.
+	Inspect(ctx context.Context, f io.ReaderAt, size int64, wit bool) (content.Inspection, error)
 }
 
 // Describer describes contents. Its methods may be called concurrently.
@@ -53,34 +50,31 @@ func (e *NoWITError) Error() string { return e.Reason }
 // has no kind, and a problem. An error says nothing about the content: it could not be
 // read, ctx ended, or the sandbox was closed.
 func (d *Describer) Describe(ctx context.Context, f io.ReaderAt, size int64) (discovery.Description, error) {
-	invalid, err := d.validate(ctx, f, size)
-	if err != nil || invalid != "" {
-		return undescribed(size, invalid), err
-	}
-	return d.describe(ctx, f, size)
+	i, err := d.sandbox.Inspect(ctx, f, size, false)
+	return described(size, i, err)
 }
 
 // WIT validates size bytes of f and returns their WIT. It fails with a [*NoWITError] if
 // they have none; any other error says nothing about the content.
 func (d *Describer) WIT(ctx context.Context, f io.ReaderAt, size int64) (discovery.WIT, error) {
-	invalid, err := d.validate(ctx, f, size)
+	i, err := d.sandbox.Inspect(ctx, f, size, true)
+	if rejected, ok := errors.AsType[*content.RejectedError](err); ok {
+		return discovery.WIT{}, &NoWITError{Reason: rejected.Reason}
+	}
 	if err != nil {
 		return discovery.WIT{}, err
 	}
-	if invalid != "" {
-		return discovery.WIT{}, &NoWITError{Reason: invalid}
-	}
-	return d.wit(ctx, f, size)
+	return witOf(i)
 }
 
 // Both is Describe, and WIT if the content is not a module, but validates once.
 func (d *Describer) Both(ctx context.Context, f io.ReaderAt, size int64) (Contents, error) {
-	description, err := d.Describe(ctx, f, size)
-	c := Contents{Description: description}
-	if err != nil || c.Kind == "" || c.Kind == discovery.KindModule {
+	i, err := d.sandbox.Inspect(ctx, f, size, true)
+	var c Contents
+	if c.Description, err = described(size, i, err); err != nil || c.Kind == "" || c.Kind == discovery.KindModule {
 		return c, err
 	}
-	wit, err := d.wit(ctx, f, size)
+	wit, err := witOf(i)
 	var none *NoWITError
 	switch {
 	case errors.As(err, &none):
@@ -94,28 +88,19 @@ func (d *Describer) Both(ctx context.Context, f io.ReaderAt, size int64) (Conten
 	return c, nil
 }
 
-// validate returns why the content is not valid, or that it is with an empty text.
-func (d *Describer) validate(ctx context.Context, f io.ReaderAt, size int64) (invalid string, err error) {
-	err = d.sandbox.Check(ctx, f, size)
-	var rejected *content.RejectedError
-	if errors.As(err, &rejected) {
-		return rejected.Reason, nil
-	}
-	return "", err
-}
-
-// describe is Describe of valid content.
-func (d *Describer) describe(ctx context.Context, f io.ReaderAt, size int64) (discovery.Description, error) {
-	answer, err := d.sandbox.Describe(ctx, f, size)
-	var none *content.UndescribedError
-	if errors.As(err, &none) {
-		return undescribed(size, "it could not be described: "+none.Reason), nil
+// described is the description of an inspection, or of what it failed with.
+func described(size int64, i content.Inspection, err error) (discovery.Description, error) {
+	if rejected, ok := errors.AsType[*content.RejectedError](err); ok {
+		return undescribed(size, rejected.Reason), nil
 	}
 	if err != nil {
 		return discovery.Description{Size: size}, err
 	}
+	if none := i.Description.None; none != nil {
+		return undescribed(size, "it could not be described: "+none.Reason), nil
+	}
 	var description discovery.Description
-	if err := json.Unmarshal(answer, &description); err != nil {
+	if err := json.Unmarshal(i.Description.JSON, &description); err != nil {
 		return discovery.Description{Size: size}, fmt.Errorf("reading what the sandbox says of a content: %w", err)
 	}
 	if description.Metadata.Licenses != "" && !ValidLicense(description.Metadata.Licenses) {
@@ -124,27 +109,18 @@ func (d *Describer) describe(ctx context.Context, f io.ReaderAt, size int64) (di
 	return description, nil
 }
 
-// wit is WIT of valid content.
-func (d *Describer) wit(ctx context.Context, f io.ReaderAt, size int64) (discovery.WIT, error) {
+// witOf is the WIT of an inspection. It fails with a [*NoWITError] if there is none.
+func witOf(i content.Inspection) (discovery.WIT, error) {
 	var wit discovery.WIT
-	answer, err := d.sandbox.WIT(ctx, f, size)
-	var none *content.UndescribedError
-	if errors.As(err, &none) {
+	if none := i.WIT.None; none != nil {
 		return wit, &NoWITError{Reason: none.Reason}
 	}
-	if err != nil {
-		return wit, err
-	}
-	if err := json.Unmarshal(answer, &wit); err != nil {
+	if err := json.Unmarshal(i.WIT.JSON, &wit); err != nil {
 		return wit, fmt.Errorf("reading the WIT that the sandbox has of a content: %w", err)
 	}
 	return wit, nil
 }
 
 func undescribed(size int64, problem string) discovery.Description {
-	d := discovery.Description{Size: size}
-	if problem != "" {
-		d.Problems = []string{problem}
-	}
-	return d
+	return discovery.Description{Size: size, Problems: []string{problem}}
 }

@@ -165,12 +165,45 @@ func TestListsAreBounded(t *testing.T) {
 	}
 }
 
+// What one instance answers, behind other questions, is what it would answer alone.
+func TestInspectionIsOfTheContentAlone(t *testing.T) {
+	d := newDescriber(t)
+	files, err := testdata.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := map[string][]byte{"module": module(), "text": custom("authors", "Ada"), "deep": component(nested(component(section(1, module()))))}
+	for _, file := range files {
+		if name, ok := strings.CutSuffix(file.Name(), ".wasm"); ok {
+			contents[name] = sample(t, name)
+		}
+	}
+	for name, b := range contents {
+		i, err := d.sandbox.Inspect(t.Context(), bytes.NewReader(b), int64(len(b)), true)
+		if rejected := (*content.RejectedError)(nil); errors.As(err, &rejected) {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		description, err := describeUnchecked(d, t.Context(), bytes.NewReader(b), int64(len(b)))
+		if got, err2 := described(int64(len(b)), i, nil); !reflect.DeepEqual(got, description) || !reflect.DeepEqual(err, err2) {
+			t.Errorf("%s: described as %+v, %v; alone as %+v, %v", name, got, err2, description, err)
+		}
+		wit, err := witUnchecked(d, t.Context(), bytes.NewReader(b), int64(len(b)))
+		if got, err2 := witOf(i); !reflect.DeepEqual(got, wit) || !reflect.DeepEqual(err, err2) {
+			t.Errorf("%s: its WIT is %+v, %v; alone %+v, %v", name, got, err2, wit, err)
+		}
+	}
+}
+
 // Code and data are not read to describe them.
 func TestDescribeSkips(t *testing.T) {
 	d := newDescriber(t)
 	b := module(section(5, leb(1), []byte{0, 1}), section(11, leb(1), []byte{0, 0x41, 0, 0x0b}, text(strings.Repeat("x", 8<<20))), custom("authors", "Ada"))
 	r := &countingReader{ReaderAt: bytes.NewReader(b)}
-	c, err := d.describe(t.Context(), r, int64(len(b)))
+	c, err := describeUnchecked(d, t.Context(), r, int64(len(b)))
 	if err != nil || c.Metadata.Authors != "Ada" || c.Data < 8<<20 {
 		t.Errorf("got %+v, %v", c, err)
 	}
@@ -184,7 +217,7 @@ func TestContextEnds(t *testing.T) {
 	d := newDescriber(t)
 	b := sample(t, "exponential")
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := d.wit(ctx, cancelling{bytes.NewReader(b), cancel}, int64(len(b))); !errors.Is(err, context.Canceled) {
+	if _, err := witUnchecked(d, ctx, cancelling{bytes.NewReader(b), cancel}, int64(len(b))); !errors.Is(err, context.Canceled) {
 		t.Errorf("under way: %v", err)
 	}
 	if _, err := d.Both(ctx, bytes.NewReader(b), int64(len(b))); !errors.Is(err, context.Canceled) {
@@ -210,8 +243,8 @@ func TestUnreadableContent(t *testing.T) {
 	broken := errors.New("the disk is broken")
 	for _, f := range []func(io.ReaderAt) error{
 		func(r io.ReaderAt) error { _, err := d.Both(t.Context(), r, int64(len(b))); return err },
-		func(r io.ReaderAt) error { _, err := d.describe(t.Context(), r, int64(len(b))); return err },
-		func(r io.ReaderAt) error { _, err := d.wit(t.Context(), r, int64(len(b))); return err },
+		func(r io.ReaderAt) error { _, err := describeUnchecked(d, t.Context(), r, int64(len(b))); return err },
+		func(r io.ReaderAt) error { _, err := witUnchecked(d, t.Context(), r, int64(len(b))); return err },
 	} {
 		if err := f(failingReader{broken}); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
@@ -228,7 +261,7 @@ func (f failingReader) ReadAt([]byte, int64) (int, error) { return 0, f.err }
 
 func TestLargeContentHasNoWIT(t *testing.T) {
 	d := newDescriber(t)
-	_, err := d.wit(t.Context(), failingReader{errors.New("it must not be read")}, content.MaxWITSize+1)
+	_, err := witUnchecked(d, t.Context(), failingReader{errors.New("it must not be read")}, content.MaxWITSize+1)
 	if none := (*NoWITError)(nil); !errors.As(err, &none) || !strings.Contains(none.Reason, "64 MiB") {
 		t.Errorf("got %v", err)
 	}
@@ -256,7 +289,7 @@ func FuzzBoth(f *testing.F) {
 			t.Errorf("%x: a %s with WIT %+v", b, c.Kind, c.WIT)
 		}
 		// It is also safe, if of no use, without having been validated.
-		if _, err := d.describe(t.Context(), bytes.NewReader(b), int64(len(b))); err != nil {
+		if _, err := describeUnchecked(d, t.Context(), bytes.NewReader(b), int64(len(b))); err != nil {
 			t.Errorf("%x: %v", b, err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"embed"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/warg-trillian/warg-trillian/personality/content"
+	"github.com/warg-trillian/warg-trillian/warg/discovery"
 )
 
 // The text of these is in the .wat files beside them, of which `wasm-tools parse` 1.261.0
@@ -122,4 +124,23 @@ func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
 	n, err := c.ReaderAt.ReadAt(p, off)
 	c.read += int64(n)
 	return n, err
+}
+
+// describeUnchecked and witUnchecked are Describe and WIT of content that was not validated.
+func describeUnchecked(d *Describer, ctx context.Context, f io.ReaderAt, size int64) (discovery.Description, error) {
+	answer, err := d.sandbox.(*content.WasmPolicy).Describe(ctx, f, size)
+	i := content.Inspection{Description: content.Answer{JSON: answer}}
+	if errors.As(err, &i.Description.None) {
+		err = nil
+	}
+	return described(size, i, err)
+}
+
+func witUnchecked(d *Describer, ctx context.Context, f io.ReaderAt, size int64) (discovery.WIT, error) {
+	answer, err := d.sandbox.(*content.WasmPolicy).WIT(ctx, f, size)
+	i := content.Inspection{WIT: content.Answer{JSON: answer}}
+	if err != nil && !errors.As(err, &i.WIT.None) {
+		return discovery.WIT{}, err
+	}
+	return witOf(i)
 }

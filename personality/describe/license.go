@@ -28,10 +28,11 @@ func ValidLicense(expression string) bool {
 // [*content.RejectedError], those that are valid WebAssembly but do not name their licence.
 func (d *Describer) RequireLicense() content.Check {
 	return func(ctx context.Context, f io.ReaderAt, size int64) error {
-		if err := d.sandbox.Check(ctx, f, size); err != nil {
+		i, err := d.sandbox.Inspect(ctx, f, size, false)
+		if err != nil {
 			return err
 		}
-		description, err := d.describe(ctx, f, size)
+		description, err := described(size, i, nil)
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
 //! What the registry asks WebAssembly content: whether it is valid, what it says of
-//! itself, and its WIT. It runs inside the registry in a sandbox, an instance a question.
+//! itself, and its WIT. It runs inside the registry in a sandbox, an instance a content.
 //!
 //! The host holds the content, and exports what [`host`] declares.
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
 	"github.com/warg-trillian/warg-trillian/warg/client"
@@ -32,24 +33,37 @@ func (m *Mirror) followLogged(ctx context.Context, operator *client.Operator, ta
 		if err != nil {
 			return err
 		}
-		for _, c := range signed {
-			if c.Contents.LogLength > target.Contents.LogLength {
-				return nil // newer than what was verified; it is for the next round
-			}
-			if err := knownSigner(operator, c); err != nil {
-				return err
-			}
-			if err := m.writer.Follow(ctx, c, source, func(done, _ uint64) { m.state.progress(done, target.Contents.LogLength) }); err != nil {
-				return err
-			}
-			if m.writer.Newest().Contents.Checkpoint != c.Contents.Checkpoint {
-				return nil // another process of this registry is further
-			}
-			if err := m.writer.Log(ctx); err != nil {
-				return err
-			}
+		newer := slices.IndexFunc(signed, func(c protocol.SignedCheckpoint) bool { return c.Contents.LogLength > target.Contents.LogLength })
+		if newer >= 0 {
+			signed = signed[:newer] // what was not verified is for the next round
+		}
+		all, err := m.followThese(ctx, operator, target, signed, source)
+		if err != nil || !all || newer >= 0 {
+			return err
 		}
 	}
+}
+
+// followThese takes over checkpoints in their order; all is false if another process of this
+// registry is further.
+func (m *Mirror) followThese(ctx context.Context, operator *client.Operator, target protocol.SignedCheckpoint, signed []protocol.SignedCheckpoint, source publisher.MirrorSource) (all bool, err error) {
+	known := 0 // of these, whose signers are
+	for known < len(signed) && err == nil {
+		if err = knownSigner(operator, signed[known]); err == nil {
+			known++
+		}
+	}
+	for next := signed[:known]; len(next) > 0; {
+		n, err := m.writer.FollowLogged(ctx, next, source, func(done, _ uint64) { m.state.progress(done, target.Contents.LogLength) })
+		if err != nil {
+			return false, err
+		}
+		if n == 0 || m.writer.Newest().Contents.Checkpoint != next[n-1].Contents.Checkpoint {
+			return false, nil
+		}
+		next = next[n:]
+	}
+	return true, err
 }
 
 // loggedSize is how many leaves the upstream's checkpoints log has, by its note. Nothing

@@ -25,6 +25,7 @@ import (
 type mirrorSetup struct {
 	registrytest.Setup
 	records *trilliansvc.Log
+	failing bool // the log does not integrate, from the next reload on
 	*publisher.Mirror
 }
 
@@ -56,8 +57,12 @@ func (m *mirrorSetup) open() {
 func (m *mirrorSetup) reload() {
 	m.T.Helper()
 	var err error
+	var records publisher.MirrorLog = m.records
+	if m.failing {
+		records = failingLog{records}
+	}
 	m.Mirror, err = publisher.OpenMirror(context.Background(), publisher.MirrorOptions{
-		Store: m.Options.Store, Records: m.records, Index: index.NewTree(m.Options.Cache), Restorer: m.Admission, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Store: m.Options.Store, Records: records, Index: index.NewTree(m.Options.Cache), Restorer: m.Admission, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	m.Must(err)
 }

@@ -19,14 +19,19 @@ import (
 // Errors: [*UntrueError]; others say nothing about the upstream, and Follow can be called
 // again. Nothing of a checkpoint is visible before all of it is.
 func (m *Mirror) Follow(ctx context.Context, target protocol.SignedCheckpoint, source MirrorSource, progress func(done, total uint64)) error {
-	err := m.follow(ctx, target, source, progress)
+	return m.reloadedAfter(ctx, m.follow(ctx, target, source, progress))
+}
+
+// reloadedAfter reads the database again after a failure that says nothing about the
+// upstream. That another process is as far, or further, is none.
+func (m *Mirror) reloadedAfter(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*UntrueError](err); err != nil && !ok {
 		if loaded := m.load(context.WithoutCancel(ctx)); loaded != nil {
 			return errors.Join(err, loaded)
 		}
 	}
 	if errors.Is(err, store.ErrSuperseded) {
-		return nil // another process is as far, or further
+		return nil
 	}
 	return err
 }
@@ -54,48 +59,66 @@ func (m *Mirror) follow(ctx context.Context, target protocol.SignedCheckpoint, s
 
 // mirrorPlan is a step: some leaves behind those that are staged, verified.
 type mirrorPlan struct {
-	plan
+	plans  []plan // for each checkpoint within it, and for its end; one at least
 	state  follow.State
 	raw    []follow.Leaf
 	leaves []sequencedLeaf
 }
 
+func (p mirrorPlan) mapRoot() protocol.Hash { return p.plans[len(p.plans)-1].checkpoint.MapRoot }
+
 // readStep reads the leaves of the next step and verifies them against the checkpoint.
 func (m *Mirror) readStep(ctx context.Context, target protocol.SignedCheckpoint, source MirrorSource) (next mirrorPlan, err error) {
 	root := follow.Root{Size: target.Contents.LogLength, Hash: target.Contents.LogRoot}
 	count := int(min(root.Size-m.known.Size(), mirrorStep))
-	if next.raw, err = source.Leaves(ctx, m.known.Size(), count); err != nil {
-		return next, err
-	}
-	if len(next.raw) == 0 || len(next.raw) > count {
-		return next, untruef("log", "the upstream gives %d records where up to %d from %d on were asked for", len(next.raw), count, m.known.Size())
-	}
-	if next.leaves, err = m.readLeaves(next.raw); err != nil {
+	if next.raw, next.leaves, err = m.readSome(ctx, source, m.known.Size(), count); err != nil {
 		return next, err
 	}
 	next.state = m.known.Append(leafValues(next.raw)...)
 	if err := consistentWith(ctx, source, next.state.Root(), root); err != nil {
 		return next, err
 	}
-	var plain []protocol.LogLeaf
-	for _, leaf := range next.leaves {
-		plain = append(plain, leaf.LogLeaf)
-	}
 	var base store.Checkpoint // what is staged, as if it were one
 	base.Signed.Contents.LogLength, base.Signed.Contents.MapRoot = m.staged.Length, m.staged.MapRoot
-	next.plan, err = newPlan(ctx, m.options.Index, m.options.Store, base, plain, next.state)
-	if err == nil && next.state.Size() == root.Size && next.checkpoint.MapRoot != target.Contents.MapRoot {
-		return next, untruef("map", "the upstream signed the map root %s for %d records, which give %s", target.Contents.MapRoot, root.Size, next.checkpoint.MapRoot)
+	one, err := newPlan(ctx, m.options.Index, m.options.Store, base, plainLeaves(next.leaves), next.state)
+	if err == nil && next.state.Size() == root.Size && one.checkpoint.MapRoot != target.Contents.MapRoot {
+		return next, wrongMapRoot(target, one.checkpoint.MapRoot)
 	}
+	next.plans = []plan{one}
 	return next, err
+}
+
+func wrongMapRoot(signed protocol.SignedCheckpoint, got protocol.Hash) error {
+	return untruef("map", "the upstream signed the map root %s for %d records, which give %s", signed.Contents.MapRoot, signed.Contents.LogLength, got)
+}
+
+func plainLeaves(leaves []sequencedLeaf) []protocol.LogLeaf {
+	plain := make([]protocol.LogLeaf, len(leaves))
+	for n, leaf := range leaves {
+		plain[n] = leaf.LogLeaf
+	}
+	return plain
+}
+
+// readSome reads some leaves of the upstream, up to count, one at least.
+func (m *Mirror) readSome(ctx context.Context, source MirrorSource, start uint64, count int) ([]follow.Leaf, []sequencedLeaf, error) {
+	raw, err := source.Leaves(ctx, start, count)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(raw) == 0 || len(raw) > count {
+		return nil, nil, untruef("log", "the upstream gives %d records where up to %d from %d on were asked for", len(raw), count, start)
+	}
+	leaves, err := readLeaves(start, raw)
+	return raw, leaves, err
 }
 
 // readLeaves reads leaves of the upstream, which must have their places, and names that
 // are those of their logs.
-func (m *Mirror) readLeaves(raw []follow.Leaf) ([]sequencedLeaf, error) {
+func readLeaves(start uint64, raw []follow.Leaf) ([]sequencedLeaf, error) {
 	leaves := make([]sequencedLeaf, len(raw))
 	for n, l := range raw {
-		if want := m.known.Size() + uint64(n); l.Index != want {
+		if want := start + uint64(n); l.Index != want {
 			return nil, untruef("log", "the upstream gives leaf %d where leaf %d was asked for", l.Index, want)
 		}
 		leaf, err := protocol.ParseLogLeaf(l.Value)
@@ -137,7 +160,7 @@ func consistentWith(ctx context.Context, source MirrorSource, read, signed follo
 // stage stores a step, unless another process has been here. The leaves go into the log
 // last: what is there stays, and the root does not cover the envelopes.
 func (m *Mirror) stage(ctx context.Context, next mirrorPlan) error {
-	now := staged{next.state.Size(), next.checkpoint.MapRoot}
+	now := staged{next.state.Size(), next.mapRoot()}
 	err := m.options.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := m.alone(tx); err != nil {
 			return err
@@ -147,8 +170,10 @@ func (m *Mirror) stage(ctx context.Context, next mirrorPlan) error {
 				return fmt.Errorf("leaf %d, record %s of log %s: %w", m.staged.Length+uint64(n), leaf.RecordID, leaf.LogID, err)
 			}
 		}
-		if err := tx.InsertTiles(now.Length, next.tiles); err != nil {
-			return err
+		for _, one := range next.plans {
+			if err := tx.InsertTiles(one.checkpoint.LogLength, one.tiles); err != nil {
+				return err
+			}
 		}
 		text, err := json.Marshal(now)
 		if err != nil {
@@ -160,7 +185,7 @@ func (m *Mirror) stage(ctx context.Context, next mirrorPlan) error {
 		return m.options.Records.AddSequenced(ctx, next.raw)
 	})
 	if err == nil {
-		m.known, m.staged, m.operator = next.state, now, append(m.operator, operatorLeaves(next.plan.leaves)...)
+		m.known, m.staged, m.operator = next.state, now, append(m.operator, operatorLeaves(plainLeaves(next.leaves))...)
 	}
 	return err
 }
@@ -173,6 +198,19 @@ func (m *Mirror) alone(tx *store.Tx) error {
 	}
 	there, err := readStaged(tx)
 	if err == nil && there.Length > m.staged.Length {
+		err = store.ErrSuperseded
+	}
+	return err
+}
+
+// stillStaged is [store.ErrSuperseded] if another process has published, staged more, or
+// forgotten what is staged.
+func (m *Mirror) stillStaged(tx *store.Tx) error {
+	if err := m.alone(tx); err != nil {
+		return err
+	}
+	there, err := readStaged(tx)
+	if err == nil && there != m.staged {
 		err = store.ErrSuperseded
 	}
 	return err
@@ -203,7 +241,7 @@ func (m *Mirror) publish(ctx context.Context, signed protocol.SignedCheckpoint) 
 	}
 	made := store.Checkpoint{Signed: signed, Roots: m.known.Subtrees()}
 	err := m.options.Store.Update(ctx, func(tx *store.Tx) error {
-		if err := m.alone(tx); err != nil {
+		if err := m.stillStaged(tx); err != nil {
 			return err
 		}
 		if err := signedByOperator(tx, m.options.Restorer, m.operator, signed); err != nil {

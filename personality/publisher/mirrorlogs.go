@@ -152,12 +152,7 @@ func (m *Mirror) Base() (records, checkpoints follow.Root, err error) {
 // Unstage forgets what is staged in the package index, for when the mirror becomes a
 // registry, which reads the records from the log again.
 func (m *Mirror) Unstage(ctx context.Context) error {
-	return m.options.Store.Update(ctx, func(tx *store.Tx) error {
-		if err := tx.DropTiles(lengthOf(m.base)); err != nil {
-			return err
-		}
-		return tx.DropMeta(stagedKey)
-	})
+	return m.unstage(ctx)
 }
 
 // Permitted returns the ids of the keys that may sign the next checkpoint.

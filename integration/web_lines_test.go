@@ -21,21 +21,7 @@ func (s *server) page(t *testing.T, path string) string {
 
 func (s *server) asBrowser(t *testing.T, path string) (int, http.Header, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(answer.Body); err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, answer.Header, body.String()
+	return s.visited(t, http.MethodGet, path)
 }
 
 var commandOnPage = regexp.MustCompile(`(?s)<p class="command-name">([^<]*?)(?: <span[^>]*>[^<]*</span>)?</p>\s*<pre[^>]*><code>(.*?)</code>`)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/discovery"
@@ -65,16 +66,23 @@ func (s *Site) home(r *http.Request, v *visit) (page, error) {
 	return page{template: "home", data: view, feed: []string{}}, nil
 }
 
-// trimFacets leaves the values that a page shows: of each, the most frequent that have a
-// link.
+// trimFacets leaves the values that a page shows: of each, the most frequent that a search
+// takes.
 func trimFacets(f *discovery.Facets) {
 	for _, list := range []*[]discovery.Facet{&f.Kinds, &f.Licenses, &f.Namespaces, &f.Exports, &f.Imports} {
+		names := list == &f.Exports || list == &f.Imports
 		var some []discovery.Facet
 		for _, facet := range *list {
-			if facet.Value != "" && len(facet.Value) <= maxLinked/2 && len(some) < facetsShown {
+			if facet.Value != "" && len(facet.Value) <= maxLinked/2 && (!names || isAskable(facet.Value)) && len(some) < facetsShown {
 				some = append(some, facet)
 			}
 		}
 		*list = some
 	}
+}
+
+// isAskable reports whether a search takes a name for an import or export: some are a
+// dependency with a version, "unlocked-dep=<a:b@{>=1.0.0}>", or no ASCII text.
+func isAskable(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ',' || r == '@' })
 }

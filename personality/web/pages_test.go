@@ -231,6 +231,52 @@ func TestUnknownInterfaces(t *testing.T) {
 	}
 }
 
+// Of what is withheld, or was not looked into, nothing is said: no empty lists, and no lines
+// that would get it.
+func TestWithheldPages(t *testing.T) {
+	s := newSite(t)
+	const path = "/packages/acme:image-resizer/1.0.0"
+	r := s.index.releases["acme:image-resizer@1.0.0"]
+	r.Content, r.HasWIT = nil, false
+	s.index.releases["acme:image-resizer@1.0.0"] = r
+	body := s.body(path)
+	for _, no := range []string{"wkg get", "Download the file", "Imports", "sbom"} {
+		if strings.Contains(body, no) {
+			t.Errorf("the page of a withheld release has %q", no)
+		}
+	}
+	for _, list := range []string{"/imports", "/exports", "/dependencies", "/sections", "/wit", "/else"} {
+		_, err := s.try(path + list)
+		if p, ok := errors.AsType[*web.Problem](err); !ok || p.Status != http.StatusNotFound {
+			t.Errorf("%s of a withheld release: %v", list, err)
+		}
+	}
+}
+
+// A page offers searches that are taken: names of dependencies have what means a version there.
+func TestFacetsCanBeAskedFor(t *testing.T) {
+	s := newSite(t)
+	odd := []discovery.Facet{{Value: "unlocked-dep=<a:b@{>=1.0.0}>", Count: 9}, {Value: "a,b", Count: 9}, {Value: "ünlocked", Count: 9}, {Value: "a\x00b", Count: 9}}
+	s.index.facets.Imports = append(odd, s.index.facets.Imports...)
+	s.index.facets.Exports = append(odd, s.index.facets.Exports...)
+	for _, path := range []string{"/", "/search"} {
+		for _, e := range named(parsed(t, s.get(path).Body), "a") {
+			u, err := url.Parse(e.attrs["href"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range odd {
+				if u.Query().Get("imports") == f.Value || u.Query().Get("exports") == f.Value {
+					t.Errorf("%s leads to %s", path, u)
+				}
+			}
+		}
+		if body := s.body(path); !strings.Contains(body, "wasi:io/streams") {
+			t.Errorf("%s lacks the other ones", path)
+		}
+	}
+}
+
 // Pages of what has a feed name it, and feeds lead back to pages; one that needs a token is not
 // named.
 func TestFeedsOfPages(t *testing.T) {

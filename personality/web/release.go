@@ -12,8 +12,8 @@ import (
 
 type releaseView struct {
 	discovery.Release
-	Kind         string // in words
-	Install      []command
+	Kind         string    // in words
+	Install      []command // none: its content is withheld
 	Imports      externs
 	Exports      externs
 	Dependencies []discovery.Dependency // some
@@ -52,7 +52,10 @@ func (s *Site) release(r *http.Request, v *visit) (page, error) {
 		return page{}, err
 	}
 	found.Needs = found.Needs[:min(len(found.Needs), needsShown)]
-	view := releaseView{Release: found, Kind: kinds[found.Summary.Kind], Install: install(v.client.URL, name, version)}
+	view := releaseView{Release: found, Kind: kinds[found.Summary.Kind]}
+	if found.Withheld == nil {
+		view.Install = install(v.client.URL, name, version)
+	}
 	s.setLinks(&view, v)
 	c := found.Content
 	if c == nil {
@@ -185,8 +188,8 @@ func (s *Site) list(r *http.Request, _ *visit) (page, error) {
 	what := r.PathValue("list")
 	view := listView{Summary: found.Summary, What: what}
 	c := found.Content
-	if c == nil {
-		c = &discovery.Description{}
+	if c == nil { // an empty list would say that there is nothing in it
+		return page{}, &Problem{http.StatusNotFound, "What is in this release is not known, or can not be shown."}
 	}
 	switch what {
 	case "imports", "exports":

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strings"
 
@@ -78,6 +80,18 @@ func hasTag(lists []string, tag string) bool {
 		}
 	}
 	return false
+}
+
+// tagged gives a reply that has its body an entity tag, and says only that nothing has changed
+// to a client that has it.
+func tagged(r *http.Request, made reply) reply {
+	sum := sha256.Sum256(made.body)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	made.header = http.Header{"Etag": {tag}}
+	if hasTag(r.Header.Values("If-None-Match"), tag) {
+		made.status, made.contentType, made.body = http.StatusNotModified, "", []byte{}
+	}
+	return made
 }
 
 // discoveryError translates the errors of the API.

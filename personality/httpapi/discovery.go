@@ -85,6 +85,18 @@ func (h *handler) setDiscoveryTag(header http.Header, tag string) {
 	header.Set("Cache-Control", h.cacheScope()+", "+discoveryCaching)
 }
 
+// tagged gives a reply that has its body an entity tag, and says only that nothing has changed
+// to a client that has it.
+func tagged(r *http.Request, made reply) reply {
+	sum := sha256.Sum256(made.body)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	made.header = http.Header{"Etag": {tag}}
+	if hasTag(r.Header.Values("If-None-Match"), tag) {
+		made.status, made.contentType, made.body = http.StatusNotModified, "", []byte{}
+	}
+	return made
+}
+
 // discoveryError translates the errors of the API.
 func discoveryError(err error) api.Error {
 	if p := discoveryapi.ProblemOf(err); p != nil {

@@ -27,7 +27,7 @@ func (h *handler) fetchCheckpoint(r *http.Request, _ []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusOK, contentType: jsonType, encode: func(b []byte) []byte { return append(b, text...) }}, nil
+	return tagged(r, reply{status: http.StatusOK, contentType: jsonType, body: text}), nil
 }
 
 func (h *handler) fetchLogs(r *http.Request, body []byte) (reply, error) {

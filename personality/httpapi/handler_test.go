@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -86,6 +87,28 @@ func TestFetchCheckpoint(t *testing.T) {
 	short := strings.Replace(text, logID.String(), "sha256:ab", 1)
 	expect(t, s.do("POST", "/v1/verify/checkpoint", short), 200, `{"checkpoint":"unverified","signature":"verified"}`)
 	equal(t, "root", s.fake.asked[len(s.fake.asked)-1].(protocol.ReceivedCheckpoint).LogRoot, "sha256:ab")
+}
+
+// Who has the newest checkpoint, or note, is told so, and not sent it again.
+func TestNothingNew(t *testing.T) {
+	f := &fake{note: []byte("note\n")}
+	f.checkpoint.Contents.LogLength = 3
+	s := newServer(t, f, httpapi.Options{})
+	for path, change := range map[string]func(){
+		"/v1/fetch/checkpoint":     func() { f.checkpoint.Contents.Timestamp++ },
+		"/tlog/records/checkpoint": func() { f.note = []byte("another\n") },
+	} {
+		tag := s.do("GET", path, "").Header().Get("ETag")
+		again := func() *httptest.ResponseRecorder { return s.do("GET", path, "", "If-None-Match: "+tag) }
+		w := again()
+		equal(t, path, w.Code, 304)
+		equal(t, "body", w.Body.String(), "")
+		equal(t, "tag", w.Header().Get("ETag"), tag)
+		change()
+		w = again()
+		equal(t, path+" with news", w.Code, 200)
+		equal(t, "same tag", w.Header().Get("ETag") == tag, false)
+	}
 }
 
 func TestFetchNames(t *testing.T) {

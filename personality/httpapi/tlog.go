@@ -46,7 +46,7 @@ func (h *handler) logNote(r *http.Request, _ []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return h.staticReply(noteType, noteCaching, note), nil
+	return tagged(r, h.staticReply(noteType, noteCaching, note)), nil
 }
 
 // logKeys serves the public keys of a log, a line each: for who meets the registry for the

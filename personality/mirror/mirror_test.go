@@ -39,6 +39,7 @@ type upstream struct {
 	*registrytest.Setup
 	server   *httptest.Server
 	requests atomic.Int64
+	tagged   atomic.Int64 // of these, those for news alone
 	change   atomic.Pointer[func(path string, answer []byte) []byte] // nil: 404
 	noFiles  bool
 }
@@ -52,6 +53,9 @@ func newUpstream(t *testing.T, files bool) *upstream {
 	})
 	u.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.requests.Add(1)
+		if r.Header.Get("If-None-Match") != "" {
+			u.tagged.Add(1)
+		}
 		change := u.change.Load()
 		if u.noFiles && strings.HasPrefix(r.URL.Path, "/tlog/") {
 			http.NotFound(w, r)
@@ -277,6 +281,17 @@ func TestMirror(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A mirror asks for the newest checkpoint only if that is another one than it has.
+func TestMirrorAsksForNews(t *testing.T) {
+	u := newUpstream(t, true)
+	u.Load("example:one", 1)
+	c := newCopy(t, u)
+	c.await(u)
+	u.Eventually("an idle upstream is asked for news", func() bool { return u.tagged.Load() > 2 })
+	u.Load("example:two", 1)
+	c.await(u)
 }
 
 // What is read of a mirror is kept in the cache that it is given, and not read again.

@@ -126,9 +126,12 @@ func claimMirror(ctx context.Context, db *store.DB, r federation.Registry) error
 	want := r.OperatorKey.String()
 	return db.Update(ctx, func(tx *store.Tx) error {
 		of, err := optional(tx.Meta(mirrorOfKey))
+		begun, wrong := optional(tx.Meta(promotingKey))
 		switch {
-		case err != nil:
-			return err
+		case err != nil || wrong != nil:
+			return errors.Join(err, wrong)
+		case len(begun) > 0:
+			return errors.New("this standby is being promoted, and follows nobody any more: run `warg-personality promote` again until it has ended")
 		case string(of) == want:
 			return nil
 		case len(of) > 0:
@@ -145,15 +148,16 @@ func claimMirror(ctx context.Context, db *store.DB, r federation.Registry) error
 	})
 }
 
-// refuseMirror refuses to open the database of a mirror as a registry's.
-func refuseMirror(ctx context.Context, db *store.DB) error {
-	var of []byte
-	err := db.View(ctx, func(tx *store.Tx) (err error) {
-		of, err = optional(tx.Meta(mirrorOfKey))
-		return err
-	})
-	if err == nil && len(of) > 0 {
-		err = errors.New("this is a standby, which follows its registry: run it with --standby-of, or make it the registry with `warg-personality promote`")
+// refuseMirror refuses to open the database of a mirror as a registry's; while its promotion
+// has not ended, but for that.
+func refuseMirror(ctx context.Context, db *store.DB, promoting bool) error {
+	known, err := readPromotion(ctx, db)
+	switch {
+	case err != nil:
+	case known.Begun && !promoting:
+		err = errors.New("this standby is being promoted, and `warg-personality promote` was interrupted: run it again")
+	case known.of != "":
+		err = errors.New("this is a standby, which follows its registry: run it with `warg-personality standby`, or make it the registry with `warg-personality promote`")
 	}
 	return err
 }

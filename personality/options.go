@@ -94,4 +94,6 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// Tracing traces requests down to Trillian; nil: nothing is traced.
 	Tracing *tracing.Tracing
+
+	promoting bool // a standby that becomes the registry
 }

@@ -200,7 +200,7 @@ func (s *Server) openParts(ctx context.Context) (parts.Options, error) {
 	}
 	s.db = p.Store
 	s.closers = append(s.closers, p.Store.Close)
-	if err := refuseMirror(ctx, p.Store); err != nil {
+	if err := refuseMirror(ctx, p.Store, o.promoting); err != nil {
 		return p, err
 	}
 	logs, err := o.Trillian.open(ctx, s, p.Store)

@@ -3,20 +3,22 @@ package personality
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
+	"github.com/warg-trillian/warg-trillian/personality/federation/proxy"
+	"github.com/warg-trillian/warg-trillian/personality/mirror"
 	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
-	"github.com/warg-trillian/warg-trillian/personality/witness"
+	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
@@ -26,8 +28,12 @@ type PromoteOptions struct {
 	// Old is the address of the registry that it takes the place of: URL, and a token if it
 	// is private. It must not answer any more.
 	Old federation.Registry
-	// OldDataDir is the data folder of that registry, if it is at hand: what was
-	// acknowledged there, and is not in the standby, is named. Only for one with SQLite.
+	// OldDatabase is the database of that registry, if it is at hand: what was acknowledged
+	// there, and is not in the standby, is named. It is brought to this program's schema, and
+	// else not changed.
+	OldDatabase store.Database
+	// OldDataDir is the data folder of that registry, whose lock is taken while its database is
+	// read; "": none is at hand.
 	OldDataDir string
 	// Lose goes on although somebody has seen more than the standby holds, or it is not
 	// known whether anybody has.
@@ -40,7 +46,7 @@ type Promoted struct {
 	// Doubts are why it would have been refused without [PromoteOptions.Lose].
 	Doubts []string
 	// Lost are records that the old registry had acknowledged and the standby does not
-	// hold; nil if its data folder was not given.
+	// hold; nil if its database was not given.
 	Lost []store.UnpublishedRecord
 }
 
@@ -55,11 +61,23 @@ func (e *RefusedError) Error() string {
 	return "the standby was not promoted: " + strings.Join(e.Doubts, "; ")
 }
 
-// Keys under which the database keeps a promotion that is under way: the trees.
+// Keys under which the database keeps a promotion that is under way: how far it is, and the
+// tree of the checkpoints log.
 const (
 	promotingKey        = "promoting"
 	promotedCheckpoints = "mirror checkpoints tree"
 )
+
+// promotion is how far a promotion is, as the database has it until it has ended.
+type promotion struct {
+	of string // key that the operator log begins with, of a standby; "" once the logs are ordered
+
+	Begun       bool        // the checkpoints log is filled
+	Ordered     bool        // Trillian orders both logs, and the database is no standby's any more
+	Records     follow.Root // of the logs as the standby held them
+	Checkpoints follow.Root
+	Staged      uint64 // records that are in the log, some perhaps behind the newest checkpoint
+}
 
 // Promote makes the standby in a data folder the registry. The operator key and the note keys
 // of the registry must be there, as for [Open]. It may be interrupted and called again.
@@ -68,13 +86,31 @@ const (
 // anything newer than the standby holds: a [*RefusedError] if there is, or if it cannot be
 // known. Nothing that was published, and that the standby holds, is lost.
 func Promote(ctx context.Context, o Options, p PromoteOptions) (done Promoted, err error) {
-	o.Metrics = nil
+	o.Metrics, o.promoting = nil, true
 	if err := promoteMirror(ctx, o.complete(), p, &done); err != nil {
 		return done, err
 	}
 	// What the standby had taken in behind its newest checkpoint is read from the log, and
 	// signed here.
-	return done, Rebuild(ctx, o, func(records, _ uint64) { done.Records = records })
+	if err := Rebuild(ctx, o, func(records, _ uint64) { done.Records = records }); err != nil {
+		return done, err
+	}
+	return done, endPromotion(ctx, o.complete())
+}
+
+// endPromotion lets the registry be served.
+func endPromotion(ctx context.Context, o Options) (err error) {
+	s := &Server{options: o}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.lockDataDir(); err != nil {
+		return err
+	}
+	db, err := o.Database.Open(ctx, o.Logger)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, db.Close)
+	return db.Update(ctx, func(tx *store.Tx) error { return tx.DropMeta(promotingKey) })
 }
 
 func promoteMirror(ctx context.Context, o Options, p PromoteOptions, done *Promoted) (err error) {
@@ -87,79 +123,127 @@ func promoteMirror(ctx context.Context, o Options, p PromoteOptions, done *Promo
 	if err != nil {
 		return err
 	}
-	key, promoting, err := promotion(ctx, db)
+	known, err := readPromotion(ctx, db)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if len(key) == 0 {
+	p.Old.Domain, p.Old.Own = "old registry", true
+	switch {
+	case known.of == "" && !known.Ordered:
 		return errors.New("the data folder is that of no standby: `warg-personality standby` makes one, and there is nothing to promote in a registry")
+	case known.Begun:
+		return s.resumePromotion(ctx, p, known, done)
 	}
-	if !promoting {
-		p.Old.OperatorKey, err = protocol.ParsePublicKey(key)
-		if err != nil {
-			return fmt.Errorf("the operator key in the standby's database: %w", err)
-		}
-		if err := s.preparePromotion(ctx, p, done); err != nil {
-			return err
-		}
+	if p.Old.OperatorKey, err = protocol.ParsePublicKey(known.of); err != nil {
+		return fmt.Errorf("the operator key in the standby's database: %w", err)
 	}
-	return s.order(ctx)
+	if known, err = s.preparePromotion(ctx, p, done); err != nil {
+		return err
+	}
+	return s.order(ctx, known)
 }
 
-// promotion reads of which registry a database is a mirror, by the key that its operator log
-// begins with, and whether its promotion has begun.
-func promotion(ctx context.Context, db *store.DB) (key string, promoting bool, err error) {
+// resumePromotion goes on with a promotion that was interrupted. The old registry may have
+// come back, and published, since then.
+func (s *Server) resumePromotion(ctx context.Context, p PromoteOptions, known promotion, done *Promoted) error {
+	keys, err := s.noteKeysOf(func(tlog.Log) (string, error) { return "", nil })
+	if err != nil {
+		return err
+	}
+	client, err := proxy.NewHTTPClient(p.Old, federation.ID(protocol.HashOf([]byte(p.Old.URL))), func(*http.Response, error) {})
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	ask := func(ctx context.Context) (protocol.Checkpoint, bool, error) {
+		return mirror.AskNewest(ctx, p.Old, client)
+	}
+	if err := s.look(ctx, ask, p, known, known.Staged, keys, done); err != nil {
+		return err
+	}
+	if known.Ordered {
+		return nil
+	}
+	return s.order(ctx, known)
+}
+
+// readPromotion reads of which registry a database is a mirror, and how far its promotion is.
+func readPromotion(ctx context.Context, db *store.DB) (known promotion, err error) {
 	err = db.View(ctx, func(tx *store.Tx) error {
 		of, err := optional(tx.Meta(mirrorOfKey))
 		if err != nil {
 			return err
 		}
-		begun, err := optional(tx.Meta(promotingKey))
-		key, promoting = string(of), len(begun) > 0
-		return err
+		text, err := optional(tx.Meta(promotingKey))
+		if err != nil || len(text) == 0 {
+			known.of = string(of)
+			return err
+		}
+		if err := json.Unmarshal(text, &known); err != nil {
+			return fmt.Errorf("read how far the promotion is: %w", err)
+		}
+		known.of = string(of)
+		return nil
 	})
-	return key, promoting, err
+	return known, err
+}
+
+// note writes how far a promotion is.
+func (p promotion) note(tx *store.Tx) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return tx.ReplaceMeta(promotingKey, text)
 }
 
 // preparePromotion makes sure that nothing newer is known, fills the checkpoints log, and
 // notes that the promotion has begun.
-func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, done *Promoted) (err error) {
-	p.Old.Domain = "old registry"
-	p.Old.Own = true
+func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, done *Promoted) (known promotion, err error) {
 	m, err := s.openStandby(ctx, p.Old, newMetrics(s.options.Metrics))
 	if m != nil {
 		defer func() { err = errors.Join(err, m.Close()) }()
 	}
 	if err != nil {
-		return err
+		return known, err
 	}
 	keys, err := s.promotionKeys(ctx, m)
 	if err != nil {
-		return err
+		return known, err
 	}
-	if done.Doubts, err = s.doubts(ctx, m, p, keys); err != nil {
-		return err
+	if known, err = held(ctx, m); err != nil {
+		return known, err
 	}
-	done.Records = m.Writer().Newest().Contents.LogLength
-	if p.OldDataDir != "" {
-		if done.Lost, err = lostIn(ctx, p.OldDataDir, m.Writer().Staged()); err != nil {
-			return err
-		}
-	}
-	if len(done.Doubts) > 0 && !p.Lose {
-		return &RefusedError{done.Doubts}
+	if err := s.look(ctx, m.AskNewest, p, known, known.Staged, keys, done); err != nil {
+		return known, err
 	}
 	checkpoints, err := openPreordered(ctx, m.service, m.db, checkpointsLogName, promotedCheckpoints)
 	if err != nil {
-		return err
+		return known, err
 	}
 	if err := m.Writer().FillCheckpoints(ctx, checkpoints); err != nil {
-		return err
+		return known, err
 	}
 	if err := m.Writer().Unstage(ctx); err != nil {
-		return err
+		return known, err
 	}
-	return m.db.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceMeta(promotingKey, []byte{1}) })
+	return known, m.db.Update(ctx, known.note)
+}
+
+// held is what a standby holds of the logs.
+func held(ctx context.Context, m *opened) (known promotion, err error) {
+	if m.Writer().Newest().Contents.LogLength == 0 {
+		return known, errors.New("the standby holds nothing yet: it has never caught up with its registry")
+	}
+	if err := m.Writer().LogPending(ctx); err != nil {
+		return known, err
+	}
+	if _, complete := m.Writer().Logged(); !complete {
+		return known, errors.New("the standby has not taken over the checkpoints log up to its newest checkpoint: run it until it has, or, if the registry is gone, ask for help; the databases are as they were")
+	}
+	known.Begun, known.Staged = true, m.Writer().Staged()
+	known.Records, known.Checkpoints, err = m.Writer().Base()
+	return known, err
 }
 
 // promotionKeys demands the keys with which the registry goes on: an operator key that may
@@ -173,6 +257,15 @@ func (s *Server) promotionKeys(ctx context.Context, m *opened) (map[tlog.Log]*tl
 	if _, ok := held.Newest(permitted); !ok {
 		return nil, fmt.Errorf("none of the operator keys here (%v) may sign checkpoints of this registry; those may: %v. Give the registry's operator key with --operator-key-file", held.IDs(), permitted)
 	}
+	return s.noteKeysOf(func(log tlog.Log) (string, error) {
+		known, err := m.NoteKeys(ctx, log)
+		return string(known), err
+	})
+}
+
+// noteKeysOf reads the note keys, and demands that they are among those by which each log is
+// known, as far as that is known.
+func (s *Server) noteKeysOf(knownOf func(tlog.Log) (string, error)) (map[tlog.Log]*tlog.NoteKey, error) {
 	keys := map[tlog.Log]*tlog.NoteKey{}
 	given := map[tlog.Log]string{tlog.Records: s.options.Notes.RecordsKeyFile, tlog.Checkpoints: s.options.Notes.CheckpointsKeyFile}
 	for _, log := range tlog.Logs {
@@ -190,69 +283,16 @@ func (s *Server) promotionKeys(ctx context.Context, m *opened) (map[tlog.Log]*tl
 		if keys[log], err = tlog.ParseNoteKey(string(text)); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		known, err := m.NoteKeys(ctx, log)
-		if err == nil && !slices.Contains(strings.Fields(string(known)), keys[log].VKeys()[0]) {
-			return nil, fmt.Errorf("%s holds another key (%s) than the one by which the %s log of the registry is known (%s): put that one there", path, keys[log].VKeys()[0], log, strings.TrimSpace(string(known)))
+		known, err := knownOf(log)
+		if err == nil && known != "" && !slices.Contains(strings.Fields(known), keys[log].VKeys()[0]) {
+			return nil, fmt.Errorf("%s holds another key (%s) than the one by which the %s log of the registry is known (%s): put that one there", path, keys[log].VKeys()[0], log, strings.TrimSpace(known))
 		}
 	}
 	return keys, nil
 }
 
-// doubts are why there may be something newer than the standby holds.
-func (s *Server) doubts(ctx context.Context, m *opened, p PromoteOptions, keys map[tlog.Log]*tlog.NoteKey) (doubts []string, err error) {
-	ours := m.Writer().Newest().Contents
-	if ours.LogLength == 0 {
-		return nil, errors.New("the standby holds nothing yet: it has never caught up with its registry")
-	}
-	if _, complete := m.Writer().Logged(); !complete {
-		return nil, errors.New("the standby has not taken over the checkpoints log up to its newest checkpoint: run it until it has, or, if the registry is gone, ask for help; the databases are as they were")
-	}
-	theirs, answers, err := m.AskNewest(ctx)
-	switch {
-	case err != nil:
-		doubts = append(doubts, fmt.Sprintf("the old registry at %s answers, and not with a checkpoint: %v", p.Old.URL, err))
-	case answers && theirs.LogLength > ours.LogLength:
-		doubts = append(doubts, fmt.Sprintf("the old registry at %s has published %d records, and the standby holds %d: let the standby catch up first", p.Old.URL, theirs.LogLength, ours.LogLength))
-	case answers:
-		doubts = append(doubts, fmt.Sprintf("the old registry at %s still answers: stop it first, or it goes on publishing beside the new one", p.Old.URL))
-	}
-	more, err := s.askWitnesses(ctx, m, keys)
-	return append(doubts, more...), err
-}
-
-// askWitnesses asks each witness of the policy for both logs.
-func (s *Server) askWitnesses(ctx context.Context, m *opened, keys map[tlog.Log]*tlog.NoteKey) (doubts []string, err error) {
-	if s.options.Witnesses.PolicyFile == "" {
-		return nil, nil
-	}
-	policy, err := loadPolicy(s.options.Witnesses.PolicyFile)
-	if err != nil {
-		return nil, err
-	}
-	records, checkpoints, err := m.Writer().Base()
-	if err != nil {
-		return nil, err
-	}
-	for _, log := range tlog.Logs {
-		root := records
-		if log == tlog.Checkpoints {
-			root = checkpoints
-		}
-		note, err := keys[log].Sign(tlog.TreeHead{Origin: keys[log].Name(), Size: root.Size, Root: root.Hash})
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range policy.Witnesses() {
-			if err := witness.AskNewest(ctx, http.DefaultClient, w, note, root.Size); err != nil {
-				doubts = append(doubts, fmt.Sprintf("witness %s, about the %s log: %v", w.Name, log, err))
-			}
-		}
-	}
-	return doubts, nil
-}
-
 // order makes both logs of a standby ordered ones, and its database that of a registry.
-func (s *Server) order(ctx context.Context) (err error) {
+func (s *Server) order(ctx context.Context, known promotion) (err error) {
 	o := s.options
 	db, err := o.Database.Open(ctx, o.Logger)
 	if err != nil {
@@ -279,12 +319,13 @@ func (s *Server) order(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		for _, key := range []string{mirrorOfKey, mirrorTreeKey, promotedCheckpoints, promotingKey} {
+		for _, key := range []string{mirrorOfKey, mirrorTreeKey, promotedCheckpoints} {
 			if err := tx.DropMeta(key); err != nil {
 				return err
 			}
 		}
-		return nil
+		known.Ordered = true
+		return known.note(tx)
 	})
 }
 
@@ -293,30 +334,4 @@ func orderTree(ctx context.Context, service *trilliansvc.Service, id int64) erro
 		return errors.New("the standby's database does not say which its Trillian trees are")
 	}
 	return service.Order(ctx, id)
-}
-
-// lostIn returns the records that a registry with a data folder has acknowledged, and that
-// are not published below a length. The folder must be in use by nobody.
-func lostIn(ctx context.Context, dataDir string, length uint64) (lost []store.UnpublishedRecord, err error) {
-	old := &Server{options: Options{DataDir: dataDir}}
-	defer func() { err = errors.Join(err, old.Close()) }()
-	file := filepath.Join(dataDir, "registry.db")
-	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("the old data folder has no database: %w", err)
-	}
-	if err := old.lockDataDir(); err != nil {
-		return nil, err
-	}
-	db, err := store.OpenSQLite(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	old.closers = append(old.closers, db.Close)
-	lost = []store.UnpublishedRecord{}
-	err = db.View(ctx, func(tx *store.Tx) error {
-		found, err := tx.NotBelow(length, maxLost)
-		lost = append([]store.UnpublishedRecord{}, found...)
-		return err
-	})
-	return lost, err
 }

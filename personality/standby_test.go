@@ -193,7 +193,9 @@ func TestStandbyBecomesTheRegistry(t *testing.T) {
 	eventually(t, "the standby has caught up", func() bool { return newest(standbyURL) == want })
 	stopStandby()
 	stopOld()
-	done, err := promote(func(_ *Options, p *PromoteOptions) { p.OldDataDir = oldDir })
+	done, err := promote(func(_ *Options, p *PromoteOptions) {
+		p.OldDataDir, p.OldDatabase = oldDir, store.SQLite{File: filepath.Join(oldDir, "registry.db")}
+	})
 	must(err)
 	if len(done.Doubts) > 0 || done.Lost == nil || len(done.Lost) > 0 {
 		t.Errorf("promoted with doubts %q and lost %v", done.Doubts, done.Lost)

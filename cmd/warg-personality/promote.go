@@ -4,17 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/warg-trillian/warg-trillian/config"
 	"github.com/warg-trillian/warg-trillian/personality"
+	"github.com/warg-trillian/warg-trillian/personality/files"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 )
 
 type promoteCommand struct {
 	config.Serve
 	followed
-	OldDataDir    string `name:"old-data-dir" placeholder:"DIR" help:"Data folder of the lost registry, if it is at hand: what was acknowledged there and is not in the standby is named."`
+	OldDataDir    string `name:"old-data-dir" placeholder:"DIR" help:"Data folder of the lost registry, if it is at hand and holds its database (SQLite): what was acknowledged there and is not in the standby is named."`
+	OldDatabase   string `name:"old-database-url-file" placeholder:"FILE" help:"As --old-data-dir, of a registry with a MySQL or MariaDB database: file that holds its database URL."`
 	LoseWhatIsNew bool   `name:"lose-what-is-newer" help:"Go on although somebody has seen more than the standby holds, or that cannot be known. What is newer is lost for good: clients that have seen it refuse the registry from then on, auditors and witnesses call it a fork, and its witnesses do not cosign it any more."`
 }
 
@@ -48,9 +55,13 @@ func (c *promoteCommand) Run(std streams) error {
 	if options.NewOperatorKey != nil {
 		return operatorKeyMissing(&c.Serve)
 	}
+	promote := personality.PromoteOptions{Old: of, OldDataDir: c.OldDataDir, Lose: c.LoseWhatIsNew}
+	if promote.OldDatabase, err = c.oldDatabase(); err != nil {
+		return settingError{err}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	done, err := personality.Promote(ctx, options, personality.PromoteOptions{Old: of, OldDataDir: c.OldDataDir, Lose: c.LoseWhatIsNew})
+	done, err := personality.Promote(ctx, options, promote)
 	c.tell(std, done, err == nil)
 	var refused *personality.RefusedError
 	if errors.As(err, &refused) {
@@ -69,6 +80,31 @@ func (c *promoteCommand) Run(std streams) error {
 	return nil
 }
 
+// oldDatabase is the database of the lost registry; nil if it is not at hand.
+func (c *promoteCommand) oldDatabase() (store.Database, error) {
+	if c.OldDatabase != "" {
+		text, err := files.ReadOnce(c.OldDatabase, files.SecretSize)
+		if err != nil {
+			return nil, fmt.Errorf("--old-database-url-file: %w", err)
+		}
+		database := store.MySQL{DSN: strings.TrimSpace(string(text))}
+		if err := database.Check(); err != nil {
+			return nil, fmt.Errorf("--old-database-url-file: %w", err)
+		}
+		return database, nil
+	}
+	if c.OldDataDir == "" {
+		return nil, nil
+	}
+	file := filepath.Join(c.OldDataDir, "registry.db")
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("--old-data-dir: there is no database in %s: if the registry had one elsewhere (--database-url), name the file with its URL with --old-database-url-file", c.OldDataDir)
+	} else if err != nil {
+		return nil, fmt.Errorf("--old-data-dir: %w", err)
+	}
+	return store.SQLite{File: file}, nil
+}
+
 // tell names what is lost, or would be.
 func (c *promoteCommand) tell(std streams, done personality.Promoted, promoted bool) {
 	is := "lost"
@@ -85,7 +121,7 @@ func (c *promoteCommand) tell(std streams, done personality.Promoted, promoted b
 		}
 		fmt.Fprintf(std.stdout, "%s: %s record %s: %s\n", is, name, lost.RecordID, how)
 	}
-	if c.OldDataDir == "" {
-		fmt.Fprintln(std.stderr, "The old data folder was not given (--old-data-dir): records that were acknowledged and not published when the registry was lost can not be named. Their authors know them: a client that waits for one finds that it is not there, and posts it again.")
+	if c.OldDataDir == "" && c.OldDatabase == "" {
+		fmt.Fprintln(std.stderr, "The old registry's database was not given (--old-data-dir or --old-database-url-file): records that were acknowledged and not published when the registry was lost can not be named. Their authors know them: a client that waits for one finds that it is not there, and posts it again.")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
@@ -133,10 +134,23 @@ func (u *upstream) consistent(ctx context.Context, from, to follow.Root) error {
 }
 
 // AskNewest asks the upstream for the newest checkpoint that it has published, which is not
-// verified; answers is false if nobody answers at its address.
+// verified; answers is false if nothing can be connected to at its address.
 func (m *Mirror) AskNewest(ctx context.Context) (newest protocol.Checkpoint, answers bool, err error) {
-	text, err := m.up.get(ctx, api.FetchCheckpointPath, maxAnswer)
-	if _, unreached := errors.AsType[*outbound.Error](err); unreached {
+	return m.up.newest(ctx)
+}
+
+// AskNewest is [Mirror.AskNewest] without a mirror.
+func AskNewest(ctx context.Context, of federation.Registry, client *http.Client) (newest protocol.Checkpoint, answers bool, err error) {
+	base, err := url.Parse(of.URL)
+	if err != nil {
+		return newest, false, err
+	}
+	return (&upstream{base: base.JoinPath("/"), http: client}).newest(ctx)
+}
+
+func (u *upstream) newest(ctx context.Context) (newest protocol.Checkpoint, answers bool, err error) {
+	text, err := u.get(ctx, api.FetchCheckpointPath, maxAnswer)
+	if failed, ok := errors.AsType[*outbound.Error](err); ok && failed.Unreached() {
 		return newest, false, nil
 	}
 	var said protocol.SignedCheckpoint

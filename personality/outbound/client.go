@@ -90,13 +90,13 @@ func New(o Options) *Client {
 
 // dial connects to a host and port.
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := &net.Dialer{Resolver: c.options.Resolver, Control: c.control}
+	dialer := &net.Dialer{Resolver: c.options.Resolver, Control: c.control, Timeout: c.options.Idle}
 	if c.private(address) {
 		dialer.Control = nil
 	}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil && (c.options.AllowPrivate || c.private(address)) {
-		err = &Error{"its host cannot be reached", err}
+		err = &Error{unreachedText, err}
 	}
 	return conn, err
 }

@@ -31,7 +31,14 @@ func (e *Error) Unwrap() error { return e.err }
 // answer are one.
 func (e *Error) Public() string { return e.text }
 
-const notPublicText = "its host cannot be reached at a public address"
+// Unreached reports whether there was no connection at all: nothing is there, or nothing
+// that may be reached.
+func (e *Error) Unreached() bool { return e.text == unreachedText || e.text == notPublicText }
+
+const (
+	unreachedText = "its host cannot be reached"
+	notPublicText = unreachedText + " at a public address"
+)
 
 var (
 	errNotPublic = errors.New("not a public address and port")

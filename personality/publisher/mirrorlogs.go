@@ -33,6 +33,24 @@ func (m *Mirror) Log(ctx context.Context) error {
 	return m.reloaded(ctx, err)
 }
 
+// LogPending is [Mirror.Log] for a mirror that takes over each checkpoint of the upstream's
+// checkpoints log in its order, and was ended between a checkpoint and its noting: the newest
+// checkpoint alone is not noted. It does nothing if there are more of them.
+func (m *Mirror) LogPending(ctx context.Context) error {
+	if m.logged.Size == 0 || m.logged.LogLength == lengthOf(m.base) {
+		return nil
+	}
+	var behind []store.Checkpoint
+	err := m.options.Store.View(ctx, func(tx *store.Tx) (err error) {
+		behind, err = tx.CheckpointsAfter(m.logged.LogLength, 2)
+		return err
+	})
+	if err != nil || len(behind) != 1 {
+		return err
+	}
+	return m.Log(ctx)
+}
+
 func (m *Mirror) loggedState() (follow.State, error) {
 	state, err := follow.NewState(m.logged.Size, m.logged.Subtrees)
 	if err != nil {

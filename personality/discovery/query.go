@@ -84,12 +84,16 @@ func prepare(t tx, q discovery.Query) (p *plan, err error) {
 	return p, p.lookUp(t)
 }
 
+// sourcesVersion changes with the sources of answers (text.go, list.go): a page of an earlier
+// release of the registry does not fit.
+const sourcesVersion = "2"
+
 // key is what a page token has to fit: everything that is asked for but how many.
 func (p *plan) key() string {
 	q := p.query
 	return strings.Join([]string{
 		q.Search, q.Namespace, q.Package, strings.Join(q.Imports, " "), strings.Join(q.Exports, " "), q.License, q.Kind, q.Digest,
-		strings.Join(q.Signatures, " "), q.Versions, p.sort, string(rune('0' + p.wish)),
+		strings.Join(q.Signatures, " "), q.Versions, p.sort, string(rune('0' + p.wish)), sourcesVersion,
 	}, "\x00")
 }
 

@@ -126,5 +126,10 @@ CREATE TABLE postings (tag INTEGER NOT NULL, content INTEGER NOT NULL, PRIMARY K
 CREATE VIRTUAL TABLE docs USING fts5(name, text, interfaces, content='', contentless_delete=1, detail=column, tokenize="unicode61 remove_diacritics 0");
 
 -- All words, and the trigrams of each with blanks around it.
-CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
+CREATE TABLE words (
+	id INTEGER PRIMARY KEY,
+	word TEXT NOT NULL UNIQUE,
+	back TEXT NOT NULL -- its letters from the last to the first
+);
+CREATE INDEX words_back ON words (back);
 CREATE VIRTUAL TABLE trigrams USING fts5(word, content='', detail=none, tokenize="trigram case_sensitive 1");

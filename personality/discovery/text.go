@@ -81,7 +81,7 @@ func (p *plan) searchSources(t tx) ([]source, error) {
 	}
 	var sources []source
 	if words.name.text != "" {
-		sources = p.nameSources(words.name)
+		sources = append(sources, p.nameSource(words.name))
 	}
 	if len(words.groups) > 0 {
 		name, text, all := words.in("name"), words.in("name text"), words.in("")
@@ -97,29 +97,25 @@ func (p *plan) headConditions() []condition {
 	return append(p.conditions(nil), p.isHead())
 }
 
-// nameSources are the packages whose name is, or begins with, that of a search.
-func (p *plan) nameSources(name searchedName) []source {
-	exact := source{
-		from: p.ofPackages(), where: append(p.headConditions(), where(`p.`+name.column+` = ?`, name.text)),
-		order: `p.name, r.rank DESC`, at: `r.id`, after: behindName,
-	}
-	begins := exact
+// nameSource are the packages whose name is, or begins with, that of a search: first those
+// whose name it is.
+func (p *plan) nameSource(name searchedName) source {
 	column := `p.` + name.column
-	begins.where = append(p.headConditions(), where(column+` > ? AND `+column+` < ?`, name.text, name.end()))
-	begins.order = column + `, p.name, r.rank DESC`
-	begins.after = func(at place) condition {
+	s := source{from: p.ofPackages(), order: column + `, p.name, r.rank DESC`, at: `r.id`}
+	s.where = append(p.headConditions(), where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
+	s.after = func(at place) condition {
 		if len(at.Rank) == 0 {
 			return where(`(`+column+`, p.name) > (?, ?)`, name.of(at.Name), at.Name)
 		}
 		return where(`(`+column+`, p.name) >= (?, ?) AND (p.name <> ? OR r.rank < ?)`, name.of(at.Name), at.Name, at.Name, at.Rank)
 	}
-	begins.end = func(t tx, from place, steps int) (to place, upTo condition, ok bool, err error) {
+	s.end = func(t tx, from place, steps int) (to place, upTo condition, ok bool, err error) {
 		to.Source = from.Source
-		ok, err = t.row(`SELECT name FROM packages p WHERE `+column+` > ? AND `+column+` < ? AND (`+column+`, name) > (?, ?) ORDER BY `+column+`, name LIMIT 1 OFFSET ? + 0`,
+		ok, err = t.row(`SELECT name FROM packages p WHERE `+column+` >= ? AND `+column+` < ? AND (`+column+`, name) > (?, ?) ORDER BY `+column+`, name LIMIT 1 OFFSET ? + 0`,
 			[]any{name.text, name.end(), name.of(from.Name), from.Name, steps}, &to.Name)
 		return to, where(`(`+column+`, p.name) <= (?, ?)`, name.of(to.Name), to.Name), ok, err
 	}
-	return []source{exact, begins}
+	return s
 }
 
 // searchedName is what a search looks like as a name: of a package, or without the namespace.

@@ -87,7 +87,7 @@ func learn(t tx, words []string) error {
 			clear(t.db.known)
 		}
 		t.db.known[w] = true
-		made, err := t.exec(`INSERT OR IGNORE INTO words (word) VALUES (?)`, w)
+		made, err := t.exec(`INSERT OR IGNORE INTO words (word, back) VALUES (?, ?)`, w, backwards([]rune(w)))
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ const (
 )
 
 // meanings returns the words that a word of a query may stand for: itself and those that
-// begin with it; else those in which it is; else those that a typing error or two away.
+// begin with it; else those in which it is; else those that are a typing error away, or two.
 func meanings(t tx, word string) ([]string, error) {
 	var found []string
 	collect := func(query string, args ...any) error {
@@ -162,41 +162,66 @@ func meanings(t tx, word string) ([]string, error) {
 	return corrections(t, letters)
 }
 
-// corrections returns the known words that are one typing error away from a word, or two if
-// it is long; nearest first.
-func corrections(t tx, letters []rune) ([]string, error) {
-	allowed := 1
-	if len(letters) >= 8 {
-		allowed = 2
-	}
-	type near struct {
-		word     string
-		distance int
-	}
-	var all []near
-	err := candidates(t, partsQuery(letters), func(w string) {
-		if d := distance(letters, []rune(w), allowed); d <= allowed {
-			all = append(all, near{w, d})
+// corrections returns the known words that are one typing error away from a word; if there
+// are none and it is long, those that are two away.
+func corrections(t tx, letters []rune) (found []string, err error) {
+	take := func(allowed int) func(string) {
+		return func(w string) {
+			if distance(letters, []rune(w), allowed) <= allowed {
+				found = append(found, w)
+			}
 		}
-	})
-	if err != nil {
-		return nil, err
 	}
-	slices.SortStableFunc(all, func(a, b near) int {
-		if a.distance != b.distance {
-			return a.distance - b.distance
-		}
-		return strings.Compare(a.word, b.word)
-	})
-	var found []string
-	for _, n := range all[:min(len(all), maxCorrections)] {
-		found = append(found, n.word)
+	err = halves(t, letters, take(1))
+	if err == nil && len(found) == 0 && len(letters) >= 8 {
+		err = candidates(t, partsQuery(letters), take(2))
 	}
-	return found, nil
+	slices.Sort(found)
+	found = slices.Compact(found)
+	return found[:min(len(found), maxCorrections)], err
 }
 
-// partsQuery asks for the words that have the first, the middle or the last part of a word,
-// or its first and last letter: of so few typing errors one part at least has none.
+// halves calls f with the words that may be one typing error away from a word: that is in
+// one half of it, so that the other half begins or ends them, or exchanges the letters
+// between which the halves meet.
+func halves(t tx, letters []rune, f func(word string)) error {
+	half := len(letters) / 2
+	for _, side := range []struct {
+		column, begins string
+		turn           func(string) string
+	}{
+		{"word", string(letters[:half]), func(w string) string { return w }},
+		{"back", backwards(letters[half:]), func(w string) string { return backwards([]rune(w)) }},
+	} {
+		c := side.column
+		err := t.rows(`SELECT `+c+` FROM (SELECT `+c+` FROM words WHERE `+c+` >= ? AND `+c+` < ? LIMIT ? + 0) WHERE length(`+c+`) BETWEEN ? AND ?`,
+			[]any{side.begins, side.begins + string(unicode.MaxRune), maxCandidates, len(letters) - 1, len(letters) + 1}, func(scan func(...any) error) error {
+				var w string
+				err := scan(&w)
+				f(side.turn(w))
+				return err
+			})
+		if err != nil {
+			return err
+		}
+	}
+	other := slices.Clone(letters)
+	other[half-1], other[half] = other[half], other[half-1]
+	known, err := t.row(`SELECT 1 FROM words WHERE word = ?`, []any{string(other)}, new(int))
+	if known {
+		f(string(other))
+	}
+	return err
+}
+
+func backwards(letters []rune) string {
+	letters = slices.Clone(letters)
+	slices.Reverse(letters)
+	return string(letters)
+}
+
+// partsQuery asks for the words that have the first, the middle or the last part of a long
+// word: of two typing errors one part at least has none.
 func partsQuery(letters []rune) string {
 	all := []rune(padded(string(letters)))
 	part := func(from, to int) string { // all trigrams between two places
@@ -207,15 +232,8 @@ func partsQuery(letters []rune) string {
 		return "(" + strings.Join(some, " AND ") + ")"
 	}
 	n := len(letters)
-	third := max(1, n/3)
-	parts := []string{part(0, 2+max(2, third)), part(len(all)-2-max(2, third), len(all))}
-	if middle := part(2+third, 2+n-third); third >= 2 && middle != "()" {
-		parts = append(parts, middle)
-	}
-	if n <= 6 {
-		parts = append(parts, "("+quoted(string(all[:3]))+" AND "+quoted(string(all[len(all)-3:]))+")")
-	}
-	return strings.Join(parts, " OR ")
+	third := n / 3
+	return strings.Join([]string{part(0, 2+third), part(len(all)-2-third, len(all)), part(2+third, 2+n-third)}, " OR ")
 }
 
 // candidates calls f with the words that a query of trigrams finds.

@@ -200,6 +200,12 @@ func (w *world) index() *Index {
 func (w *world) upToDate(x *Index) {
 	w.t.Helper()
 	w.eventually("the index is up to date", func() bool {
+		w.mu.Lock()
+		read := x.position.Load() == uint64(len(w.log)) // before contents are counted
+		w.mu.Unlock()
+		if !read {
+			return false
+		}
 		x.counts.mu.Lock()
 		x.counts.at = time.Time{}
 		x.counts.mu.Unlock()

@@ -65,10 +65,7 @@ func (h *handler) discovered(route discoveryapi.Route) serveFunc {
 				made.header = http.Header{}
 				h.setDiscoveryTag(made.header, tag)
 			}
-			if status := precondition.Read(r.Header, tag).Status(); status != made.status {
-				made.status, made.contentType, made.body = status, "", []byte{}
-			}
-			return made, nil
+			return conditional(r, made, tag), nil
 		})(w, r)
 	}
 }
@@ -83,18 +80,6 @@ func (h *handler) discoveryTag(r *http.Request) string {
 func (h *handler) setDiscoveryTag(header http.Header, tag string) {
 	header.Set("ETag", tag)
 	header.Set("Cache-Control", h.cacheScope()+", "+discoveryCaching)
-}
-
-// tagged gives a reply that has its body an entity tag, and says only that nothing has changed
-// to a client that has it.
-func tagged(r *http.Request, made reply) reply {
-	sum := sha256.Sum256(made.body)
-	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	made.header = http.Header{"Etag": {tag}}
-	if hasTag(r.Header.Values("If-None-Match"), tag) {
-		made.status, made.contentType, made.body = http.StatusNotModified, "", []byte{}
-	}
-	return made
 }
 
 // discoveryError translates the errors of the API.

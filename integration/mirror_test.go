@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/integration/buckets"
 	"github.com/warg-trillian/warg-trillian/integration/liar"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
@@ -111,24 +115,28 @@ func awaitMirroredNote(t *testing.T, home *server, other *upstream, length uint6
 // awaitContent waits until a mirror has a content.
 func awaitContent(t *testing.T, home *server, other *upstream, content []byte) {
 	t.Helper()
-	file := filepath.Join(home.dataDir, "mirrors", other.domain, "content")
+	dir := filepath.Join(home.dataDir, "mirrors", other.domain, "content")
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(50 * time.Millisecond) {
-		found := false
-		filepath.Walk(file, func(path string, info os.FileInfo, err error) error {
-			if err == nil && info.Mode().IsRegular() {
-				if text, err := os.ReadFile(path); err == nil && bytes.Equal(text, content) {
-					found = true
-				}
-			}
-			return nil
-		})
-		if found {
+		if holdsFile(dir, content) {
 			return
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the mirror of %s does not fetch content", other.domain)
 		}
 	}
+}
+
+// holdsFile tells whether a file below a folder has a content.
+func holdsFile(dir string, content []byte) (found bool) {
+	filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			if text, err := os.ReadFile(path); err == nil && bytes.Equal(text, content) {
+				found = true
+			}
+		}
+		return nil
+	})
+	return found
 }
 
 // auditReport is what the auditor says in the end.
@@ -152,32 +160,125 @@ func auditAt(t *testing.T, url string, flags ...string) (report auditReport) {
 	return report
 }
 
-// A mirror that is killed again and again while it catches up comes to what its upstream
-// has, and never shows half of it.
+// A mirror that is killed again and again while it catches up never shows half of what its
+// upstream has, nor less than it has shown; and when it is left alone it comes to all of it,
+// with what was published while it was down, and follows from then on.
 func TestMirrorIsKilled(t *testing.T) {
 	t.Parallel()
-	u := startUpstream(t, "wasi")
-	u.publishMany(t, "p", 10, 300)
-	want := u.logLength(t)
-	home := startServer(t, "--registries-file", registriesFile(t, u.entry("mode: mirror", "interval: 1s")))
-	shown := uint64(0)
-	for n := range 6 {
-		time.Sleep(time.Duration(n*n) * 30 * time.Millisecond) // later each time; where that is, is all the same
-		if status, body := askFor(t, home.url, u.domain); status == http.StatusOK {
-			var c protocol.SignedCheckpoint
-			if err := c.UnmarshalJSON(body); err != nil || c.Contents.LogLength < shown {
-				t.Fatalf("it shows %d records, and has shown %d (%v)", c.Contents.LogLength, shown, err)
+	for how, files := range map[string]bool{"by bundles": true, "by the v1 API": false} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			u := startUpstream(t, "wasi")
+			u.publishMany(t, "p", 10, 300)
+			seen := u
+			if !files {
+				seen = u.withoutFiles(t)
 			}
-			shown = c.Contents.LogLength
-			auditAt(t, home.url+"/registries/"+u.domain) // what it shows is whole
+			home := startServer(t, "--registries-file", registriesFile(t, seen.entry("mode: mirror", "interval: 1s")))
+			w := &mirrorWatch{home: home, other: seen}
+			for n := range 6 {
+				time.Sleep(time.Duration(n*n) * 30 * time.Millisecond) // later each time; where that is, is all the same
+				if w.look(t) > 0 {
+					auditAt(t, home.url+"/registries/"+seen.domain) // what it shows is whole
+				}
+				home.kill(t)
+				if n == 5 {
+					u.publishMany(t, "down", 3, 50)
+				}
+				home.start(t)
+			}
+			w.await(t, u.logLength(t))
+			u.publishMany(t, "later", 2, 20)
+			want := u.logLength(t)
+			w.await(t, want)
+			if files {
+				awaitMirroredNote(t, home, seen, want)
+			}
+			if report := auditAt(t, home.url+"/registries/"+seen.domain); report.Records != want {
+				t.Errorf("the audit has %d records, want %d", report.Records, want)
+			}
+		})
+	}
+}
+
+// withoutFiles is an upstream as one that has no static files.
+func (u *upstream) withoutFiles(t *testing.T) *upstream {
+	t.Helper()
+	target, err := url.Parse(u.url)
+	must(t, err)
+	all := httputil.NewSingleHostReverseProxy(target)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/tlog/") {
+			http.NotFound(w, r)
+			return
 		}
-		home.kill(t)
-		home.start(t)
+		all.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return &upstream{server: &server{url: front.URL}, domain: strings.TrimPrefix(front.URL, "http://"), key: u.key}
+}
+
+// mirrorWatch is what a mirror has shown so far.
+type mirrorWatch struct {
+	home  *server
+	other *upstream
+	shown uint64 // records
+}
+
+// look looks what the mirror shows, which is never less than before.
+func (w *mirrorWatch) look(t *testing.T) uint64 {
+	t.Helper()
+	status, body := askFor(t, w.home.url, w.other.domain)
+	if status != http.StatusOK && w.shown == 0 {
+		return 0 // the first checkpoint is not there yet
+	}
+	var c protocol.SignedCheckpoint
+	if err := c.UnmarshalJSON(body); status != http.StatusOK || err != nil || c.Contents.LogLength < w.shown {
+		t.Fatalf("it shows %d records, and has shown %d (status %d, %v)", c.Contents.LogLength, w.shown, status, err)
+	}
+	w.shown = c.Contents.LogLength
+	return w.shown
+}
+
+// await watches until the mirror shows so many records, as long as it gets on.
+func (w *mirrorWatch) await(t *testing.T, records uint64) {
+	t.Helper()
+	before, since := uint64(0), time.Now()
+	for w.look(t) < records {
+		time.Sleep(20 * time.Millisecond)
+		if w.shown > before {
+			before, since = w.shown, time.Now()
+		}
+		if time.Since(since) > startTimeout {
+			t.Fatalf("the mirror shows %d records and does not come to %d", w.shown, records)
+		}
+	}
+}
+
+// The content of a mirror is below its own folder, also where that of its registry is in a
+// bucket: the two do not mix, and each is served when the other registry is gone.
+func TestMirrorBesideBucket(t *testing.T) {
+	bucket := buckets.S3(t)
+	u := startUpstream(t, "wasi")
+	home := startServer(t, "--content-url", bucket.URL, "--registries-file", registriesFile(t, u.entry("mode: mirror", "interval: 1s")))
+	theirs, ours := adder(), emptyComponent()
+	for s, content := range map[*server][]byte{u.server: theirs, home: ours} {
+		a := newAuthor(t, "example:one")
+		s.publishRelease(t, a, a.begin(), nil)
+		s.publishRelease(t, a, a.release(content), content)
 	}
 	awaitMirror(t, home, u)
-	awaitMirroredNote(t, home, u, want)
-	if report := auditAt(t, home.url+"/registries/"+u.domain); report.Records != want {
-		t.Errorf("the audit has %d records, want %d", report.Records, want)
+	awaitContent(t, home, u, theirs)
+	if !holdsFile(bucket.Dir, ours) || holdsFile(bucket.Dir, theirs) {
+		t.Errorf("the bucket has this registry's content: %v, and that of the mirror: %v", holdsFile(bucket.Dir, ours), holdsFile(bucket.Dir, theirs))
+	}
+	u.stop(t)
+	home.stop(t)
+	home.start(t)
+	for path, content := range map[string][]byte{contentPath(ours): ours, "/registries/" + u.domain + contentPath(theirs): theirs} {
+		if response, body := home.answer(t, http.MethodGet, path, nil); response.StatusCode != http.StatusOK || !bytes.Equal(body, content) {
+			t.Errorf("GET %s: status %s, %d bytes", path, response.Status, len(body))
+		}
 	}
 }
 

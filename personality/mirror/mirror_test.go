@@ -39,7 +39,7 @@ type upstream struct {
 	*registrytest.Setup
 	server   *httptest.Server
 	requests atomic.Int64
-	tagged   atomic.Int64 // of these, those for news alone
+	tagged   atomic.Int64                                            // of these, those for news alone
 	change   atomic.Pointer[func(path string, answer []byte) []byte] // nil: 404
 	noFiles  bool
 }

@@ -70,7 +70,8 @@ type MirrorOptions struct {
 // staged: in Trillian, in the database as records that are accepted, and in the package
 // index under a revision that no checkpoint has yet. Readers see nothing of it until all
 // of it is published in one transaction, with the checkpoint. A mirror that was
-// interrupted goes on behind what is staged.
+// interrupted goes on behind what is staged. Checkpoints that are close together are staged
+// and published in runs: see [Mirror.FollowLogged].
 type Mirror struct {
 	options   MirrorOptions
 	publisher *Publisher       // for the tiles

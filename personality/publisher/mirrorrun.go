@@ -12,13 +12,13 @@ import (
 
 // FollowLogged takes over the first of some checkpoints, which are the next leaves of the
 // upstream's checkpoints log in their order, and notes that they are. It returns how many
-// these are: one, if it is far ahead, and else all whose records make one step, in two
+// these are: one, if it is far ahead, and else all whose records make one run, in two
 // transactions together. None shows before all of these do. Each is verified as [Mirror.Follow]
 // does it. Where one of them does not hold, those before it are taken over, one each time.
 //
 // Errors are those of Follow. If another process is further, nothing is taken over.
 func (m *Mirror) FollowLogged(ctx context.Context, next []protocol.SignedCheckpoint, source MirrorSource, progress func(done, total uint64)) (taken int, err error) {
-	if n := inOneStep(lengthOf(m.base), next); n > 0 {
+	if n := inOneRun(lengthOf(m.base), next); n > 0 {
 		taken, err := m.followRun(ctx, next[:n], source)
 		_, untrue := errors.AsType[*UntrueError](err)
 		none := err == nil && taken == 0
@@ -42,15 +42,20 @@ func (m *Mirror) FollowLogged(ctx context.Context, next []protocol.SignedCheckpo
 	return 1, m.Log(ctx)
 }
 
-// maxRunBytes is about how many bytes the leaves of a run have at most, with their records.
-const maxRunBytes = 8 << 20
+const (
+	// maxRun is how many leaves a run has at most: fewer than a step, so that a mirror that is
+	// interrupted often gets on, and enough for a transaction to cost little for each.
+	maxRun = 256
+	// maxRunBytes is about how many bytes these have at most, with their records.
+	maxRunBytes = 8 << 20
+)
 
-// inOneStep is how many checkpoints behind one of some length are that close.
-func inOneStep(base uint64, next []protocol.SignedCheckpoint) (n int) {
+// inOneRun is how many checkpoints behind one of some length are that close.
+func inOneRun(base uint64, next []protocol.SignedCheckpoint) (n int) {
 	before := base
 	for _, c := range next {
 		length := c.Contents.LogLength
-		if length <= before || length-base > mirrorStep {
+		if length <= before || length-base > maxRun {
 			break
 		}
 		before = length
@@ -59,7 +64,7 @@ func inOneStep(base uint64, next []protocol.SignedCheckpoint) (n int) {
 	return n
 }
 
-// followRun takes over checkpoints whose records make one step, or the first of them if
+// followRun takes over checkpoints whose records make one run, or the first of them if
 // these are large records; none if those of the first one are.
 func (m *Mirror) followRun(ctx context.Context, run []protocol.SignedCheckpoint, source MirrorSource) (taken int, err error) {
 	if m.staged.Length > lengthOf(m.base) {

@@ -65,7 +65,7 @@ func (m *mirrorSetup) checkLogged(s *registrytest.Setup, logged []protocol.Signe
 	}
 }
 
-// Checkpoints whose records make one step are taken over together, each with its own map
+// Checkpoints whose records make one run are taken over together, each with its own map
 // and proofs.
 func TestMirrorFollowsRun(t *testing.T) {
 	s, logged := newLogged(t)

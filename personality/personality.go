@@ -306,9 +306,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Reload reads the operator keys, the authorized keys, the tokens and the witness policy
-// again. What can
-// not be read stays in force as it was read before.
+// Reload reads the operator keys, the authorized keys, the tokens, the witness policy and
+// the registries file again. What can not be read stays in force as it was read before.
 func (s *Server) Reload() error {
 	var tokens error
 	if s.private != nil {
@@ -320,7 +319,13 @@ func (s *Server) Reload() error {
 		defer cancel()
 		policy = s.witnesses.reload(ctx)
 	}
-	return errors.Join(s.reloadOperatorKeys(), s.reloadKeys(), tokens, policy)
+	var others error
+	if s.others != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
+		defer cancel()
+		others = s.others.reload(ctx, s.options.Logger)
+	}
+	return errors.Join(s.reloadOperatorKeys(), s.reloadKeys(), tokens, policy, others)
 }
 
 func (s *Server) reloadKeys() error {

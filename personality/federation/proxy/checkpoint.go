@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/warg-trillian/warg-trillian/personality/reader"
@@ -123,6 +124,22 @@ func (p *Proxy) at(ctx context.Context, length uint64) (protocol.Checkpoint, err
 		return protocol.Checkpoint{}, &registry.CheckpointNotFoundError{LogLength: length}
 	}
 	return s.checkpoint.Contents.Checkpoint, nil
+}
+
+// earlier is at, and of a length before the newest that this process has not passed on, as
+// after a restart, a checkpoint whose log root is proved. Its map root is zero: that can not be.
+func (p *Proxy) earlier(ctx context.Context, length uint64) (protocol.Checkpoint, error) {
+	c, err := p.at(ctx, length)
+	var unknown *registry.CheckpointNotFoundError
+	if !errors.As(err, &unknown) || length == 0 {
+		return c, err
+	}
+	newest, wrong := p.reaches(ctx, 0)
+	if wrong != nil || length > newest.LogLength {
+		return c, errors.Join(wrong, err)
+	}
+	root, err := p.rootAt(ctx, length)
+	return protocol.Checkpoint{LogLength: length, LogRoot: root}, err
 }
 
 // reaches returns a verified checkpoint of at least some length, without asking if one is

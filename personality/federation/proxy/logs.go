@@ -39,13 +39,16 @@ func (l *packageLog) upTo(length uint64) []reader.PublishedRecord {
 
 // FetchLogs implements [httpapi.Reader].
 func (p *Proxy) FetchLogs(ctx context.Context, q reader.FetchLogsRequest) (answer reader.FetchLogsResponse, err error) {
-	at, err := p.at(ctx, q.LogLength)
+	at, err := p.earlier(ctx, q.LogLength)
 	if err != nil {
 		return answer, err
 	}
 	s, err := p.reachesState(ctx, q.LogLength)
 	if err != nil {
 		return answer, err
+	}
+	if at.MapRoot == (protocol.Hash{}) {
+		at = s.checkpoint.Contents.Checkpoint // of which the heads are proved; what is behind is cut off
 	}
 	ids := make([]protocol.Hash, len(q.Packages))
 	for i, cursor := range q.Packages {

@@ -23,8 +23,11 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/federation/proxy"
 	"github.com/warg-trillian/warg-trillian/personality/httpapi"
 	"github.com/warg-trillian/warg-trillian/personality/publisher"
+	"github.com/warg-trillian/warg-trillian/personality/reader"
 	"github.com/warg-trillian/warg-trillian/personality/store"
+	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/client"
+	"github.com/warg-trillian/warg-trillian/warg/proof"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -294,6 +297,59 @@ func TestProxy(t *testing.T) {
 	}
 	if lines := h.proxy.Remarks(); len(lines) != 0 || len(h.claims()) != 0 || h.log.Len() != 0 {
 		t.Errorf("an honest registry was suspected: %q %q\n%s", lines, h.claims(), &h.log)
+	}
+}
+
+// A client may know a checkpoint that another process passed on, or this one before it was
+// restarted: it has its records and proofs as of that, if it is proved to be one of this log.
+func TestProxyEarlierCheckpoint(t *testing.T) {
+	r := newRegistry(t)
+	before, err := r.author.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := before.Contents.LogLength
+	r.release("example:tool", "2.0.0")
+	h := r.answerFor(t, t.TempDir(), nil)
+	id := parseName(t, "example:tool").LogID()
+	question := reader.FetchLogsRequest{LogLength: length, Limit: 100, Packages: []reader.PackageLogCursor{{LogID: id}}}
+	logs, err := h.proxy.FetchLogs(t.Context(), question)
+	if err != nil || len(logs.Packages) != 1 || len(logs.Packages[0].Records) == 0 {
+		t.Fatalf("records as of an earlier checkpoint: %v, %v", logs, err)
+	}
+	head := logs.Packages[0].Records[len(logs.Packages[0].Records)-1]
+	if head.RegistryIndex >= length {
+		t.Errorf("a record at %d in a log of %d", head.RegistryIndex, length)
+	}
+	inLog, inMap, err := h.proxy.ProveInclusion(t.Context(), length, []uint64{head.RegistryIndex})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := proof.DecodeLogBundle(inLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := protocol.LogLeaf{LogID: id, RecordID: head.RecordID}
+	if err := log.VerifyInclusion(length, before.Contents.LogRoot, []proof.Leaf{{Index: head.RegistryIndex, Hash: leaf.Hash()}}); err != nil {
+		t.Error(err)
+	}
+	heads, err := proof.DecodeMapBundle(inMap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := heads.Verify(before.Contents.MapRoot, []proof.MapLeaf{{LogID: id, RecordID: head.RecordID}}); err != nil {
+		t.Error(err)
+	}
+	h.pass()
+	if _, _, err := h.proxy.ProveInclusion(t.Context(), length+1000, []uint64{1}); err == nil {
+		t.Error("a proof for a checkpoint that there is not")
+	}
+
+	// A proof of another log is caught, as for the newest.
+	changeProof(api.ProveInclusionPath, "log")(r)
+	again := r.answerFor(t, t.TempDir(), nil)
+	if _, _, err := again.proxy.ProveInclusion(t.Context(), length, []uint64{head.RegistryIndex}); err == nil || !slices.Contains(again.claims(), "inclusion") {
+		t.Errorf("a forged proof: %v", err)
 	}
 }
 

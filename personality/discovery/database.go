@@ -46,8 +46,9 @@ func (s statements) Close() error {
 // database is the opened file.
 type database struct {
 	writes, reads *sqlitepool.Pool[statements]
-	// known are words that are in the index; used by the transaction that writes. It is
-	// right as long as no such transaction failed: then the file is opened anew.
+	writing       sync.Mutex // held by the transaction that writes
+	// known are words that are in the index; guarded by writing. Emptied when such a
+	// transaction fails.
 	known map[string]bool
 	tags  map[tag]int64 // ids of some; as known
 
@@ -144,9 +145,15 @@ func damage(err error) error {
 		}
 	}
 	if errors.Is(err, files.ErrMoved) {
-		return fmt.Errorf("%w: %w", errRemake, err)
+		return fmt.Errorf("%w: its file was removed or replaced while it was in use", errRemake)
 	}
 	return err
+}
+
+// isFull says of an error that the disk takes nothing now: it is full, or does not work.
+func isFull(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (failed.Code()&0xff == sqlite3.SQLITE_FULL || failed.Code()&0xff == sqlite3.SQLITE_IOERR)
 }
 
 // keyOf is the key of an id; an id never means another one.
@@ -270,15 +277,21 @@ func (t tx) drop(query string, s *sql.Stmt) {
 
 // update runs f in a transaction that writes.
 func (d *database) update(ctx context.Context, f func(tx) error) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
 	t, err := d.writes.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer t.Rollback()
-	if err := f(tx{t, d}); err != nil {
-		return err
+	if err = f(tx{t, d}); err == nil {
+		err = t.Commit()
 	}
-	return t.Commit()
+	if err != nil {
+		clear(d.known)
+		clear(d.tags)
+	}
+	return err
 }
 
 // view runs f on a snapshot.

@@ -70,7 +70,7 @@ func (x *Index) describe(ctx context.Context, db *database) error {
 		}
 		if len(tasks) == 0 {
 			if stored >= tidyAfter && x.filled.Load() {
-				if err := x.tidy(ctx, db); err != nil {
+				if err := x.tidy(ctx, db); err != nil && !x.waitForDisk(ctx, err) {
 					return err
 				}
 				stored = 0
@@ -84,7 +84,9 @@ func (x *Index) describe(ctx context.Context, db *database) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if err := x.store(ctx, db, outcomes); err != nil {
+			if err := x.store(ctx, db, outcomes); x.waitForDisk(ctx, err) {
+				break // what is due is read anew
+			} else if err != nil {
 				return err
 			}
 			stored += len(outcomes)

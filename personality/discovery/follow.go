@@ -63,6 +63,12 @@ func (x *Index) follow(ctx context.Context, db *database) error {
 		if isAway(err) { // whoever is away comes back: what is here is served meanwhile
 			err = nil
 		}
+		if err == nil {
+			err = db.writes.Present()
+		}
+		if x.waitForDisk(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -107,6 +113,7 @@ func (x *Index) readBatch(ctx context.Context, db *database, length uint64) erro
 }
 
 func (x *Index) hasChanged() {
+	x.full.Store(nil)
 	x.revision.Add(1)
 	x.changed.Happened()
 }

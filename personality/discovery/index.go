@@ -82,8 +82,9 @@ type Index struct {
 	db       *database               // guarded by mu; nil: not open
 	abort    context.CancelCauseFunc // guarded by mu; ends the work on db
 	failure  atomic.Pointer[error]
-	revision atomic.Uint64 // goes up with every change
-	instance string        // of this process: revisions of others mean nothing
+	full     atomic.Pointer[error] // why nothing could be written the last time; nil: it could
+	revision atomic.Uint64         // goes up with every change
+	instance string                // of this process: revisions of others mean nothing
 
 	position   atomic.Uint64 // records that were read
 	statements atomic.Uint64 // that were read
@@ -117,6 +118,8 @@ func New(o Options) *Index {
 const (
 	failurePause = 10 * time.Second
 	remakePause  = time.Second
+	// fullPauses is how many times [Options].Pause work stops where the disk takes nothing.
+	fullPauses = 30
 )
 
 // Run opens the index, keeps it up to the log and describes contents until ctx ends.
@@ -190,10 +193,25 @@ func (x *Index) close() {
 
 func (x *Index) fail(err error) { x.failure.Store(&err) }
 
+// waitForDisk waits if err is that the disk takes nothing now, and reports whether it is:
+// what is in the index is served meanwhile.
+func (x *Index) waitForDisk(ctx context.Context, err error) bool {
+	if !isFull(err) {
+		return false
+	}
+	x.full.Store(&err)
+	x.trouble.Write(ctx, slog.LevelError, "write", "the index of packages can not be written; discovery answers from what is there, and it is tried again", "file", x.file, "error", err)
+	wake.Sleep(ctx, fullPauses*x.options.Pause, nil)
+	return true
+}
+
 // Remarks says what is wrong with the index; nothing if all is well.
 func (x *Index) Remarks() []string {
 	if err := x.failure.Load(); err != nil {
 		return []string{fmt.Sprintf("the index of packages can not be used: %v", *err)}
+	}
+	if err := x.full.Load(); err != nil {
+		return []string{fmt.Sprintf("the index of packages can not be written, and is not up to date: %v", *err)}
 	}
 	return nil
 }

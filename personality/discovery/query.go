@@ -101,7 +101,7 @@ func checkQuery(q *discovery.Query) error {
 	if len(q.Search) > discovery.MaxSearch {
 		return badQuery("search has %d bytes, more than %d", len(q.Search), discovery.MaxSearch)
 	}
-	q.Search = strings.ToValidUTF8(q.Search, " ")
+	q.Search = strings.ToValidUTF8(q.Search, "\uFFFD") // no word, but not an empty search either
 	if strings.TrimSpace(q.Search) == "" {
 		q.Search = ""
 	}

@@ -116,6 +116,7 @@ func TestSearch(t *testing.T) {
 		{discovery.Query{Search: "http", Kind: discovery.KindComponent, Exports: []string{"wasi:http/incoming-handler"}}, "example:http-server 1.0.0"},
 		{discovery.Query{Search: `" OR * NEAR( {x} : `}, ""},
 		{discovery.Query{Search: "…"}, ""},
+		{discovery.Query{Search: "\xff\xfe"}, ""},
 	} {
 		page, err := x.Search(t.Context(), c.query)
 		if err != nil {

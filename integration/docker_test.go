@@ -39,6 +39,7 @@ func TestDocker(t *testing.T) {
 	t.Run("networks", func(t *testing.T) { s.checkReach(t) })
 	t.Run("volumes", func(t *testing.T) { s.checkVolumes(t) })
 	t.Run("watched", func(t *testing.T) { s.checkScraped(t) })
+	t.Run("search", func(t *testing.T) { s.checkSearch(t, "example:hello") })
 	t.Run("killed", func(t *testing.T) { s.checkKilled(t, author) })
 	t.Run("rollover", func(t *testing.T) { s.checkRollover(t) })
 	t.Run("backup and rebuild", func(t *testing.T) { s.checkDocumented(t) })

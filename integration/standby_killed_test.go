@@ -11,7 +11,7 @@ import (
 )
 
 // killedPromotions is how often a promotion is killed.
-const killedPromotions = 20
+const killedPromotions = 8
 
 // lostRegistry is a registry that is gone, with a standby that has all of it, and what an
 // auditor has seen of it.

@@ -103,7 +103,9 @@ func (l *Liar) serve(proxy http.Handler, w http.ResponseWriter, r *http.Request)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(sent))
-	r.Header.Del("Accept-Encoding")
+	for _, name := range []string{"Accept-Encoding", "If-None-Match"} { // an answer to change is whole
+		r.Header.Del(name)
+	}
 	proxy.ServeHTTP(w, r.WithContext(contextWith(r.Context(), sent)))
 }
 

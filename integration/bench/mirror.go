@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -45,6 +47,15 @@ func newFront(target string, files bool) (*upstreamFront, error) {
 			http.NotFound(w, r)
 			return
 		}
+		// Else an answer that comes between the last byte of a body and its end has the
+		// server above close the body, which the proxy takes for a broken request: it closes the
+		// connection while it reads the answer ("use of closed network connection").
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(w, r)
 	}))
 	return f, nil

@@ -64,6 +64,7 @@ func (h *handler) content(w http.ResponseWriter, r *http.Request) error {
 		r = r.WithContext(r.Context())
 		r.Header = maps.Clone(r.Header)
 		r.Header.Del("Range")
+		w = wholeWriter{w}
 	}
 	return h.serveFixed(w, r, "application/wasm", name, modTime, file)
 }

@@ -69,6 +69,7 @@ func TestOtherRegistries(t *testing.T) {
 	w = here.do("GET", file, "", "Range: bytes=2-3")
 	equal(t, "a part that is asked for comes as the whole", w.Body.String(), string(content))
 	equal(t, "status", w.Code, 200)
+	equal(t, "parts", w.Header().Get("Accept-Ranges"), "none")
 	id := "X-Request-Id: abc"
 	equal(t, "one id for both handlers", here.do("GET", "/v1/ledger", "", header, id).Header().Get("X-Request-Id"), "abc")
 }

@@ -130,3 +130,15 @@ func (w *rangeWriter) err(size int64) error {
 		Message: fmt.Sprintf("the range asks for nothing that is there: there are %d bytes", size),
 	}
 }
+
+// wholeWriter says that ranges are not looked at (RFC 9110, section 14.3), where
+// [http.ServeContent] says that they are.
+type wholeWriter struct{ http.ResponseWriter }
+
+func (w wholeWriter) WriteHeader(status int) {
+	w.Header().Set("Accept-Ranges", "none")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w wholeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

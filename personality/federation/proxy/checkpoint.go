@@ -67,9 +67,16 @@ func (p *Proxy) fresh() (*state, error, bool) {
 
 // refresh asks for the newest checkpoint. One that only was signed again takes one request.
 func (p *Proxy) refresh(ctx context.Context) (*state, error) {
-	asked := p.options.Now()
-	if s := p.current.Load(); s != nil {
-		again, err := p.signedAgain(ctx, s)
+	asked, before := p.options.Now(), p.current.Load()
+	if p.waiting != nil {
+		s, err := p.witnessed(ctx, p.waiting, before)
+		if err != nil || p.waiting != nil {
+			return s, err
+		}
+		before = s
+	}
+	if before != nil {
+		again, err := p.signedAgain(ctx, before)
 		if err != nil || again != nil {
 			return again, err
 		}
@@ -83,7 +90,7 @@ func (p *Proxy) refresh(ctx context.Context) (*state, error) {
 		s.records = append(s.records, reader.PublishedRecord{RecordID: r.ID, Envelope: r.Envelope, RegistryIndex: r.Index})
 		p.leaves.Put(r.Index, protocol.LogLeaf{LogID: protocol.OperatorLogID(), RecordID: r.ID})
 	}
-	return s, nil
+	return p.witnessed(ctx, s, before)
 }
 
 // signedAgain returns the state with a checkpoint of the same roots that a key which may

@@ -2,8 +2,9 @@
 // passes on nothing that it has not verified:
 //
 //   - checkpoints: by the pinned operator key, the operator log, the signature, witnesses if
-//     they are demanded, and by consistency with the last one that was seen, which is kept on
-//     disk: a registry that goes back is caught across restarts (package client);
+//     they are demanded, who have cosigned its log to the end, and by consistency with the last
+//     one that was seen, which is kept on disk: a registry that goes back is caught across
+//     restarts (package client);
 //   - records: every package log is replayed from its beginning, and its head proved to be
 //     in the log and the map of the checkpoint;
 //   - proofs: against roots that are known, or that follow from a proof against them;

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,9 +58,12 @@ type Options struct {
 	// DataDir is the folder of this process; what is remembered of the registry is below it.
 	DataDir    string
 	MaxContent int64 // bytes
-	Observer   Observer
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// MaxWait is how long a request may wait in all to be made again, and how long witnesses
+	// may be behind; 0: 15 s.
+	MaxWait  time.Duration
+	Observer Observer
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
 // Proxy is another registry. It implements [federation.Other]. Safe for concurrent use.
@@ -74,6 +78,7 @@ type Proxy struct {
 	verified *client.Client // of checkpoints and the operator log
 
 	turn    chan struct{}         // whoever is in it asks for the newest checkpoint
+	waiting *state                // guarded by turn; verified, but for witnesses that have not seen it yet; nil: none
 	current atomic.Pointer[state] // nil: nothing is verified yet
 	failed  atomic.Pointer[failure]
 	lies    lies
@@ -108,6 +113,7 @@ type failure struct {
 
 // Open opens a proxy. It makes no request.
 func Open(o Options) (*Proxy, error) {
+	o.MaxWait = cmp.Or(o.MaxWait, idle)
 	r := o.Registry
 	base, err := url.Parse(r.URL + "/")
 	if err != nil {
@@ -130,7 +136,7 @@ func Open(o Options) (*Proxy, error) {
 	}
 	p.verified, err = client.New(r.URL, client.Options{
 		HTTPClient: p.up.http, UserAgent: userAgent, OperatorKey: r.OperatorKey, Store: store, Witnesses: r.Witnesses,
-		MaxWait: idle, MaxIdle: idle, MaxAnswer: maxAnswer, Now: o.Now,
+		MaxWait: o.MaxWait, MaxIdle: idle, MaxAnswer: maxAnswer, Now: o.Now,
 	})
 	return p, err
 }

@@ -42,6 +42,7 @@ type registry struct {
 	signer  protocol.PrivateKey
 	digests []protocol.Hash // of example:tool
 	other   protocol.Hash   // of other:tool
+	wait    time.Duration   // of proxies that are opened, see [proxy.Options]
 }
 
 // size is that of the contents: a few buffers.
@@ -135,10 +136,12 @@ func (c *clock) now() time.Time {
 	return time.Now().Add(c.ahead)
 }
 
-func (c *clock) pass() {
+func (c *clock) pass() { c.passBy(proxy.Fresh) }
+
+func (c *clock) passBy(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ahead += proxy.Fresh
+	c.ahead += d
 }
 
 // watcher counts.
@@ -200,7 +203,7 @@ func (r *registry) answerFor(t *testing.T, data string, change func(*federation.
 	}
 	var err error
 	h.proxy, err = proxy.Open(proxy.Options{
-		Registry: of, ID: "warg-home", DataDir: data, MaxContent: 1 << 20, Observer: &h.watcher, Now: h.now,
+		Registry: of, ID: "warg-home", DataDir: data, MaxContent: 1 << 20, MaxWait: r.wait, Observer: &h.watcher, Now: h.now,
 		Logger: slog.New(slog.NewTextHandler(&h.log, nil)),
 	})
 	if err != nil {

@@ -84,6 +84,9 @@ type Mirror struct {
 	changed  wake.Broadcast             // a checkpoint was published
 	tokens   tokens                     // of Run's goroutine
 	notes    map[tlog.Log]*upstreamNote // of Run's goroutine
+	// uncosigned is since when witnesses are behind without anything new; zero: they are
+	// not. Of Run's goroutine.
+	uncosigned time.Time
 }
 
 var _ federation.Other = (*Mirror)(nil)

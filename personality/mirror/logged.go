@@ -18,15 +18,11 @@ const maxSigned = tlog.TileWidth * 4096
 // followLogged takes over the checkpoints that the upstream's checkpoints log has behind
 // those that are here, in their order, each as it was signed. So the mirror has the map and
 // the proofs as of each, and the same checkpoints log. It ends with the newest that is
-// logged by now, and cosigned if that is demanded, which may be before target.
-func (m *Mirror) followLogged(ctx context.Context, operator *client.Operator, target protocol.SignedCheckpoint, cosigned *tlog.TreeHead, source publisher.MirrorSource) error {
+// logged by now, which may be before target.
+func (m *Mirror) followLogged(ctx context.Context, operator *client.Operator, target protocol.SignedCheckpoint, source publisher.MirrorSource) error {
 	size, err := m.loggedSize(ctx)
 	if err != nil {
 		return err
-	}
-	limit := target.Contents.LogLength
-	if cosigned != nil {
-		limit = min(limit, cosigned.Size)
 	}
 	for {
 		have, _ := m.writer.Logged()
@@ -37,14 +33,9 @@ func (m *Mirror) followLogged(ctx context.Context, operator *client.Operator, ta
 		if err != nil {
 			return err
 		}
-		newer := slices.IndexFunc(signed, func(c protocol.SignedCheckpoint) bool { return c.Contents.LogLength > limit })
+		newer := slices.IndexFunc(signed, func(c protocol.SignedCheckpoint) bool { return c.Contents.LogLength > target.Contents.LogLength })
 		if newer >= 0 {
 			signed = signed[:newer] // what was not verified is for the next round
-		}
-		if len(signed) > 0 {
-			if err := m.covered(ctx, cosigned, signed[len(signed)-1].Contents.Checkpoint); err != nil {
-				return err
-			}
 		}
 		all, err := m.followThese(ctx, operator, target, signed, source)
 		if err != nil || !all || newer >= 0 {

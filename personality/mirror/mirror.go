@@ -84,9 +84,6 @@ type Mirror struct {
 	changed  wake.Broadcast             // a checkpoint was published
 	tokens   tokens                     // of Run's goroutine
 	notes    map[tlog.Log]*upstreamNote // of Run's goroutine
-	// uncosigned is since when witnesses are behind without anything new; zero: they are
-	// not. Of Run's goroutine.
-	uncosigned time.Time
 }
 
 var _ federation.Other = (*Mirror)(nil)
@@ -114,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Mirror, error) {
 	}
 	m.client, err = client.New(o.Registry.URL, client.Options{
 		HTTPClient: o.HTTP, UserAgent: userAgent, OperatorKey: o.Registry.OperatorKey, Store: verified,
-		Witnesses: o.Registry.Witnesses, MaxContent: o.MaxContent, Now: o.Now,
+		Witnesses: o.Registry.Witnesses, WholeLogWitnessed: true, MaxContent: o.MaxContent, Now: o.Now,
 	})
 	if err != nil {
 		return nil, err

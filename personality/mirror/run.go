@@ -117,7 +117,6 @@ func (m *Mirror) follow(ctx context.Context) error {
 	before := m.writer.Newest().Contents.LogLength
 	begun := m.options.Now()
 	tiled, err := m.take(ctx, operator, target)
-	err = m.awaited(err, m.writer.Newest().Contents.LogLength > before)
 	if m.writer.Newest().Contents.LogLength > before {
 		m.changed.Happened()
 		m.contents.wake()
@@ -143,25 +142,15 @@ func (m *Mirror) follow(ctx context.Context) error {
 // take takes over the records and checkpoints up to a verified one; tiled tells that the
 // upstream has static files.
 func (m *Mirror) take(ctx context.Context, operator *client.Operator, target protocol.SignedCheckpoint) (tiled bool, err error) {
-	cosigned, err := m.cosigned(ctx)
-	if err != nil {
-		return false, err
-	}
-	_, err = m.up.get(ctx, notePath, tlog.MaxNote)
+	_, err = m.up.get(ctx, tlog.Records.Path()+"/"+tlog.CheckpointPath, tlog.MaxNote)
 	if err != nil && !errors.Is(err, errAbsent) {
 		return false, err
 	}
 	tiled = err == nil
 	length := target.Contents.LogLength
-	whole := func(source publisher.MirrorSource) error { // all of it at once
-		if err := m.covered(ctx, cosigned, target.Contents.Checkpoint); err != nil {
-			return err
-		}
-		return m.writer.Follow(ctx, target, source, m.state.progress)
-	}
 	if !tiled {
 		source := &ledger{upstream: m.up, store: m.options.Store, size: length, tokens: &m.tokens}
-		return false, whole(source)
+		return false, m.writer.Follow(ctx, target, source, m.state.progress)
 	}
 	source := &bundles{upstream: m.up, size: length}
 	logs, err := m.logsCheckpoints(ctx)
@@ -171,18 +160,16 @@ func (m *Mirror) take(ctx context.Context, operator *client.Operator, target pro
 	case !logs && m.options.Whole:
 		return true, errors.New("the registry does not give its checkpoints as they were signed, which a standby needs: it runs another program, or an older one")
 	case !logs:
-		return true, whole(source)
+		return true, m.writer.Follow(ctx, target, source, m.state.progress)
 	}
-	if err := m.followLogged(ctx, operator, target, cosigned, source); err != nil {
+	if err := m.followLogged(ctx, operator, target, source); err != nil {
 		return true, err
 	}
 	switch newest := m.writer.Newest().Contents.LogLength; {
-	case newest < length && cosigned != nil && cosigned.Size < length:
-		return true, m.covered(ctx, cosigned, target.Contents.Checkpoint)
 	case newest < length:
 		return true, errBehind
 	case newest == length:
-		return true, whole(source) // as it was signed last
+		return true, m.writer.Follow(ctx, target, source, m.state.progress) // as it was signed last
 	}
 	return true, nil
 }

@@ -49,6 +49,9 @@ type Options struct {
 	// has this a while after a checkpoint: a call waits for it as long as MaxWait
 	// says. With MaxCheckpointAge, the quorum must be as young, too. nil: nobody must.
 	Witnesses *witness.Policy
+	// WholeLogWitnessed demands that of all of a checkpoint's log, and not only of the heads
+	// that are read: for who goes on with the checkpoint and reads the rest in another way.
+	WholeLogWitnessed bool
 
 	// MaxWait is how long one request may wait in all to be made again;
 	// 0: DefaultMaxWait; negative: no request is made again.

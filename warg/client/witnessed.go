@@ -30,6 +30,9 @@ func (c *Client) proveWitnessed(ctx context.Context, at protocol.Checkpoint, vie
 		return nil
 	}
 	need := uint64(0)
+	if c.options.WholeLogWitnessed {
+		need = at.LogLength
+	}
 	for _, v := range views {
 		need = max(need, v.index+1)
 	}

@@ -15,6 +15,7 @@ import (
 
 const (
 	killRounds   = 6
+	killRecords  = 100             // acknowledged at least: a slow machine is given more rounds
 	killTimeout  = 2 * time.Minute // far more than the test takes
 	rootsChecked = 12              // map roots of checkpoints that were seen, computed anew
 )
@@ -33,8 +34,9 @@ func TestKillUnderLoad(t *testing.T) {
 	var watcher, authors sync.WaitGroup
 	watcher.Go(func() { l.watch(watchCtx, key) })
 	authors.Go(func() { l.run(ctx) })
-	for range killRounds {
-		time.Sleep(200*time.Millisecond + rand.N(time.Second))
+	for round := 1; round <= killRounds || ctx.Err() == nil && !l.enough(); round++ {
+		alive := 200*time.Millisecond + rand.N(time.Second)
+		time.Sleep(alive * time.Duration(max(round/killRounds, 1))) // longer where it takes more rounds
 		s.kill(t)
 		s.start(t)
 	}
@@ -50,9 +52,16 @@ func TestKillUnderLoad(t *testing.T) {
 	final, leaves := s.audit(t, l.records)
 	auditSeen(t, s, l.seen(), final, leaves)
 	t.Logf("%d records, %d checkpoints seen", len(l.records), len(l.checkpoints))
-	if len(l.records) < 100 || len(l.checkpoints) < 2*killRounds {
+	if !l.enough() {
 		t.Error("that is too little to show anything")
 	}
+}
+
+// enough says whether what was acknowledged and seen can show anything.
+func (l *load) enough() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.records) >= killRecords && len(l.checkpoints) >= 2*killRounds
 }
 
 // auditSeen checks that all checkpoints that were seen are of one history, the

@@ -22,7 +22,7 @@ func where(text string, args ...any) condition { return condition{text, args} }
 type source struct {
 	from  condition // tables: releases r, packages p, and more
 	where []condition
-	order string
+	order string // "": as they are found
 	at    string // the entry id of a place
 	// sorted: rows are not found in the order of the answer, so that all of them are looked at.
 	sorted bool
@@ -72,8 +72,11 @@ func (p *plan) conditions(by *anyOf) (all []condition) {
 			all = append(all, where(`EXISTS (SELECT 1 FROM postings WHERE tag IN (`+marks(len(one.ids))+`) AND content = r.content)`, anys(one.ids)...))
 		}
 	}
-	if len(p.tags) > 0 {
-		all = append(all, where(`r.class & ? = 0`, classWithheld)) // what is in it is not said
+	switch { // what is in what is withheld is not said
+	case len(p.tags) > 0 && p.releases:
+		all = append(all, where(`r.class & ? = 0`, classWithheld))
+	case len(p.tags) > 0: // asked of heads alone: others are not read for it
+		all = append(all, where(`CASE WHEN h.mask THEN r.class & ? = 0 END`, classWithheld))
 	}
 	if p.keys != nil {
 		all = append(all, where(`r.key IN (`+marks(len(p.keys))+`)`, anys(p.keys)...))
@@ -142,7 +145,7 @@ func (p *plan) listSource(t tx) (source, error) {
 	if p.sort == discovery.SortNewest {
 		s.order, s.after = `r.id DESC`, beforeEntry
 	} else {
-		s.order, s.after = `p.name, r.rank DESC`, behindName
+		s.order, s.after = p.byName(), behindName
 	}
 	switch {
 	case few.text != "":
@@ -188,6 +191,15 @@ func (p *plan) few(t tx) (from condition, by *anyOf, err error) {
 		from.text += ` CROSS JOIN heads h ON h.release = r.id`
 	}
 	return p.ofReleases(from, by), by, nil
+}
+
+// byName is the order of packages' names. A package has one head: only of releases there are
+// more, and then the newest is the first.
+func (p *plan) byName() string {
+	if p.releases {
+		return `p.name, r.rank DESC`
+	}
+	return `p.name`
 }
 
 func beforeEntry(at place) condition { return where(`r.id < ?`, at.Entry) }

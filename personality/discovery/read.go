@@ -102,7 +102,10 @@ func (p *plan) readSource(t tx, what columns, s source, from place, limit int) (
 		texts[i] = c.text
 		args = append(args, c.args...)
 	}
-	columns, tables, rows := what.text+`, `+s.at, s.from.text+joinDetails, ` WHERE `+strings.Join(texts, ` AND `)+` ORDER BY `+s.order
+	columns, tables, rows := what.text+`, `+s.at, s.from.text+joinDetails, ` WHERE `+strings.Join(texts, ` AND `)
+	if s.order != "" {
+		rows += ` ORDER BY ` + s.order
+	}
 	if p.fits == nil {
 		rows += ` LIMIT ? + 0`
 		args = append(args, limit)

@@ -2,7 +2,6 @@ package discovery
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
@@ -21,7 +20,7 @@ const (
 	// pageTime is after what time a page ends as it is, with fewer items than it may have.
 	pageTime = 25 * time.Millisecond
 	// maxCounted is how far matches of a search are counted.
-	maxCounted = 100
+	maxCounted = 50
 	// maxByName is how many matches of a search are sorted by name: the newest.
 	maxByName = 1000
 	// waitForLog is how long a page waits for records that another process has seen.
@@ -126,23 +125,22 @@ func (p *plan) countFound(t tx) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var parts []string
-	var args []any
+	found := map[int64]bool{}
 	isHead := p.isHead()
-	part := func(from string, fits condition) {
-		parts = append(parts, `SELECT release FROM (SELECT h.release FROM `+from+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ? + 0)`)
-		args = append(append(append(args, fits.args...), isHead.args...), maxCounted)
+	find := func(from string, fits condition) error {
+		return t.rows(`SELECT h.release FROM `+from+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ? + 0`, append(append(fits.args, isHead.args...), maxCounted), func(scan func(...any) error) error {
+			var release int64
+			err := scan(&release)
+			found[release] = true
+			return err
+		})
 	}
 	if name := words.name; p.sort == discovery.SortRank && name.text != "" {
 		column := `p.` + name.column
-		part(`packages p CROSS JOIN heads h ON h.package = p.id`, where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
+		err = find(`packages p CROSS JOIN heads h ON h.package = p.id`, where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
 	}
-	if len(words.groups) > 0 {
-		part(`docs d CROSS JOIN heads h ON h.release = d.rowid`, where(`d.docs MATCH ?`, words.in("")))
+	if len(words.groups) > 0 && len(found) < maxCounted && err == nil {
+		err = find(`docs d CROSS JOIN heads h ON h.release = d.rowid`, where(`d.docs MATCH ?`, words.in("")))
 	}
-	if len(parts) == 0 {
-		return 0, nil
-	}
-	_, err = t.row(`SELECT COUNT(*) FROM (`+strings.Join(parts, ` UNION `)+`)`, args, &n)
-	return n, err
+	return int64(min(len(found), maxCounted)), err
 }

@@ -101,7 +101,7 @@ func (p *plan) headConditions() []condition {
 // whose name it is.
 func (p *plan) nameSource(name searchedName) source {
 	column := `p.` + name.column
-	s := source{from: p.ofPackages(), order: column + `, p.name, r.rank DESC`, at: `r.id`}
+	s := source{from: p.ofPackages(), order: column + `, ` + p.byName(), at: `r.id`}
 	s.where = append(p.headConditions(), where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
 	s.after = func(at place) condition {
 		if len(at.Rank) == 0 {
@@ -145,7 +145,7 @@ func (n searchedName) of(name string) string {
 // docSource are the documents that a query of FTS5 finds and another, which finds some of
 // these, does not, newest first, but for packages whose name begins with one. without may be "".
 func (p *plan) docSource(query, without string, but searchedName) source {
-	s := source{where: p.conditions(nil), at: `d.value`, order: `d.value DESC`, sorted: true}
+	s := source{where: p.conditions(nil), at: `d.value`} // in the order of the list
 	s.where = append(s.where, p.isHead())
 	if but.text != "" {
 		s.where = append(s.where, where(`NOT (p.`+but.column+` >= ? AND p.`+but.column+` < ?)`, but.text, but.end()))
@@ -154,7 +154,7 @@ func (p *plan) docSource(query, without string, but searchedName) source {
 	s.from = p.ofReleases(where(heads+`r.id = h.release`), nil)
 	s.after = func(at place) condition { return where(`d.value < ?`, at.Entry) }
 	if p.releases {
-		s.from, s.order = p.ofReleases(where(heads+`r.package = h.package`), nil), `d.value DESC, r.rank DESC`
+		s.from, s.order, s.sorted = p.ofReleases(where(heads+`r.package = h.package`), nil), `d.value DESC, r.rank DESC`, true
 		s.after = func(at place) condition {
 			if len(at.Rank) == 0 {
 				return where(`d.value < ?`, at.Entry)
@@ -226,7 +226,7 @@ type matchesOf struct {
 
 // docsByName are the newest documents that a query finds, in the order of names.
 func (p *plan) docsByName(query string) source {
-	s := source{where: append(p.conditions(nil), p.isHead()), order: `p.name, r.rank DESC`, at: `d.id`, after: behindName, sorted: true}
+	s := source{where: append(p.conditions(nil), p.isHead()), order: p.byName(), at: `d.id`, after: behindName, sorted: true}
 	on := `r.id = h.release`
 	if p.releases {
 		on = `r.package = h.package`

@@ -26,7 +26,7 @@ var schema string
 
 // schemaVersion goes up with every change of the schema, or of what is stored by it: a file
 // of another version is made anew.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // errRemake: the file can not be used, and is to be made anew.
 var errRemake = errors.New("the index is made anew")

@@ -61,6 +61,35 @@ func (p *plan) isHead() condition {
 	return where(`h.until > ? AND h.since <= ? AND h.mask & ? <> 0`, length, length, 1<<p.wish)
 }
 
+// of is the column of a candidate for the answer: id, package or content of a release r if
+// releases are asked for, else of a head h.
+func (p *plan) of(column string) string {
+	switch {
+	case p.releases:
+		return `r.` + column
+	case column == "id":
+		return `h.release`
+	}
+	return `h.` + column
+}
+
+// candidates is the table that of is of.
+func (p *plan) candidates() string {
+	if p.releases {
+		return `releases r`
+	}
+	return `heads h`
+}
+
+// readsReleases says whether the releases of heads have to be read to see which are meant.
+func (p *plan) readsReleases() bool { return p.releases || p.keys != nil || p.asksWithheld() }
+
+// asksWithheld says whether a head may be withheld of which tags are asked: what is in it is
+// not said. Without the wish for it, it is no head now.
+func (p *plan) asksWithheld() bool {
+	return len(p.tags) > 0 && (p.releases || p.wish&classWithheld != 0 || p.query.Page != "")
+}
+
 // conditions are those of the plan on a release r of a package p, but for the tag that the
 // releases are found by, and those that tagged joins.
 func (p *plan) conditions(by *anyOf) (all []condition) {
@@ -69,23 +98,20 @@ func (p *plan) conditions(by *anyOf) (all []condition) {
 	}
 	for i := range p.tags {
 		if one := &p.tags[i]; one != by && len(one.ids) > 1 {
-			all = append(all, where(`EXISTS (SELECT 1 FROM postings WHERE tag IN (`+marks(len(one.ids))+`) AND content = r.content)`, anys(one.ids)...))
+			all = append(all, where(`EXISTS (SELECT 1 FROM postings WHERE tag IN (`+marks(len(one.ids))+`) AND content = `+p.of("content")+`)`, anys(one.ids)...))
 		}
 	}
-	switch { // what is in what is withheld is not said
-	case len(p.tags) > 0 && p.releases:
+	if p.asksWithheld() {
 		all = append(all, where(`r.class & ? = 0`, classWithheld))
-	case len(p.tags) > 0: // asked of heads alone: others are not read for it
-		all = append(all, where(`CASE WHEN h.mask THEN r.class & ? = 0 END`, classWithheld))
 	}
 	if p.keys != nil {
 		all = append(all, where(`r.key IN (`+marks(len(p.keys))+`)`, anys(p.keys)...))
 	}
 	if p.content != 0 {
-		all = append(all, where(`r.content = ?`, p.content))
+		all = append(all, where(p.of("content")+` = ?`, p.content))
 	}
 	if p.pkg != 0 {
-		all = append(all, where(`r.package = ?`, p.pkg))
+		all = append(all, where(p.of("package")+` = ?`, p.pkg))
 	}
 	if namespace := p.query.Namespace; namespace != "" {
 		all = append(all, where(`p.name >= ? AND p.name < ?`, namespace+":", namespace+";"))
@@ -98,37 +124,46 @@ func (p *plan) isSelective() bool {
 	return p.releases || len(p.tags) > 0 || p.keys != nil || p.wish != 0 || p.sort == discovery.SortNewest && p.query.Namespace != ""
 }
 
-// Joins behind a release r, and behind a package p of it.
+// Joins behind a release r, a package p of it, and a head h.
 const (
 	joinDetails = ` CROSS JOIN contents c ON c.id = r.content`
 	joinPackage = ` CROSS JOIN packages p ON p.id = r.package`
+	joinRelease = ` CROSS JOIN releases r ON r.id = h.release`
 )
 
-// tagged joins tags, the rarest first, behind a release r: those of one id each. The rest are
+// tagged joins tags, the rarest first, behind candidates: those of one id each. The rest are
 // among the conditions.
 func (p *plan) tagged(from condition, by *anyOf) condition {
 	from.args = slices.Clone(from.args)
 	for i := range p.tags {
 		if one := &p.tags[i]; one != by && len(one.ids) == 1 {
-			from.text += fmt.Sprintf(` CROSS JOIN postings t%d ON t%d.tag = ? AND t%d.content = r.content`, i, i, i)
+			from.text += fmt.Sprintf(` CROSS JOIN postings t%d ON t%d.tag = ? AND t%d.content = %s`, i, i, i, p.of("content"))
 			from.args = append(from.args, one.ids[0])
 		}
 	}
 	return from
 }
 
-// ofPackages are the releases of packages p.
+// ofPackages are the candidates of packages p.
 func (p *plan) ofPackages() condition {
 	if p.releases {
 		return p.tagged(where(`packages p CROSS JOIN releases r ON r.package = p.id`), nil)
 	}
-	return p.tagged(where(`packages p CROSS JOIN heads h ON h.package = p.id CROSS JOIN releases r ON r.id = h.release`), nil)
+	return p.tagged(p.withReleases(where(`packages p CROSS JOIN heads h ON h.package = p.id`)), nil)
 }
 
-// ofReleases are packages p of releases r that from has.
-func (p *plan) ofReleases(from condition, by *anyOf) condition {
+// ofCandidates are the packages p of candidates that from has.
+func (p *plan) ofCandidates(from condition, by *anyOf) condition {
 	from = p.tagged(from, by)
-	from.text += joinPackage
+	from.text += ` CROSS JOIN packages p ON p.id = ` + p.of("package")
+	return from
+}
+
+// withReleases joins releases r behind heads h if they have to be read.
+func (p *plan) withReleases(from condition) condition {
+	if !p.releases && p.readsReleases() {
+		from.text += joinRelease
+	}
 	return from
 }
 
@@ -138,12 +173,12 @@ func (p *plan) listSource(t tx) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	s := source{where: p.conditions(by), at: `r.id`}
+	s := source{where: p.conditions(by), at: p.of("id")}
 	if !p.releases {
 		s.where = append(s.where, p.isHead())
 	}
 	if p.sort == discovery.SortNewest {
-		s.order, s.after = `r.id DESC`, beforeEntry
+		s.order, s.after = p.of("id")+` DESC`, p.beforeEntry
 	} else {
 		s.order, s.after = p.byName(), behindName
 	}
@@ -153,11 +188,9 @@ func (p *plan) listSource(t tx) (source, error) {
 	case p.sort != discovery.SortNewest:
 		s.from, s.end = p.ofPackages(), endOfNames(p.query.Namespace)
 	case p.releases:
-		s.from, s.end = p.ofReleases(where(`releases r`), nil), endOfEntries(`SELECT id FROM releases WHERE id < ? ORDER BY id DESC`)
+		s.from, s.end = p.ofCandidates(where(`releases r`), nil), p.endOfEntries(`SELECT id FROM releases WHERE id < ? ORDER BY id DESC`)
 	default:
-		s.from, s.end = p.ofReleases(where(`heads h CROSS JOIN releases r ON r.id = h.release`), nil), endOfEntries(`SELECT release FROM heads WHERE release < ? ORDER BY release DESC`)
-		s.at, s.order = `h.release`, `h.release DESC`
-		s.after = func(at place) condition { return where(`h.release < ?`, at.Entry) }
+		s.from, s.end = p.ofCandidates(p.withReleases(where(`heads h`)), nil), p.endOfEntries(`SELECT release FROM heads WHERE release < ? ORDER BY release DESC`)
 	}
 	return s, nil
 }
@@ -168,16 +201,19 @@ func (p *plan) few(t tx) (from condition, by *anyOf, err error) {
 	tags := p.rarest()
 	switch {
 	case p.content != 0, p.pkg != 0:
-		from = where(`releases r`)
+		from = p.withReleases(where(p.candidates()))
 	case tags != nil && tags.contents <= smallSet:
 		by = tags
-		from = where(`(SELECT DISTINCT content FROM postings WHERE tag IN (`+marks(len(tags.ids))+`)) x CROSS JOIN releases r ON r.content = x.content`, anys(tags.ids)...)
+		from = p.withReleases(where(`(SELECT DISTINCT content FROM postings WHERE tag IN (`+marks(len(tags.ids))+`)) x CROSS JOIN `+p.candidates()+` ON `+p.of("content")+` = x.content`, anys(tags.ids)...))
 	case p.keys != nil:
 		var n int64
 		if _, err := t.row(`SELECT SUM(releases) FROM keys WHERE id IN (`+marks(len(p.keys))+`)`, anys(p.keys), &n); err != nil || n > smallSet {
 			return condition{}, nil, err
 		}
 		from = where(`releases r INDEXED BY releases_key`)
+		if !p.releases {
+			from.text += ` CROSS JOIN heads h ON h.release = r.id`
+		}
 	case p.query.Namespace != "" && p.sort == discovery.SortNewest:
 		var n int64
 		if _, err := t.row(`SELECT packages FROM namespaces WHERE name = ?`, []any{p.query.Namespace}, &n); err != nil || n > smallSet {
@@ -187,10 +223,7 @@ func (p *plan) few(t tx) (from condition, by *anyOf, err error) {
 	default:
 		return condition{}, nil, nil
 	}
-	if !p.releases {
-		from.text += ` CROSS JOIN heads h ON h.release = r.id`
-	}
-	return p.ofReleases(from, by), by, nil
+	return p.ofCandidates(from, by), by, nil
 }
 
 // byName is the order of packages' names. A package has one head: only of releases there are
@@ -202,7 +235,7 @@ func (p *plan) byName() string {
 	return `p.name`
 }
 
-func beforeEntry(at place) condition { return where(`r.id < ?`, at.Entry) }
+func (p *plan) beforeEntry(at place) condition { return where(p.of("id")+` < ?`, at.Entry) }
 
 func behindName(at place) condition {
 	if len(at.Rank) == 0 {
@@ -225,13 +258,13 @@ func endOfNames(namespace string) func(t tx, from place, steps int) (place, cond
 }
 
 // endOfEntries is the end of sources in the order of entry ids, newest first.
-func endOfEntries(query string) func(t tx, from place, steps int) (place, condition, bool, error) {
+func (p *plan) endOfEntries(query string) func(t tx, from place, steps int) (place, condition, bool, error) {
 	return func(t tx, from place, steps int) (to place, upTo condition, ok bool, err error) {
 		if from.Entry == 0 {
 			from.Entry = still
 		}
 		to.Source = from.Source
 		ok, err = t.row(query+` LIMIT 1 OFFSET ? + 0`, []any{from.Entry, steps}, &to.Entry)
-		return to, where(`r.id >= ?`, to.Entry), ok, err
+		return to, where(p.of("id")+` >= ?`, to.Entry), ok, err
 	}
 }

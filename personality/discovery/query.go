@@ -86,7 +86,7 @@ func prepare(t tx, q discovery.Query) (p *plan, err error) {
 
 // sourcesVersion changes with the sources of answers (text.go, list.go): a page of an earlier
 // release of the registry does not fit.
-const sourcesVersion = "2"
+const sourcesVersion = "3"
 
 // key is what a page token has to fit: everything that is asked for but how many.
 func (p *plan) key() string {

@@ -102,7 +102,11 @@ func (p *plan) readSource(t tx, what columns, s source, from place, limit int) (
 		texts[i] = c.text
 		args = append(args, c.args...)
 	}
-	columns, tables, rows := what.text+`, `+s.at, s.from.text+joinDetails, ` WHERE `+strings.Join(texts, ` AND `)
+	joined := joinDetails
+	if !p.readsReleases() {
+		joined = joinRelease + joinDetails
+	}
+	columns, tables, rows := what.text+`, `+s.at, s.from.text+joined, ` WHERE `+strings.Join(texts, ` AND `)
 	if s.order != "" {
 		rows += ` ORDER BY ` + s.order
 	}
@@ -111,7 +115,7 @@ func (p *plan) readSource(t tx, what columns, s source, from place, limit int) (
 		args = append(args, limit)
 		if s.sorted { // only the first are read in full
 			columns = what.text + `, x.at`
-			tables = `(SELECT r.id, ` + s.at + ` AS at FROM ` + s.from.text + rows + `) x CROSS JOIN releases r ON r.id = x.id` + joinPackage + joinDetails
+			tables = `(SELECT ` + p.of("id") + ` AS id, ` + s.at + ` AS at FROM ` + s.from.text + rows + `) x CROSS JOIN releases r ON r.id = x.id` + joinPackage + joinDetails
 			rows = ` ORDER BY ` + strings.ReplaceAll(s.order, s.at, `x.at`)
 		}
 	}
@@ -124,7 +128,10 @@ func (p *plan) readSource(t tx, what columns, s source, from place, limit int) (
 		if p.fits != nil && !p.fits.Matches(f.Version) {
 			return nil
 		}
-		f.place = place{Source: from.Source, Name: f.Name, Rank: f.rank, Entry: at}
+		f.place = place{Source: from.Source, Name: f.Name, Entry: at}
+		if p.releases { // else no other one of the package is behind it
+			f.place.Rank = f.rank
+		}
 		if all = append(all, f); len(all) == limit {
 			return errEnough
 		}

@@ -103,9 +103,11 @@ CREATE TABLE heads (
 	until INTEGER NOT NULL, -- not any more at this length
 	mask INTEGER NOT NULL, -- see heads.go
 	package INTEGER NOT NULL,
+	content INTEGER NOT NULL,
 	PRIMARY KEY (release, since, mask)
 ) WITHOUT ROWID;
-CREATE INDEX heads_package ON heads (package, until);
+CREATE INDEX heads_package ON heads (package, until, content);
+CREATE INDEX heads_content ON heads (content, until, package);
 CREATE INDEX heads_until ON heads (until, release);
 
 -- What contents have in common. The kind is in the lowest bits of the id.

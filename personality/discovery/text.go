@@ -101,7 +101,7 @@ func (p *plan) headConditions() []condition {
 // whose name it is.
 func (p *plan) nameSource(name searchedName) source {
 	column := `p.` + name.column
-	s := source{from: p.ofPackages(), order: column + `, ` + p.byName(), at: `r.id`}
+	s := source{from: p.ofPackages(), order: column + `, ` + p.byName(), at: p.of("id")}
 	s.where = append(p.headConditions(), where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
 	s.after = func(at place) condition {
 		if len(at.Rank) == 0 {
@@ -150,11 +150,11 @@ func (p *plan) docSource(query, without string, but searchedName) source {
 	if but.text != "" {
 		s.where = append(s.where, where(`NOT (p.`+but.column+` >= ? AND p.`+but.column+` < ?)`, but.text, but.end()))
 	}
-	const heads = ` d CROSS JOIN heads h ON h.release = d.value CROSS JOIN releases r ON `
-	s.from = p.ofReleases(where(heads+`r.id = h.release`), nil)
+	const heads = ` d CROSS JOIN heads h ON h.release = d.value`
+	s.from = p.ofCandidates(p.withReleases(where(heads)), nil)
 	s.after = func(at place) condition { return where(`d.value < ?`, at.Entry) }
 	if p.releases {
-		s.from, s.order, s.sorted = p.ofReleases(where(heads+`r.package = h.package`), nil), `d.value DESC, r.rank DESC`, true
+		s.from, s.order, s.sorted = p.ofCandidates(where(heads+` CROSS JOIN releases r ON r.package = h.package`), nil), `d.value DESC, r.rank DESC`, true
 		s.after = func(at place) condition {
 			if len(at.Rank) == 0 {
 				return where(`d.value < ?`, at.Entry)
@@ -227,11 +227,11 @@ type matchesOf struct {
 // docsByName are the newest documents that a query finds, in the order of names.
 func (p *plan) docsByName(query string) source {
 	s := source{where: append(p.conditions(nil), p.isHead()), order: p.byName(), at: `d.id`, after: behindName, sorted: true}
-	on := `r.id = h.release`
+	from := p.withReleases(where(`(SELECT rowid AS id FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ? + 0) d CROSS JOIN heads h ON h.release = d.id`,
+		query, entryID(p.token.Length, 0), maxByName))
 	if p.releases {
-		on = `r.package = h.package`
+		from.text += ` CROSS JOIN releases r ON r.package = h.package`
 	}
-	s.from = p.ofReleases(where(`(SELECT rowid AS id FROM docs WHERE docs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ? + 0) d CROSS JOIN heads h ON h.release = d.id CROSS JOIN releases r ON `+on,
-		query, entryID(p.token.Length, 0), maxByName), nil)
+	s.from = p.ofCandidates(from, nil)
 	return s
 }

@@ -113,7 +113,8 @@ func padded(word string) string { return "  " + word + "  " }
 
 // How many other words a word of a query stands for, at most.
 const (
-	maxCompletions = 16
+	maxCompletions = 16 // of what is no word itself; of a word, fewer: its plural and the like
+	maxLonger      = 4
 	maxCorrections = 8
 	maxCandidates  = 2000 // that are compared with a word that is not known
 )
@@ -135,8 +136,12 @@ func meanings(t tx, word string) ([]string, error) {
 	}
 	letters := []rune(word)
 	if len(letters) >= 2 {
+		most := maxCompletions
+		if len(found) > 0 {
+			most = maxLonger
+		}
 		err := collect(`SELECT word FROM (SELECT word FROM words WHERE word > ? AND word < ? ORDER BY word LIMIT 500) ORDER BY length(word), word LIMIT ? + 0`,
-			word, word+string(unicode.MaxRune), maxCompletions)
+			word, word+string(unicode.MaxRune), most)
 		if err != nil {
 			return nil, err
 		}

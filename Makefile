@@ -28,11 +28,16 @@ test: tools vet lint ## Install what the tests need, then run all checks and all
 test-docker: ## Build the images and try the stack on a Docker engine; status 2 where none answers
 	@GO="$(GO)" integration/tools/docker.sh
 
+# `make test` has the same tests, with less load around each fault and fewer kills.
+.PHONY: test-faults
+test-faults: tools ## Try the faults of the stack, kills and promotions with longer loads and more of each
+	WARG_TEST_FAULTS=1 $(GO) test -timeout 60m -count 1 -v $(TESTFLAGS) ./integration -run '^(TestStackFaults|TestStackClock|TestKillUnderLoad|TestPromoteIsKilled)$$'
+
 # Building three more Trillians, and running each, takes too long for every time.
 .PHONY: test-trillians
 test-trillians: tools ## Run and measure a registry beside each Trillian in docs/operations.md's table
 	integration/tools/trillians.sh
-	WARG_TEST_TRILLIANS=1 $(GO) test -timeout 60m -count 1 -v $(TESTFLAGS) ./integration -run '^TestTrillians$$'
+	WARG_TEST_TRILLIANS=1 WARG_TEST_FAULTS=1 $(GO) test -timeout 60m -count 1 -v $(TESTFLAGS) ./integration -run '^TestTrillians$$'
 
 # One of the others is a module of this repository: integration/readers/program, which
 # reads logs with what others have written, is built into .cache/tools/bin.

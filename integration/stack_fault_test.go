@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -10,11 +11,22 @@ import (
 )
 
 const (
-	faultRecords = 2000            // of the load around each fault
-	beforeFault  = 500             // of them, those acknowledged before it
 	faultTimeout = 6 * time.Minute // of a load; far more than it takes
 	recovery     = time.Minute     // from the end of a fault until all is published and ready; far more than it takes
 )
+
+// thorough is set by make test-faults: longer loads and more kills than there is time for in
+// make test.
+var thorough = os.Getenv("WARG_TEST_FAULTS") == "1"
+
+// faultLoad is how many records the load around a fault has, and how many of them are
+// acknowledged before it.
+func faultLoad() (before, records int) {
+	if thorough {
+		return 500, 2000
+	}
+	return 150, 600
+}
 
 // TestStackFaults makes one part of the stack fail after the other, each under a
 // load. Nothing is done for what is not killed itself.
@@ -44,7 +56,8 @@ func TestStackFaults(t *testing.T) {
 // underLoad makes something fail while authors publish, and audits everything
 // when they have.
 func underLoad(t *testing.T, c *cluster, a *auditor, name string, fail func(*testing.T, *cluster)) {
-	underLoadOf(t, c, a, name, beforeFault, faultRecords, fail)
+	before, records := faultLoad()
+	underLoadOf(t, c, a, name, before, records, fail)
 }
 
 // underLoadOf is underLoad for so many records, before the fault and in all.

@@ -11,7 +11,12 @@ import (
 )
 
 // killedPromotions is how often a promotion is killed.
-const killedPromotions = 8
+func killedPromotions() int {
+	if thorough {
+		return 24
+	}
+	return 4
+}
 
 // lostRegistry is a registry that is gone, with a standby that has all of it, and what an
 // auditor has seen of it.
@@ -88,7 +93,7 @@ func TestPromoteIsKilled(t *testing.T) {
 	limit := time.Since(begun)
 	l.checkServes(t, whole)
 	stopped := map[string]int{}
-	for n := range killedPromotions {
+	for n := range killedPromotions() {
 		dir := copyOf(t, l.standby)
 		for range 1 + n%2 {
 			l.killPromotion(t, dir, time.Duration(rand.Int64N(int64(limit))))
@@ -102,7 +107,7 @@ func TestPromoteIsKilled(t *testing.T) {
 		if said, ok := promote(t, &server{dataDir: dir}, l.old); !ok && !(at == "ended" && strings.Contains(said, "no standby")) {
 			t.Fatalf("killed %d times, it does not end (%s): %s", 1+n%2, at, said)
 		}
-		if n%4 == 0 {
+		if n%3 == 0 {
 			l.checkServes(t, dir)
 		}
 	}

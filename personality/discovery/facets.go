@@ -17,9 +17,17 @@ const (
 )
 
 // Facets counts values of the packages of an answer. Of an answer with a search or other
-// conditions, the first releases are counted. Errors: [ErrBadQuery], [ErrUnavailable].
-func (x *Index) Facets(ctx context.Context, q discovery.Query) (f discovery.Facets, err error) {
+// conditions, the first releases are counted. They are not to be changed: others may get the
+// same. Errors: [ErrBadQuery], [ErrUnavailable].
+func (x *Index) Facets(ctx context.Context, q discovery.Query) (discovery.Facets, error) {
 	q.Page, q.Limit = "", 0
+	size := func(f discovery.Facets) int {
+		return facetSize * (len(f.Kinds) + len(f.Licenses) + len(f.Namespaces) + len(f.Exports) + len(f.Imports))
+	}
+	return x.facets.get(x.Tag(), q, size, func() (discovery.Facets, error) { return x.count(ctx, q) })
+}
+
+func (x *Index) count(ctx context.Context, q discovery.Query) (f discovery.Facets, err error) {
 	err = x.view(ctx, func(t tx) error {
 		p, err := prepare(t, q)
 		if err != nil {

@@ -94,6 +94,8 @@ type Index struct {
 	described  atomic.Uint64 // contents, since the start
 	changed    wake.Broadcast
 	counts     countsCache
+	pages      answers[discovery.Page]
+	facets     answers[discovery.Facets]
 	trouble    *sparselog.Log // of reads that failed
 }
 
@@ -189,6 +191,7 @@ func (x *Index) close() {
 		}
 		x.db = nil
 	}
+	x.revision.Add(1) // nobody is given what was answered before
 }
 
 func (x *Index) fail(err error) { x.failure.Store(&err) }

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -27,8 +28,19 @@ const (
 	waitForLog = 2 * time.Second
 )
 
-// Search answers a query. Errors: [ErrBadQuery], [ErrUnavailable].
-func (x *Index) Search(ctx context.Context, q discovery.Query) (page discovery.Page, err error) {
+// Search answers a query. The answer is not to be changed: others may get the same. Errors:
+// [ErrBadQuery], [ErrUnavailable].
+func (x *Index) Search(ctx context.Context, q discovery.Query) (discovery.Page, error) {
+	size := func(page discovery.Page) int {
+		if page.Next != "" && len(page.Items) < cmp.Or(q.Limit, discovery.DefaultLimit) {
+			return -1 // it ended for want of time
+		}
+		return len(page.Items) * summarySize
+	}
+	return x.pages.get(x.Tag(), q, size, func() (discovery.Page, error) { return x.search(ctx, q) })
+}
+
+func (x *Index) search(ctx context.Context, q discovery.Query) (page discovery.Page, err error) {
 	err = x.answer(ctx, func(t tx) error {
 		p, err := prepare(t, q)
 		if err != nil {

@@ -57,7 +57,10 @@ type outcome struct {
 // describe describes contents until ctx ends.
 func (x *Index) describe(ctx context.Context, db *database) error {
 	var told time.Time
-	stored := 0 // since the last tidying
+	stored, err := untidied(ctx, db) // since the last tidying
+	if err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		more := x.changed.Next()
 		if x.published.Load() > x.position.Load()+batchCount { // releases that are old by then need not be found
@@ -99,20 +102,6 @@ func (x *Index) describe(ctx context.Context, db *database) error {
 		}
 	}
 	return nil
-}
-
-// tidyAfter is how many contents are described before words are tidied.
-const tidyAfter = 5000
-
-// tidy makes one list of the many that the words of searches are in when they come in
-// bits: so they are searched some times faster.
-func (x *Index) tidy(ctx context.Context, db *database) error {
-	return db.update(ctx, func(t tx) error {
-		if err := t.do(`INSERT INTO docs (docs) VALUES ('optimize')`); err != nil {
-			return err
-		}
-		return t.do(`INSERT INTO trigrams (trigrams) VALUES ('optimize')`)
-	})
 }
 
 // due returns contents that are to be described: first those that never were, then those

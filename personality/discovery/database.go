@@ -76,7 +76,7 @@ func openDatabase(ctx context.Context, file string) (*database, error) {
 	}
 	d.writes.Present = files.InPlace(file)
 	readers := max(4, 2*runtime.NumCPU())
-	reads, err := openFile(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-8192)"))
+	reads, err := openFile(file, readers, "mode=rw", pragma("query_only(1)"), pragma("cache_size(-16384)"))
 	if err == nil {
 		d.reads, err = sqlitepool.Open(reads, readers, "BEGIN", prepare)
 	}

@@ -3,6 +3,7 @@ package discovery
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
@@ -112,11 +113,8 @@ func (p *plan) total(t tx, found int64, more bool) (n int64, atLeast bool, err e
 	case q.Search == "" && len(p.tags) == 1 && q.Namespace == "" && len(p.tags[0].ids) == 1:
 		return p.tags[0].packages, false, nil
 	case q.Search != "" && len(p.tags) == 0 && q.Namespace == "":
-		if n, err = p.countFound(t); err != nil {
-			return 0, false, err
-		}
-		n = max(n, found+1)
-		return n, n >= maxCounted, nil
+		n, atLeast, err = p.countFound(t)
+		return max(n, found+1), atLeast || found >= maxCounted, err
 	}
 	return found + 1, true, nil
 }
@@ -132,15 +130,16 @@ func (p *plan) sources(t tx) ([]source, error) {
 
 // countFound counts the heads that a search finds, those of its names and of its words, each of
 // these up to maxCounted. It looks for the same as searchSources.
-func (p *plan) countFound(t tx) (n int64, err error) {
+func (p *plan) countFound(t tx) (n int64, atLeast bool, err error) {
 	words, err := p.searched(t)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	found := map[int64]bool{}
 	isHead := p.isHead()
-	find := func(from string, fits condition) error {
-		return t.rows(`SELECT h.release FROM `+from+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ? + 0`, append(append(fits.args, isHead.args...), maxCounted), func(scan func(...any) error) error {
+	find := func(from, fits condition) error {
+		args := slices.Concat(from.args, fits.args, isHead.args, []any{maxCounted})
+		return t.rows(`SELECT h.release FROM `+from.text+` WHERE `+fits.text+` AND `+isHead.text+` LIMIT ? + 0`, args, func(scan func(...any) error) error {
 			var release int64
 			err := scan(&release)
 			found[release] = true
@@ -149,10 +148,15 @@ func (p *plan) countFound(t tx) (n int64, err error) {
 	}
 	if name := words.name; p.sort == discovery.SortRank && name.text != "" {
 		column := `p.` + name.column
-		err = find(`packages p CROSS JOIN heads h ON h.package = p.id`, where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
+		err = find(where(`packages p CROSS JOIN heads h ON h.package = p.id`), where(column+` >= ? AND `+column+` < ?`, name.text, name.end()))
 	}
 	if len(words.groups) > 0 && len(found) < maxCounted && err == nil {
-		err = find(`docs d CROSS JOIN heads h ON h.release = d.rowid`, where(`d.docs MATCH ?`, words.in("")))
+		var ids []int64
+		if ids, atLeast, err = p.matching(t, words.in(""), entryID(p.token.Length, 0), leastStretch); err == nil {
+			table := idsIn(ids)
+			table.text += ` d CROSS JOIN heads h ON h.release = d.value`
+			err = find(table, where(`TRUE`))
+		}
 	}
-	return int64(min(len(found), maxCounted)), err
+	return int64(min(len(found), maxCounted)), atLeast || len(found) >= maxCounted, err
 }

@@ -293,6 +293,9 @@ func storeDescription(t tx, o outcome, version int) error {
 	if err != nil {
 		return err
 	}
+	if err := t.do(`UPDATE heads SET marks = ? WHERE content = ?`, marksOf(tags), o.id); err != nil {
+		return err
+	}
 	return describeHeads(t, o.id, docTextOf(*d), old, tags)
 }
 

@@ -137,7 +137,12 @@ func newestOf(t tx, pkg int64, length uint64, filled bool) error {
 		}
 	}
 	for release, mask := range want {
-		if err := t.do(`INSERT OR REPLACE INTO heads (release, since, until, mask, package, content) SELECT id, ?, ?, ?, package, content FROM releases WHERE id = ?`, int64(length), int64(still), mask, release); err != nil {
+		tags, err := tagsOfRelease(t, release)
+		if err != nil {
+			return err
+		}
+		if err := t.do(`INSERT OR REPLACE INTO heads (release, since, until, mask, package, content, marks) SELECT id, ?, ?, ?, package, content, ? FROM releases WHERE id = ?`,
+			int64(length), int64(still), mask, marksOf(tags), release); err != nil {
 			return err
 		}
 		if err := writeDoc(t, release); err != nil {

@@ -162,7 +162,9 @@ func TestUpgrade(t *testing.T) {
 	w.upToDate(x)
 	stop()
 	w.version = 2
-	w.inside[digest] = component("new words", nil, []string{"wasi:io/streams@0.2.0"})
+	renewed := component("new words", nil, []string{"wasi:io/streams@0.2.0"})
+	renewed.Kind, renewed.Metadata.Licenses = discovery.KindWIT, "Zlib"
+	w.inside[digest] = renewed
 	o := w.options(dir)
 	o.Describer = blocked{w}
 	x, stop = w.start(o)
@@ -177,9 +179,18 @@ func TestUpgrade(t *testing.T) {
 	stop()
 	x, _ = w.start(w.options(dir))
 	w.upToDate(x)
-	for query, want := range map[string]int{"old": 0, "new": 1} {
-		if page, err := x.Search(t.Context(), discovery.Query{Search: query}); err != nil || len(page.Items) != want {
-			t.Errorf("%s: %+v, %v", query, page, err)
+	for _, c := range []struct {
+		query discovery.Query
+		want  int
+	}{
+		{discovery.Query{Search: "old"}, 0},
+		{discovery.Query{Search: "new"}, 1},
+		{discovery.Query{Search: "new", Kind: discovery.KindWIT, License: "Zlib"}, 1},
+		{discovery.Query{Search: "new", Kind: discovery.KindComponent}, 0},
+		{discovery.Query{Search: "new", License: "MIT"}, 0},
+	} {
+		if page, err := x.Search(t.Context(), c.query); err != nil || len(page.Items) != c.want {
+			t.Errorf("%+v: %+v, %v", c.query, page, err)
 		}
 	}
 	facets, err := x.Facets(t.Context(), discovery.Query{})

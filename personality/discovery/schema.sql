@@ -104,6 +104,7 @@ CREATE TABLE heads (
 	mask INTEGER NOT NULL, -- see heads.go
 	package INTEGER NOT NULL,
 	content INTEGER NOT NULL,
+	marks INTEGER NOT NULL, -- of its tags, see marksOf
 	PRIMARY KEY (release, since, mask)
 ) WITHOUT ROWID;
 CREATE INDEX heads_package ON heads (package, until, content);

@@ -133,6 +133,17 @@ func tagID(t tx, of tag) (id int64, err error) {
 
 func kindOfTag(id int64) tagKind { return tagKind(id & (1<<tagBits - 1)) }
 
+// marksOf are the marks of tags: a bit for each kind and license, which others may share. What
+// lacks the bit of a tag lacks the tag, and that is seen without a look into its list.
+func marksOf(ids []int64) (marks int64) {
+	for _, id := range ids {
+		if kind := kindOfTag(id); kind == tagKindOf || kind == tagLicense {
+			marks |= 1 << (id >> tagBits % 63)
+		}
+	}
+	return marks
+}
+
 // setTags replaces the tags of a content.
 func setTags(t tx, content int64, old []int64, tags []tag) ([]int64, error) {
 	var ids []int64

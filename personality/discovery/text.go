@@ -146,7 +146,7 @@ func (n searchedName) of(name string) string {
 // these, does not, newest first, but for packages whose name begins with one. without may be "".
 func (p *plan) docSource(query, without string, but searchedName) source {
 	s := source{where: p.conditions(nil), at: `d.value`} // in the order of the list
-	s.where = append(s.where, p.isHead())
+	s.where = append(append(s.where, p.isHead()), p.marked()...)
 	if but.text != "" {
 		s.where = append(s.where, where(`NOT (p.`+but.column+` >= ? AND p.`+but.column+` < ?)`, but.text, but.end()))
 	}
@@ -173,6 +173,16 @@ func (p *plan) docSource(query, without string, but searchedName) source {
 		return p.matches(t, query, without, end, most)
 	}
 	return s
+}
+
+// marked are conditions on a head h that most of those without the plan's tags do not fulfil.
+func (p *plan) marked() (all []condition) {
+	for _, one := range p.tags {
+		if marks := marksOf(one.ids); marks != 0 && !p.releases {
+			all = append(all, where(`h.marks & ? <> 0`, marks))
+		}
+	}
+	return all
 }
 
 // matches returns up to most documents before end that a query finds and another does not,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"sync"
 	"time"
 
@@ -16,37 +15,22 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/parts"
 	"github.com/warg-trillian/warg-trillian/personality/internal/wake"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
-	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 	"github.com/warg-trillian/warg-trillian/warg/tlog"
 )
 
-const (
-	// contentsAtOnce is how many contents are fetched at a time.
-	contentsAtOnce = 4
-	// contentTime is for fetching one.
-	contentTime = 20 * time.Minute
-	// contentsPage is how many records are looked through at a time, and about how many
-	// bytes they may have.
-	contentsPage      = 256
-	contentsPageBytes = 1 << 20
-	// lackingEach is how often those that could not be had are asked for again.
-	lackingEach = time.Hour
-	// contentRetry is after what time a failure is tried again.
-	contentRetry = 10 * time.Second
-)
-
-// contentsKey is the name in the database of how many records were looked through.
-const contentsKey = "mirror contents"
+// contentTime is for fetching one content.
+const contentTime = 20 * time.Minute
 
 // contents is the content of a mirror: a store, which is filled from the upstream. Each is
 // verified by its digest.
 type contents struct {
 	parts.Contents
-	m      *Mirror
-	nudged chan struct{}
-	flight singleflight.Group
+	m       *Mirror
+	nudged  chan struct{}
+	flight  singleflight.Group
+	lacking []missing // of run's goroutine
 
 	open     context.Context // ends when the mirror is closed
 	end      context.CancelFunc
@@ -123,33 +107,6 @@ func absent(err error) bool {
 	return ok && (refused.Status == 404 || refused.Status == 410 || refused.Status == 451)
 }
 
-// run fetches what is released until ctx ends, if the mirror is to have it.
-func (c *contents) run(ctx context.Context) {
-	if c.m.options.Registry.Contents == federation.ContentOnUse {
-		return
-	}
-	var lacking []protocol.Hash
-	var asked time.Time
-	for ctx.Err() == nil {
-		wait := lackingEach
-		fresh, more, err := c.some(ctx)
-		lacking = append(lacking, fresh...)
-		if err == nil && len(lacking) > 0 && c.m.options.Now().Sub(asked) >= lackingEach {
-			lacking, err = c.all(ctx, lacking)
-			asked = c.m.options.Now()
-		}
-		c.m.state.lacks(len(lacking))
-		switch {
-		case err != nil && ctx.Err() == nil:
-			c.fail(err)
-			wait = contentRetry
-		case more:
-			continue
-		}
-		wake.Sleep(ctx, wait, c.nudged)
-	}
-}
-
 // fail tells of a failure, loudly if the upstream gave another content.
 func (c *contents) fail(err error) {
 	if _, caught := caughtAt(err); caught {
@@ -157,57 +114,6 @@ func (c *contents) fail(err error) {
 		return
 	}
 	c.m.options.Logger.Warn("the content of a mirror could not be fetched; trying again", "error", err)
-}
-
-// some fetches the content of some records that were not looked through, and returns what
-// could not be had, and whether there are more.
-func (c *contents) some(ctx context.Context) (lacking []protocol.Hash, more bool, err error) {
-	at, err := c.position(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	end := c.m.served()
-	if at >= end {
-		return nil, false, nil
-	}
-	var named []tlog.NamedEnvelope
-	err = c.m.options.Store.View(ctx, func(tx *store.Tx) (err error) {
-		named, err = tx.Envelopes(at, int(min(end-at, contentsPage)), contentsPageBytes)
-		return err
-	})
-	if err != nil {
-		return nil, false, err
-	}
-	var digests []protocol.Hash
-	for _, e := range named {
-		some, err := c.m.released(e)
-		if err != nil {
-			return nil, false, err
-		}
-		digests = append(digests, some...)
-	}
-	if lacking, err = c.all(ctx, digests); err != nil {
-		return nil, false, err
-	}
-	at += uint64(len(named))
-	err = c.m.options.Store.Update(ctx, func(tx *store.Tx) error {
-		return tx.ReplaceMeta(contentsKey, strconv.AppendUint(nil, at, 10))
-	})
-	return lacking, len(named) > 0, err
-}
-
-func (c *contents) position(ctx context.Context) (at uint64, err error) {
-	err = c.m.options.Store.View(ctx, func(tx *store.Tx) error {
-		text, err := tx.Meta(contentsKey)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil {
-			at, err = strconv.ParseUint(string(text), 10, 64)
-		}
-		return err
-	})
-	return at, err
 }
 
 // released are the digests of what a record releases, if the mirror is to have that.
@@ -239,35 +145,6 @@ func (m *Mirror) released(e tlog.NamedEnvelope) (digests []protocol.Hash, err er
 		}
 	}
 	return digests, nil
-}
-
-// all fetches contents that are not here, and returns those that the upstream does not give.
-func (c *contents) all(ctx context.Context, digests []protocol.Hash) (lacking []protocol.Hash, err error) {
-	var mu sync.Mutex
-	var failures []error
-	var work sync.WaitGroup
-	slots := make(chan struct{}, contentsAtOnce)
-	for _, digest := range digests {
-		slots <- struct{}{}
-		work.Go(func() {
-			defer func() { <-slots }()
-			has, err := c.Has(ctx, digest)
-			if err == nil && !has {
-				err = c.once(ctx, digest)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-			case absent(err):
-				lacking = append(lacking, digest)
-			case len(failures) < contentsAtOnce:
-				failures = append(failures, fmt.Errorf("content %s: %w", digest, err))
-			}
-		})
-	}
-	work.Wait()
-	return lacking, errors.Join(failures...)
 }
 
 var _ io.Closer = (*Mirror)(nil)

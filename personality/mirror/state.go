@@ -46,6 +46,13 @@ func (s *state) answered(err error, now time.Time) {
 	}
 }
 
+// follows tells whether the upstream answered when it was asked last.
+func (s *state) follows() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure == nil
+}
+
 // lied notes that the upstream was caught, and tells whether that is new.
 func (s *state) lied(err error, now time.Time) bool {
 	s.mu.Lock()

@@ -15,12 +15,12 @@ MUTATED     ?= ./personality/policy ./warg/internal/protoread ./warg/internal/se
 build: ## Build the commands into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
-# The integration tests take the machine for themselves; some of them mostly wait.
+# The integration tests take the machine for themselves.
 .PHONY: test
 test: tools vet lint ## Install what the tests need, then run all checks and all tests
 	$(GO) test -timeout 20m $(TESTFLAGS) ./cmd/... ./config/... ./packaging/... ./personality/... ./warg/...
 	CGO_ENABLED=1 $(GO) test -timeout 5m -tags pkcs11 -run PKCS11 $(TESTFLAGS) ./cmd/warg-personality
-	WARG_TEST_DOCKER= $(GO) test -timeout 50m -p 1 -parallel 3 $(TESTFLAGS) ./integration/...
+	WARG_TEST_DOCKER= $(GO) test -timeout 50m -p 1 $(TESTFLAGS) ./integration/...
 	@if [ "$$WARG_TEST_DOCKER" = 1 ]; then $(MAKE) test-docker; fi
 
 # `make test` does so, too, with WARG_TEST_DOCKER=1. DOCKER_HOST is respected.

@@ -104,6 +104,13 @@ func TestPromoteIsKilled(t *testing.T) {
 		} else {
 			limit = limit * 11 / 10
 		}
+		if at == "begun" { // the old registry comes back meanwhile
+			l.old.start(t)
+			if said, ok := promote(t, &server{dataDir: dir}, l.old); ok || !strings.Contains(said, "still answers") {
+				t.Fatalf("promoted beside the old registry: %s", said)
+			}
+			l.old.stop(t)
+		}
 		if said, ok := promote(t, &server{dataDir: dir}, l.old); !ok && !(at == "ended" && strings.Contains(said, "no standby")) {
 			t.Fatalf("killed %d times, it does not end (%s): %s", 1+n%2, at, said)
 		}

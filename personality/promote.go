@@ -7,14 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
-	"github.com/warg-trillian/warg-trillian/personality/federation/proxy"
-	"github.com/warg-trillian/warg-trillian/personality/mirror"
 	"github.com/warg-trillian/warg-trillian/personality/signing"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/trilliansvc"
@@ -26,7 +23,7 @@ import (
 // PromoteOptions say what a standby is to make sure of before it becomes the registry.
 type PromoteOptions struct {
 	// Old is the address of the registry that it takes the place of: URL, and a token if it
-	// is private. It must not answer any more.
+	// is private. It must not answer any more, nor must it where the standby followed it.
 	Old federation.Registry
 	// OldDatabase is the database of that registry, if it is at hand: what was acknowledged
 	// there, and is not in the standby, is named. It is brought to this program's schema, and
@@ -43,6 +40,8 @@ type PromoteOptions struct {
 // Promoted is what became of a promotion.
 type Promoted struct {
 	Records uint64 // that the registry has
+	// Asked are the addresses at which the old registry was looked for.
+	Asked []string
 	// Doubts are why it would have been refused without [PromoteOptions.Lose].
 	Doubts []string
 	// Lost are records that the old registry had acknowledged and the standby does not
@@ -71,6 +70,7 @@ const (
 // promotion is how far a promotion is, as the database has it until it has ended.
 type promotion struct {
 	of string // key that the operator log begins with, of a standby; "" once the logs are ordered
+	at string // URL at which the standby followed its registry; "" if an earlier release did
 
 	Begun       bool        // the checkpoints log is filled
 	Ordered     bool        // Trillian orders both logs, and the database is no standby's any more
@@ -110,7 +110,9 @@ func endPromotion(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, db.Close)
-	return db.Update(ctx, func(tx *store.Tx) error { return tx.DropMeta(promotingKey) })
+	return db.Update(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.DropMeta(promotingKey), tx.DropMeta(followedKey))
+	})
 }
 
 func promoteMirror(ctx context.Context, o Options, p PromoteOptions, done *Promoted) (err error) {
@@ -137,7 +139,7 @@ func promoteMirror(ctx context.Context, o Options, p PromoteOptions, done *Promo
 	if p.Old.OperatorKey, err = protocol.ParsePublicKey(known.of); err != nil {
 		return fmt.Errorf("the operator key in the standby's database: %w", err)
 	}
-	if known, err = s.preparePromotion(ctx, p, done); err != nil {
+	if known, err = s.preparePromotion(ctx, p, known.at, done); err != nil {
 		return err
 	}
 	return s.order(ctx, known)
@@ -150,15 +152,7 @@ func (s *Server) resumePromotion(ctx context.Context, p PromoteOptions, known pr
 	if err != nil {
 		return err
 	}
-	client, err := proxy.NewHTTPClient(p.Old, federation.ID(protocol.HashOf([]byte(p.Old.URL))), func(*http.Response, error) {})
-	if err != nil {
-		return err
-	}
-	defer client.CloseIdleConnections()
-	ask := func(ctx context.Context) (protocol.Checkpoint, bool, error) {
-		return mirror.AskNewest(ctx, p.Old, client)
-	}
-	if err := s.look(ctx, ask, p, known, known.Staged, keys, done); err != nil {
+	if err := s.look(ctx, p, known, keys, done); err != nil {
 		return err
 	}
 	if known.Ordered {
@@ -174,16 +168,18 @@ func readPromotion(ctx context.Context, db *store.DB) (known promotion, err erro
 		if err != nil {
 			return err
 		}
-		text, err := optional(tx.Meta(promotingKey))
-		if err != nil || len(text) == 0 {
-			known.of = string(of)
+		at, err := optional(tx.Meta(followedKey))
+		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(text, &known); err != nil {
-			return fmt.Errorf("read how far the promotion is: %w", err)
+		text, err := optional(tx.Meta(promotingKey))
+		if err == nil && len(text) > 0 {
+			if err = json.Unmarshal(text, &known); err != nil {
+				err = fmt.Errorf("read how far the promotion is: %w", err)
+			}
 		}
-		known.of = string(of)
-		return nil
+		known.of, known.at = string(of), string(at)
+		return err
 	})
 	return known, err
 }
@@ -199,7 +195,7 @@ func (p promotion) note(tx *store.Tx) error {
 
 // preparePromotion makes sure that nothing newer is known, fills the checkpoints log, and
 // notes that the promotion has begun.
-func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, done *Promoted) (known promotion, err error) {
+func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, at string, done *Promoted) (known promotion, err error) {
 	m, err := s.openStandby(ctx, p.Old, newMetrics(s.options.Metrics))
 	if m != nil {
 		defer func() { err = errors.Join(err, m.Close()) }()
@@ -214,7 +210,8 @@ func (s *Server) preparePromotion(ctx context.Context, p PromoteOptions, done *P
 	if known, err = held(ctx, m); err != nil {
 		return known, err
 	}
-	if err := s.look(ctx, m.AskNewest, p, known, known.Staged, keys, done); err != nil {
+	known.at = at
+	if err := s.look(ctx, p, known, keys, done); err != nil {
 		return known, err
 	}
 	checkpoints, err := openPreordered(ctx, m.service, m.db, checkpointsLogName, promotedCheckpoints)

@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/federation"
+	"github.com/warg-trillian/warg-trillian/personality/federation/proxy"
+	"github.com/warg-trillian/warg-trillian/personality/mirror"
+	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/personality/witness"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -19,14 +24,31 @@ const leaderBeats = 3 * time.Second
 
 // look makes sure, as far as that can be, that nothing newer than what is held here is known,
 // and names what is lost.
-func (s *Server) look(ctx context.Context, ask askNewest, p PromoteOptions, known promotion, staged uint64, keys map[tlog.Log]*tlog.NoteKey, done *Promoted) (err error) {
-	if done.Doubts, err = s.doubts(ctx, ask, known, p.Old.URL, keys); err != nil {
+func (s *Server) look(ctx context.Context, p PromoteOptions, known promotion, keys map[tlog.Log]*tlog.NoteKey, done *Promoted) (err error) {
+	done.Asked = []string{p.Old.URL}
+	if known.at != "" && known.at != p.Old.URL {
+		done.Asked = append(done.Asked, known.at)
+	}
+	for _, url := range done.Asked {
+		old := p.Old
+		old.URL = url
+		doubt, err := askOld(ctx, old, known)
+		if err != nil {
+			return err
+		}
+		if doubt != "" {
+			done.Doubts = append(done.Doubts, doubt)
+		}
+	}
+	more, err := s.askWitnesses(ctx, known, keys)
+	if err != nil {
 		return err
 	}
+	done.Doubts = append(done.Doubts, more...)
 	done.Records = known.Records.Size
 	if p.OldDatabase != nil {
 		var leads bool
-		if done.Lost, leads, err = lostIn(ctx, p, staged, s.options.Logger); err != nil {
+		if done.Lost, leads, err = lostIn(ctx, p, known.Staged, s.options.Logger); err != nil {
 			return err
 		}
 		if leads {
@@ -39,22 +61,35 @@ func (s *Server) look(ctx context.Context, ask askNewest, p PromoteOptions, know
 	return nil
 }
 
-// askNewest asks the old registry, as [mirror.Mirror.AskNewest] does.
-type askNewest func(context.Context) (newest protocol.Checkpoint, answers bool, err error)
-
-// doubts are why there may be something newer than what is held here.
-func (s *Server) doubts(ctx context.Context, ask askNewest, known promotion, url string, keys map[tlog.Log]*tlog.NoteKey) (doubts []string, err error) {
-	theirs, answers, err := ask(ctx)
-	switch ours := known.Records.Size; {
-	case err != nil:
-		doubts = append(doubts, fmt.Sprintf("something is at the address of the old registry, %s, and does not answer with a checkpoint: %v", url, err))
-	case answers && theirs.LogLength > ours:
-		doubts = append(doubts, fmt.Sprintf("the old registry at %s has published %d records, and the standby holds %d: let the standby catch up first", url, theirs.LogLength, ours))
-	case answers:
-		doubts = append(doubts, fmt.Sprintf("the old registry at %s still answers: stop it first, or it goes on publishing beside the new one", url))
+// askOld asks the old registry at an address, and returns why there may be something newer
+// there than what is held here; "" if nothing is there.
+func askOld(ctx context.Context, old federation.Registry, known promotion) (doubt string, err error) {
+	client, err := proxy.NewHTTPClient(old, federation.ID(protocol.HashOf([]byte(old.URL))), func(*http.Response, error) {})
+	if err != nil {
+		return "", err
 	}
-	more, err := s.askWitnesses(ctx, known, keys)
-	return append(doubts, more...), err
+	defer client.CloseIdleConnections()
+	theirs, err := mirror.AskNewest(ctx, old, client)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	failed, _ := errors.AsType[*outbound.Error](err)
+	lookup, unknown := errors.AsType[*net.DNSError](err)
+	switch {
+	case unknown && lookup.IsNotFound && old.URL == known.at:
+		return "", nil // the standby followed it by this name, which is gone with it
+	case unknown && lookup.IsNotFound && known.at != "":
+		return fmt.Sprintf("the name in %s does not exist: that was not where the old registry was. The standby followed it at %s", old.URL, known.at), nil
+	case unknown:
+		return fmt.Sprintf("the name in %s cannot be looked up, so that the old registry was not asked: %v", old.URL, lookup), nil
+	case failed != nil && failed.Unreached():
+		return "", nil
+	case err != nil:
+		return fmt.Sprintf("something is at the address of the old registry, %s, and does not answer with a checkpoint: %v", old.URL, err), nil
+	case theirs.LogLength > known.Records.Size:
+		return fmt.Sprintf("the old registry at %s has published %d records, and the standby holds %d: let the standby catch up first", old.URL, theirs.LogLength, known.Records.Size), nil
+	}
+	return fmt.Sprintf("the old registry at %s still answers: stop it first, or it goes on publishing beside the new one", old.URL), nil
 }
 
 // askWitnesses asks each witness of the policy for both logs.

@@ -13,8 +13,13 @@ import (
 	"github.com/warg-trillian/warg-trillian/personality/internal/cache"
 	"github.com/warg-trillian/warg-trillian/personality/metrics"
 	"github.com/warg-trillian/warg-trillian/personality/objects"
+	"github.com/warg-trillian/warg-trillian/personality/store"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
+
+// followedKey is the name in a standby's database of the URL at which it followed its registry
+// last: a promotion asks there, whatever it is told.
+const followedKey = "followed at"
 
 // standbyInterval is how often a standby asks its registry.
 const standbyInterval = time.Second
@@ -46,6 +51,10 @@ func OpenStandby(ctx context.Context, o Options, of federation.Registry) (standb
 		return standby, err
 	}
 	s.db, s.registry = standby.opened.db, standby.opened.Parts()
+	err = s.db.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceMeta(followedKey, []byte(of.URL)) })
+	if err != nil {
+		return standby, err
+	}
 	if s.private, err = s.openPrivate(ctx); err != nil {
 		return standby, err
 	}

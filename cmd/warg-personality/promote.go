@@ -27,9 +27,10 @@ type promoteCommand struct {
 
 // Help is shown by --help.
 func (*promoteCommand) Help() string {
-	return `Makes a standby the registry, after it has asked the address of the old one, and the
-witnesses of --witness-policy-file, for anything newer than the standby holds. If there is,
-or if a witness does not answer, nothing is changed, and the status is 1.
+	return `Makes a standby the registry, after it has asked the address of the old one (that of --of,
+and where the standby followed it), and the witnesses of --witness-policy-file, for anything
+newer than the standby holds. If there is, or if that cannot be known, since a name cannot be
+looked up or a witness does not answer, nothing is changed, and the status is 1.
 
 Stop the old registry and the standby first, and see to it that the old one does not come
 back. Put the registry's operator key and note keys into the standby's data folder, or name
@@ -63,6 +64,9 @@ func (c *promoteCommand) Run(std streams) error {
 	defer stop()
 	done, err := personality.Promote(ctx, options, promote)
 	c.tell(std, done, err == nil)
+	if len(done.Asked) > 0 {
+		fmt.Fprintf(std.stderr, "The old registry was looked for at %s.\n", strings.Join(done.Asked, " and at "))
+	}
 	var refused *personality.RefusedError
 	if errors.As(err, &refused) {
 		for _, doubt := range refused.Doubts {

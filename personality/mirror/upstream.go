@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/warg-trillian/warg-trillian/personality/federation"
-	"github.com/warg-trillian/warg-trillian/personality/outbound"
 	"github.com/warg-trillian/warg-trillian/warg/api"
 	"github.com/warg-trillian/warg-trillian/warg/follow"
 	"github.com/warg-trillian/warg-trillian/warg/proof"
@@ -133,29 +132,17 @@ func (u *upstream) consistent(ctx context.Context, from, to follow.Root) error {
 	return nil
 }
 
-// AskNewest asks the upstream for the newest checkpoint that it has published, which is not
-// verified; answers is false if nothing can be connected to at its address.
-func (m *Mirror) AskNewest(ctx context.Context) (newest protocol.Checkpoint, answers bool, err error) {
-	return m.up.newest(ctx)
-}
-
-// AskNewest is [Mirror.AskNewest] without a mirror.
-func AskNewest(ctx context.Context, of federation.Registry, client *http.Client) (newest protocol.Checkpoint, answers bool, err error) {
+// AskNewest asks a registry for the newest checkpoint that it has published, which is not
+// verified. An [*outbound.Error] that is Unreached: nothing is there.
+func AskNewest(ctx context.Context, of federation.Registry, client *http.Client) (newest protocol.Checkpoint, err error) {
 	base, err := url.Parse(of.URL)
 	if err != nil {
-		return newest, false, err
-	}
-	return (&upstream{base: base.JoinPath("/"), http: client}).newest(ctx)
-}
-
-func (u *upstream) newest(ctx context.Context) (newest protocol.Checkpoint, answers bool, err error) {
-	text, err := u.get(ctx, api.FetchCheckpointPath, maxAnswer)
-	if failed, ok := errors.AsType[*outbound.Error](err); ok && failed.Unreached() {
-		return newest, false, nil
+		return newest, err
 	}
 	var said protocol.SignedCheckpoint
+	text, err := (&upstream{base: base.JoinPath("/"), http: client}).get(ctx, api.FetchCheckpointPath, maxAnswer)
 	if err == nil {
 		err = said.UnmarshalJSON(text)
 	}
-	return said.Contents.Checkpoint, err == nil, err
+	return said.Contents.Checkpoint, err
 }

@@ -53,6 +53,13 @@ func (s *state) follows() bool {
 	return s.failure == nil
 }
 
+// away tells whether the upstream could not be followed for long.
+func (s *state) away(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure != nil && now.Sub(s.since) >= awayNoted
+}
+
 // lied notes that the upstream was caught, and tells whether that is new.
 func (s *state) lied(err error, now time.Time) bool {
 	s.mu.Lock()
@@ -68,13 +75,13 @@ func (s *state) lacks(contents int) {
 	s.lacking = contents
 }
 
-func (s *state) remarks() (lines []string) {
+func (s *state) remarks(now time.Time) (lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.caught > 0 {
 		lines = append(lines, fmt.Sprintf("it gave what does not hold, %d times since this process began, last at %s; what was verified before is served on: %v", s.caught, s.at.UTC().Format(time.RFC3339), s.last))
 	}
-	if s.failure != nil && time.Since(s.since) >= awayNoted {
+	if s.failure != nil && now.Sub(s.since) >= awayNoted {
 		lines = append(lines, fmt.Sprintf("it is not followed since %s: %v", s.since.UTC().Format(time.RFC3339), s.failure))
 	}
 	if s.lacking > 0 {

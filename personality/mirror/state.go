@@ -16,6 +16,7 @@ type state struct {
 	last        error     // guarded by mu; at what, last
 	at          time.Time // guarded by mu; when that was
 	lacking     int       // guarded by mu; contents that could not be had
+	stalled     time.Time // guarded by mu; from when on no content could be taken; zero: it can
 }
 
 // awayNoted is after what time it is a remark that an upstream does not answer.
@@ -69,10 +70,17 @@ func (s *state) lied(err error, now time.Time) bool {
 	return fresh
 }
 
-func (s *state) lacks(contents int) {
+// lacks notes how many contents could not be had, and whether no other could be taken either.
+func (s *state) lacks(contents int, stalled bool, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lacking = contents
+	switch {
+	case !stalled:
+		s.stalled = time.Time{}
+	case s.stalled.IsZero():
+		s.stalled = now
+	}
 }
 
 func (s *state) remarks(now time.Time) (lines []string) {
@@ -86,6 +94,9 @@ func (s *state) remarks(now time.Time) (lines []string) {
 	}
 	if s.lacking > 0 {
 		lines = append(lines, fmt.Sprintf("%d of its contents could not be had from it", s.lacking))
+	}
+	if !s.stalled.IsZero() && now.Sub(s.stalled) >= awayNoted {
+		lines = append(lines, fmt.Sprintf("its content is not fetched since %s: the log says why", s.stalled.UTC().Format(time.RFC3339)))
 	}
 	return lines
 }

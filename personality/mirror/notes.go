@@ -24,9 +24,9 @@ const maxKeys = 64 << 10
 
 // upstreamNote is what is here of the notes of a log.
 type upstreamNote struct {
-	keys  string // a key a line; "" while none are known
-	given bool   // the upstream gives keys
-	size  uint64 // of the note that is here
+	keys string // a key a line; "" while none are known
+	none bool   // the upstream has none, as it said last
+	size uint64 // of the note that is here
 }
 
 // loadNotes reads which notes are here.
@@ -55,7 +55,7 @@ func (m *Mirror) noteBehind() bool {
 	return m.notes[tlog.Records].behind(m.writer.Newest().Contents.LogLength) || complete && m.notes[tlog.Checkpoints].behind(checkpoints)
 }
 
-func (n *upstreamNote) behind(size uint64) bool { return (n.given || n.keys != "") && n.size < size }
+func (n *upstreamNote) behind(size uint64) bool { return !n.none && n.size < size }
 
 // NoteKeys implements [httpapi.NoteKeys].
 func (m *Mirror) NoteKeys(ctx context.Context, log tlog.Log) ([]byte, error) {
@@ -86,7 +86,6 @@ func (m *Mirror) meetKeys(ctx context.Context, log tlog.Log) (keys []note.Verifi
 	if err == nil && len(keys) == 0 {
 		err = errors.New("the upstream gives no public key of its notes")
 	}
-	m.notes[log].given = err == nil
 	return keys, text, err
 }
 
@@ -110,11 +109,14 @@ func (m *Mirror) followNote(ctx context.Context, log tlog.Log, size uint64) erro
 		return nil
 	}
 	keys, known, err := m.meetKeys(ctx, log)
+	if n.none = errors.Is(err, errAbsent); n.none {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	text, err := m.up.get(ctx, log.Path()+"/"+tlog.CheckpointPath, tlog.MaxNote)
-	if errors.Is(err, errAbsent) {
+	if n.none = errors.Is(err, errAbsent); n.none {
 		return nil
 	}
 	if err != nil {

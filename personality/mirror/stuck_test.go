@@ -108,3 +108,25 @@ func TestMirrorMeetsNoteKeysAgain(t *testing.T) {
 		return err == nil && len(n) > 0
 	})
 }
+
+// A mirror that ended between the records and their note takes the note over when it begins
+// again, also of an upstream that is idle.
+func TestMirrorTakesNoteOfIdleUpstream(t *testing.T) {
+	u := newUpstream(t, true)
+	u.Load("example:one", 1)
+	u.lie(func(path string, answer []byte) []byte {
+		if strings.HasSuffix(path, "/"+mirror.VKeysPath) {
+			return nil
+		}
+		return answer
+	})
+	c := newCopy(t, u)
+	c.await(u)
+	c.close()
+	u.lie(nil)
+	c.start()
+	u.Eventually("the note is here", func() bool {
+		n, err := c.LogNote(context.Background(), tlog.Records)
+		return err == nil && len(n) > 0
+	})
+}

@@ -110,7 +110,7 @@ func absent(err error) bool {
 // fail tells of a failure, loudly if the upstream gave another content.
 func (c *contents) fail(err error) {
 	if _, caught := caughtAt(err); caught {
-		c.m.judge(err)
+		c.m.judge(err, false)
 		return
 	}
 	c.m.options.Logger.Warn("the content of a mirror could not be fetched; trying again", "error", err)

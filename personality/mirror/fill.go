@@ -76,7 +76,7 @@ func (c *contents) run(ctx context.Context) {
 			asked = c.m.options.Now()
 			err = errors.Join(err, c.save(ctx, at))
 		}
-		c.m.state.lacks(len(c.lacking))
+		c.m.state.lacks(len(c.lacking), err != nil && ctx.Err() == nil, c.m.options.Now())
 		switch {
 		case err != nil && ctx.Err() == nil:
 			tries++

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
@@ -49,4 +50,26 @@ func TestMirrorFetchesContentBehindOneThatItCanNotHave(t *testing.T) {
 			u.Eventually("it is here when the upstream gives it", func() bool { return c.has("example:one") })
 		})
 	}
+}
+
+// That no content can be stored is a remark, once it lasts, and ends when it can be again.
+func TestMirrorThatCanNotStoreContent(t *testing.T) {
+	u := newUpstream(t, true)
+	u.Load("example:one", 1)
+	c := newCopy(t, u)
+	c.await(u)
+	u.Eventually("the content is here", func() bool { return c.has("example:one") })
+	files, away := filepath.Join(c.dir, "content", "tmp"), filepath.Join(c.dir, "away")
+	c.must(os.Rename(files, away))
+	u.Load("example:two", 1)
+	c.await(u)
+	c.ahead.Store(int64(2 * time.Minute))
+	u.Eventually("it is said that content is not fetched", func() bool {
+		c.ahead.Add(int64(time.Second))
+		return strings.Contains(strings.Join(c.Remarks(), " "), "its content is not fetched since")
+	})
+	c.must(os.Rename(away, files))
+	u.Load("example:three", 1) // wakes it
+	u.Eventually("all is here", func() bool { return c.has("example:two") && c.has("example:three") })
+	u.Eventually("nothing is said any more", func() bool { return len(c.Remarks()) == 0 })
 }

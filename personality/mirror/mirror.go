@@ -84,6 +84,7 @@ type Mirror struct {
 	changed  wake.Broadcast             // a checkpoint was published
 	tokens   tokens                     // of Run's goroutine
 	notes    map[tlog.Log]*upstreamNote // of Run's goroutine
+	listed   time.Time                  // of Run's goroutine; when the list of withheld content was asked for
 }
 
 var _ federation.Other = (*Mirror)(nil)
@@ -153,7 +154,7 @@ func (m *Mirror) Ready(ctx context.Context) error {
 }
 
 // Remarks implements [federation.Other].
-func (m *Mirror) Remarks() []string { return m.state.remarks() }
+func (m *Mirror) Remarks() []string { return m.state.remarks(m.options.Now()) }
 
 // Next returns a channel that is closed when another checkpoint is served.
 func (m *Mirror) Next() <-chan struct{} { return m.changed.Next() }

@@ -121,6 +121,7 @@ type copied struct {
 	dir      string
 	registry federation.Registry
 	interval time.Duration
+	ahead    atomic.Int64 // how far its clock is, in nanoseconds
 	observed observed
 	cache    *cache.Cache
 	*mirror.Mirror
@@ -159,7 +160,7 @@ func (c *copied) start() {
 	c.must(err)
 	c.Mirror, err = mirror.Open(ctx, mirror.Options{
 		Registry: c.registry, Store: db, Records: records, Contents: folder, Dir: filepath.Join(c.dir, "upstream"), HTTP: new(http.Client),
-		Interval: c.interval, Cache: c.cache, Observer: &c.observed, Logger: slog.New(slog.NewTextHandler(c.t.Output(), nil)), Now: time.Now,
+		Interval: c.interval, Cache: c.cache, Observer: &c.observed, Logger: slog.New(slog.NewTextHandler(c.t.Output(), nil)), Now: c.now,
 	})
 	c.must(err)
 	done := make(chan struct{})
@@ -176,6 +177,8 @@ func (c *copied) start() {
 		c.must(db.Close())
 	}
 }
+
+func (c *copied) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // await waits until the mirror serves what the upstream has.
 func (c *copied) await(u *upstream) protocol.SignedCheckpoint {
@@ -514,10 +517,13 @@ func TestMirrorOfIdleUpstreamIsQuiet(t *testing.T) {
 	u.Load("example:one", 1)
 	c := newCopy(t, u)
 	c.await(u)
-	u.Eventually("the note is here", func() bool {
-		n, err := c.LogNote(context.Background(), tlog.Records)
-		return err == nil && len(n) > 0
-	})
+	for _, log := range tlog.Logs {
+		u.Eventually("the note is here", func() bool {
+			here, err := c.LogNote(context.Background(), log)
+			want, err2 := u.LogNote(context.Background(), log)
+			return err == nil && err2 == nil && bytes.Equal(here, want)
+		})
+	}
 	c.close()
 	c.interval = 200 * time.Millisecond
 	before := u.requests.Load()

@@ -25,6 +25,7 @@ const maxKeys = 64 << 10
 // upstreamNote is what is here of the notes of a log.
 type upstreamNote struct {
 	keys string // a key a line; "" while none are known
+	none bool   // the upstream has none, as it said last
 	size uint64 // of the note that is here
 }
 
@@ -54,7 +55,7 @@ func (m *Mirror) noteBehind() bool {
 	return m.notes[tlog.Records].behind(m.writer.Newest().Contents.LogLength) || complete && m.notes[tlog.Checkpoints].behind(checkpoints)
 }
 
-func (n *upstreamNote) behind(size uint64) bool { return n.keys != "" && n.size < size }
+func (n *upstreamNote) behind(size uint64) bool { return !n.none && n.size < size }
 
 // NoteKeys implements [httpapi.NoteKeys].
 func (m *Mirror) NoteKeys(ctx context.Context, log tlog.Log) ([]byte, error) {
@@ -71,24 +72,21 @@ func (m *Mirror) NoteKeys(ctx context.Context, log tlog.Log) ([]byte, error) {
 	return keys, err
 }
 
-// meetKeys returns the keys of a log that are known, or takes those that the upstream gives.
-func (m *Mirror) meetKeys(ctx context.Context, log tlog.Log) ([]note.Verifier, error) {
-	n := m.notes[log]
-	if n.keys == "" {
-		text, err := m.up.get(ctx, log.Path()+"/"+mirror.VKeysPath, maxKeys)
+// meetKeys returns the keys of a log that are known, or those that the upstream gives, with their
+// text. They are known once a note by one of them is here.
+func (m *Mirror) meetKeys(ctx context.Context, log tlog.Log) (keys []note.Verifier, text string, err error) {
+	if text = m.notes[log].keys; text == "" {
+		given, err := m.up.get(ctx, log.Path()+"/"+mirror.VKeysPath, maxKeys)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		n.keys = string(text)
+		text = string(given)
 	}
-	keys, err := mirror.KeysOf(log, strings.Split(strings.TrimSpace(n.keys), "\n"))
+	keys, err = mirror.KeysOf(log, strings.Split(strings.TrimSpace(text), "\n"))
 	if err == nil && len(keys) == 0 {
 		err = errors.New("the upstream gives no public key of its notes")
 	}
-	if err != nil {
-		n.keys = ""
-	}
-	return keys, err
+	return keys, text, err
 }
 
 // followNotes takes over the upstream's notes of both logs, as soon as they are of what is
@@ -110,12 +108,15 @@ func (m *Mirror) followNote(ctx context.Context, log tlog.Log, size uint64) erro
 	if n.size >= size {
 		return nil
 	}
-	keys, err := m.meetKeys(ctx, log)
+	keys, known, err := m.meetKeys(ctx, log)
+	if n.none = errors.Is(err, errAbsent); n.none {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	text, err := m.up.get(ctx, log.Path()+"/"+tlog.CheckpointPath, tlog.MaxNote)
-	if errors.Is(err, errAbsent) {
+	if n.none = errors.Is(err, errAbsent); n.none {
 		return nil
 	}
 	if err != nil {
@@ -129,7 +130,7 @@ func (m *Mirror) followNote(ctx context.Context, log tlog.Log, size uint64) erro
 	if err != nil || !taken {
 		return err
 	}
-	n.size = head.Size
+	n.size, n.keys = head.Size, known
 	return m.options.Store.Update(ctx, func(tx *store.Tx) error { return tx.ReplaceMeta(keysKey(log), []byte(n.keys)) })
 }
 

@@ -28,17 +28,20 @@ func (m *Mirror) Run(ctx context.Context) error {
 	beside.Go(func() { m.contents.run(ctx) })
 	defer beside.Wait()
 	for round := 0; ctx.Err() == nil; round++ {
-		begun, staged := m.options.Now(), m.writer.Staged()
-		err := m.round(ctx, round)
+		begun, staged, had := m.options.Now(), m.writer.Staged(), m.writer.Newest().Contents.LogLength
+		news, err := m.round(ctx, round)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errBehind) {
-			round = 0 // the list of withheld content, and notes, can wait
+		if errors.Is(err, errBehind) && m.awaits(err, m.writer.Newest().Contents.LogLength > had) {
+			round = 0 // the list of withheld content can wait a while
+			if begun.Sub(m.listed) >= listEach*m.options.Interval {
+				round = listEach - 2
+			}
 			wake.Sleep(ctx, min(behindPause, m.options.Interval), nil)
 			continue
 		}
-		m.judge(err)
+		m.judge(err, news)
 		if err != nil && m.writer.Staged() > staged { // it broke off while it catches up
 			wake.Sleep(ctx, min(behindPause, m.options.Interval), nil)
 			continue
@@ -48,18 +51,34 @@ func (m *Mirror) Run(ctx context.Context) error {
 	return nil
 }
 
-// judge notes how a round went, and is loud if the upstream was caught.
-func (m *Mirror) judge(err error) {
+// awaits tells whether the newest checkpoint is to be in the upstream's checkpoints log in a
+// moment: not if that has not grown for long. Then the upstream is one that can not be followed.
+func (m *Mirror) awaits(behind error, grew bool) bool {
+	now := m.options.Now()
+	if grew {
+		behind = nil
+	}
+	m.state.answered(behind, now)
+	return !m.state.away(now)
+}
+
+// judge notes how a round went, and is loud if the upstream was caught. That it answers counts if
+// it was asked for news: one that gives its list of withheld content alone is not followed.
+func (m *Mirror) judge(err error, news bool) {
 	now := m.options.Now()
 	claim, caught := caughtAt(err)
 	if !caught {
 		if err != nil {
 			m.options.Logger.Warn("a mirror could not follow its upstream; trying again", "error", err)
 		}
-		m.state.answered(err, now)
+		if err != nil || news {
+			m.state.answered(err, now)
+		}
 		return
 	}
-	m.state.answered(nil, now)
+	if news {
+		m.state.answered(nil, now)
+	}
 	m.options.Observer.UpstreamCaught(m.Domain, claim)
 	if m.state.lied(err, now) {
 		m.options.Logger.Error("an upstream gave what does not hold: its mirror serves on what was verified before, and takes nothing over until the upstream gives what holds", "claim", claim, "error", err)
@@ -80,31 +99,32 @@ func caughtAt(err error) (claim string, caught bool) {
 	return "", false
 }
 
-// round asks for what is new once, and takes it over.
-func (m *Mirror) round(ctx context.Context, round int) error {
+// round asks for what is new once, and takes it over. news tells that it is the newest
+// checkpoint that was asked for.
+func (m *Mirror) round(ctx context.Context, round int) (news bool, err error) {
 	newest := m.writer.Newest()
 	if round%listEach == listEach-1 && newest.Contents.LogLength > 0 {
-		return m.followList(ctx)
+		return false, m.followList(ctx)
 	}
 	if round%2 == 1 && m.noteBehind() {
-		return m.followNotes(ctx)
+		return false, m.followNotes(ctx)
 	}
 	text, err := m.up.changed(ctx)
 	if err != nil || text == nil {
-		return err
+		return true, err
 	}
 	var said protocol.SignedCheckpoint
 	if err := said.UnmarshalJSON(text); err != nil {
-		return fmt.Errorf("the upstream's checkpoint can not be read: %w", err)
+		return true, fmt.Errorf("the upstream's checkpoint can not be read: %w", err)
 	}
 	if said == newest {
-		return nil
+		return true, nil
 	}
 	if err := m.follow(ctx); err != nil {
 		m.up.etag = "" // it is to be looked at again
-		return err
+		return true, err
 	}
-	return nil
+	return true, nil
 }
 
 // follow verifies the newest checkpoint, and takes over what leads to it.

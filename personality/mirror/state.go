@@ -16,6 +16,7 @@ type state struct {
 	last        error     // guarded by mu; at what, last
 	at          time.Time // guarded by mu; when that was
 	lacking     int       // guarded by mu; contents that could not be had
+	stalled     time.Time // guarded by mu; from when on no content could be taken; zero: it can
 }
 
 // awayNoted is after what time it is a remark that an upstream does not answer.
@@ -53,6 +54,13 @@ func (s *state) follows() bool {
 	return s.failure == nil
 }
 
+// away tells whether the upstream could not be followed for long.
+func (s *state) away(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure != nil && now.Sub(s.since) >= awayNoted
+}
+
 // lied notes that the upstream was caught, and tells whether that is new.
 func (s *state) lied(err error, now time.Time) bool {
 	s.mu.Lock()
@@ -62,23 +70,33 @@ func (s *state) lied(err error, now time.Time) bool {
 	return fresh
 }
 
-func (s *state) lacks(contents int) {
+// lacks notes how many contents could not be had, and whether no other could be taken either.
+func (s *state) lacks(contents int, stalled bool, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lacking = contents
+	switch {
+	case !stalled:
+		s.stalled = time.Time{}
+	case s.stalled.IsZero():
+		s.stalled = now
+	}
 }
 
-func (s *state) remarks() (lines []string) {
+func (s *state) remarks(now time.Time) (lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.caught > 0 {
 		lines = append(lines, fmt.Sprintf("it gave what does not hold, %d times since this process began, last at %s; what was verified before is served on: %v", s.caught, s.at.UTC().Format(time.RFC3339), s.last))
 	}
-	if s.failure != nil && time.Since(s.since) >= awayNoted {
+	if s.failure != nil && now.Sub(s.since) >= awayNoted {
 		lines = append(lines, fmt.Sprintf("it is not followed since %s: %v", s.since.UTC().Format(time.RFC3339), s.failure))
 	}
 	if s.lacking > 0 {
 		lines = append(lines, fmt.Sprintf("%d of its contents could not be had from it", s.lacking))
+	}
+	if !s.stalled.IsZero() && now.Sub(s.stalled) >= awayNoted {
+		lines = append(lines, fmt.Sprintf("its content is not fetched since %s: the log says why", s.stalled.UTC().Format(time.RFC3339)))
 	}
 	return lines
 }

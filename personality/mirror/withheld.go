@@ -25,6 +25,7 @@ func (e *listError) Unwrap() error { return e.error }
 // followList takes over the statements of the upstream's operator on content that is
 // withheld, so that it is withheld here.
 func (m *Mirror) followList(ctx context.Context) error {
+	m.listed = m.options.Now()
 	if m.options.Registry.IgnoreWithheld {
 		return nil
 	}

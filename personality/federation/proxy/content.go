@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -130,12 +131,10 @@ func (p *Proxy) open(ctx context.Context, digest protocol.Hash, source api.Conte
 	if err != nil {
 		return nil, p.unproven(client.ClaimContent, errors.New("it names a place of content by what is no URL"))
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(idle, func() { cancel(client.ErrIdle) })
+	ctx, cancel := context.WithCancel(ctx)
 	response, err := p.request(ctx, place)
-	timer.Stop()
 	if err != nil {
-		cancel(nil)
+		cancel()
 		return nil, p.explainContent(ctx, digest, err)
 	}
 	size := response.ContentLength
@@ -144,16 +143,16 @@ func (p *Proxy) open(ctx context.Context, digest protocol.Hash, source api.Conte
 	}
 	if size < 0 || size > p.options.MaxContent {
 		response.Body.Close()
-		cancel(nil)
+		cancel()
 		return nil, &client.TransportError{Method: http.MethodGet, URL: redacted(place), Err: fmt.Errorf("%w: it does not say its size, or has more than %d bytes", client.ErrTooLarge, p.options.MaxContent)}
 	}
 	if size == 0 && digest != protocol.HashOf(nil) { // nothing would be read, and so nothing verified
 		response.Body.Close()
-		cancel(nil)
+		cancel()
 		return nil, p.unproven(client.ClaimContent, fmt.Errorf("what %s gives for content %s is empty", redacted(place), digest))
 	}
 	p.sizes.Put(digest, size)
-	return newStream(ctx, p, digest, place, response.Body, size, timer, cancel), nil
+	return &stream{p: p, ctx: ctx, cancel: cancel, digest: digest, place: place, body: response.Body, size: size, hash: sha256.New()}, nil
 }
 
 // request asks for a content. The answer has status 200 and is to be closed.
@@ -165,7 +164,7 @@ func (p *Proxy) request(ctx context.Context, place *url.URL) (*http.Response, er
 	request.Header.Set("Accept-Encoding", "identity") // bytes are to have a digest
 	response, err := p.up.http.Do(request)
 	if err != nil {
-		return nil, &client.TransportError{Method: http.MethodGet, URL: redacted(place), Err: cause(ctx, err)}
+		return nil, &client.TransportError{Method: http.MethodGet, URL: redacted(place), Err: cause(err)}
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
@@ -175,10 +174,7 @@ func (p *Proxy) request(ctx context.Context, place *url.URL) (*http.Response, er
 }
 
 // cause is why a request ended, without its URL.
-func cause(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), client.ErrIdle) {
-		return client.ErrIdle
-	}
+func cause(err error) error {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		return outer.Err

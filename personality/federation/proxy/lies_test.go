@@ -177,6 +177,35 @@ func lies() []lie {
 				return bytes.ReplaceAll(body, []byte(parseName(r.t, "example:tool").LogID().String()), []byte(protocol.HashOf(nil).String()))
 			})
 		}, tool, []string{"package log"}},
+		{"more records without end", func(r *registry) {
+			r.release("example:tool", "9.0.0")
+			r.lying.Change(func(a *liar.Answer) {
+				if bytes.Contains(a.Request, []byte(parseName(r.t, "example:tool").LogID().String())) {
+					a.Body = bytes.Replace(a.Body, []byte(`"more":false`), []byte(`"more":true`), 1)
+				}
+			})
+		}, tool, []string{"package log"}},
+		{"the operator's records without end", func(r *registry) {
+			r.release("example:tool", "9.0.0")
+			first := parseName(r.t, "example:tool").LogID().String()
+			var answer []byte // of the first request
+			r.lying.Change(func(a *liar.Answer) {
+				if a.Path != "/"+api.FetchLogsPath || !bytes.Contains(a.Request, []byte(first)) {
+					return
+				}
+				if answer == nil {
+					answer = bytes.Replace(a.Body, []byte(`"more":false`), []byte(`"more":true`), 1)
+					a.Body = answer
+					return
+				}
+				var again api.FetchLogsResponse
+				if err := again.UnmarshalJSON(answer); err != nil {
+					r.t.Error(err)
+				}
+				again.Packages = nil
+				a.Body = again.AppendJSON(nil)
+			})
+		}, tool, []string{"package log"}},
 		{"no answer of the API", func(r *registry) {
 			r.release("example:tool", "9.0.0")
 			r.lying.ChangePath("/"+api.ProveInclusionPath, func([]byte) []byte { return []byte("<html>") })

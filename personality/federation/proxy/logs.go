@@ -175,8 +175,12 @@ func (p *Proxy) readOn(ctx context.Context, at protocol.Checkpoint, ids []protoc
 		reading[id] = l
 	}
 	limit := uint16(pageRecords)
+	var operator string // asks for what follows its records that came, which nobody needs here
 	for total := int64(0); ; {
 		request := api.FetchLogsRequest{LogLength: at.LogLength, Limit: &limit}
+		if operator != "" {
+			request.Operator = &operator
+		}
 		for _, id := range ids {
 			request.Packages = append(request.Packages, api.HashEntry[*string]{Hash: id.Any(), Value: reading[id].cursor()})
 		}
@@ -192,11 +196,17 @@ func (p *Proxy) readOn(ctx context.Context, at protocol.Checkpoint, ids []protoc
 			}
 			came += bytes
 		}
+		if n := len(answer.Operator); n > 0 && answer.Operator[n-1].FetchToken != operator {
+			operator = answer.Operator[n-1].FetchToken
+			for _, r := range answer.Operator {
+				came += int64(len(r.Envelope.Content) + recordBytes)
+			}
+		}
 		total += came
 		switch {
 		case !answer.More:
 			return reading, nil
-		case came == 0 && len(answer.Operator) == 0:
+		case came == 0:
 			return nil, p.unproven(client.ClaimPackageLog, errors.New("it says that there are more records, and gives none"))
 		case total > maxLog:
 			return nil, &registry.TooLargeError{Reason: fmt.Sprintf("the package logs that are asked for have more than %d bytes; ask for fewer at a time", maxLog)}

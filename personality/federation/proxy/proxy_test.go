@@ -189,7 +189,7 @@ type home struct {
 	data  string
 	watcher
 	clock
-	log bytes.Buffer
+	log output
 }
 
 // answerFor opens a proxy of the liar, or of what options name.
@@ -298,7 +298,7 @@ func TestProxy(t *testing.T) {
 	if _, err := c.Package(t.Context(), parseName(t, "example:none")); !errors.As(err, &missing) {
 		t.Errorf("a package that is not there: %v", err)
 	}
-	if lines := h.proxy.Remarks(); len(lines) != 0 || len(h.claims()) != 0 || h.log.Len() != 0 {
+	if lines := h.proxy.Remarks(); len(lines) != 0 || len(h.claims()) != 0 || h.log.String() != "" {
 		t.Errorf("an honest registry was suspected: %q %q\n%s", lines, h.claims(), &h.log)
 	}
 }

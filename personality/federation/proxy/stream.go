@@ -2,14 +2,12 @@ package proxy
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
@@ -21,8 +19,7 @@ import (
 type stream struct {
 	p      *Proxy
 	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	cancel context.CancelFunc
 	digest protocol.Hash
 	place  *url.URL
 	body   io.ReadCloser
@@ -32,13 +29,6 @@ type stream struct {
 	at     int64  // where the next Read is to be
 	err    error  // of all further reads
 	left   func() // gives the turn back
-
-	patience time.Duration // for the rest of the next leastBytes
-	some     int           // of them that came
-}
-
-func newStream(ctx context.Context, p *Proxy, digest protocol.Hash, place *url.URL, body io.ReadCloser, size int64, timer *time.Timer, cancel context.CancelCauseFunc) *stream {
-	return &stream{p: p, ctx: ctx, cancel: cancel, timer: timer, digest: digest, place: place, body: body, size: size, hash: sha256.New(), patience: idle}
 }
 
 // Seek goes to the beginning or the end, as far as nothing was read.
@@ -70,19 +60,15 @@ func (s *stream) Read(b []byte) (n int, err error) {
 	}
 	s.at += int64(n)
 	if err != nil && err != io.EOF {
-		ctx := s.ctx
-		if errors.Is(context.Cause(ctx), client.ErrIdle) {
-			ctx = context.WithoutCancel(ctx) // it was ended here: whoever asked is not gone
-		}
-		err = s.p.judge(ctx, err)
+		err = s.p.judge(s.ctx, err)
 	}
 	s.err = err
 	return n, err
 }
 
-// readFrom reads what comes, within the time that it may take.
+// readFrom reads what comes. Its pace is seen to: see [paced].
 func (s *stream) readFrom(b []byte) (int, error) {
-	n, err := s.next(b)
+	n, err := s.body.Read(b)
 	s.hash.Write(b[:n])
 	s.came += int64(n)
 	switch {
@@ -91,21 +77,7 @@ func (s *stream) readFrom(b []byte) (int, error) {
 	case err == io.EOF:
 		return n, s.wrong(fmt.Errorf("it ends after %d bytes of %d", s.came, s.size))
 	}
-	return n, &client.TransportError{Method: http.MethodGet, URL: redacted(s.place), Err: cause(s.ctx, err)}
-}
-
-// next reads from the body. In each time [idle] that it is waited for, leastBytes have to come,
-// or the end: a trickle would keep its place for days.
-func (s *stream) next(b []byte) (int, error) {
-	began := time.Now()
-	s.timer.Reset(s.patience)
-	n, err := s.body.Read(b)
-	s.timer.Stop()
-	s.patience = max(s.patience-time.Since(began), time.Nanosecond)
-	if s.some += n; s.some >= leastBytes {
-		s.patience, s.some = idle, 0
-	}
-	return n, err
+	return n, &client.TransportError{Method: http.MethodGet, URL: redacted(s.place), Err: err}
 }
 
 // readEnd reads the last byte, and demands that it is the last, and that the digest is right.
@@ -114,13 +86,13 @@ func (s *stream) readEnd(b []byte) (int, error) {
 	want := int(s.size - s.came)
 	n := 0
 	for n <= want {
-		more, err := s.next(last[n : want+1])
+		more, err := s.body.Read(last[n : want+1])
 		n += more
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return 0, &client.TransportError{Method: http.MethodGet, URL: redacted(s.place), Err: cause(s.ctx, err)}
+			return 0, &client.TransportError{Method: http.MethodGet, URL: redacted(s.place), Err: err}
 		}
 	}
 	s.hash.Write(last[:n])
@@ -140,9 +112,8 @@ func (s *stream) wrong(err error) error {
 
 // Close implements [io.Closer].
 func (s *stream) Close() error {
-	s.timer.Stop()
 	err := s.body.Close()
-	s.cancel(nil)
+	s.cancel()
 	s.left()
 	return err
 }

@@ -2,15 +2,18 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/warg-trillian/warg-trillian/personality/federation"
 	"github.com/warg-trillian/warg-trillian/personality/registry"
-	"github.com/warg-trillian/warg-trillian/warg/client"
 	"github.com/warg-trillian/warg-trillian/warg/protocol"
 )
 
@@ -37,6 +40,10 @@ func (b *slowBody) Read(p []byte) (int, error) {
 
 func (b *slowBody) Close() error { return nil }
 
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // A content may be slow, and its reader slower. One that trickles ends, though it never is silent.
 func TestSlowContent(t *testing.T) {
 	text := make([]byte, 64<<10)
@@ -54,14 +61,20 @@ func TestSlowContent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancelCause(t.Context())
-				timer := time.AfterFunc(idle, func() { cancel(client.ErrIdle) })
-				timer.Stop()
-				body := &slowBody{ctx, c.text, c.step, c.pause}
-				s := newStream(ctx, &Proxy{domain: "other.example"}, protocol.HashOf(c.text), new(url.URL), body, int64(len(c.text)), timer, cancel)
+				ctx, cancel := context.WithCancel(t.Context())
+				from := roundTrip(func(r *http.Request) (*http.Response, error) {
+					return &http.Response{Body: &slowBody{r.Context(), c.text, c.step, c.pause}}, nil
+				})
+				response, err := paced{from}.RoundTrip(new(http.Request).WithContext(ctx))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := &stream{
+					p: &Proxy{domain: "other.example"}, ctx: ctx, cancel: cancel, digest: protocol.HashOf(c.text), place: new(url.URL),
+					body: response.Body, size: int64(len(c.text)), hash: sha256.New(),
+				}
 				s.left = func() {}
 				defer s.Close()
-				var err error
 				for buffer := make([]byte, 4<<10); err == nil; time.Sleep(c.reading) {
 					_, err = s.Read(buffer)
 				}
@@ -71,5 +84,23 @@ func TestSlowContent(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The pace is that of all answers, not of content alone.
+func TestAnswersArePaced(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	c, err := NewHTTPClient(federation.Registry{URL: server.URL, AllowPrivate: true}, "warg-test", func(*http.Response, error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := c.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, ok := response.Body.(*pacedBody); !ok {
+		t.Errorf("the body is %T", response.Body)
 	}
 }

@@ -48,14 +48,17 @@ func (o *outgoing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections is for [http.Client.CloseIdleConnections].
-func (o *outgoing) CloseIdleConnections() {
-	if c, ok := o.next.(interface{ CloseIdleConnections() }); ok {
+func (o *outgoing) CloseIdleConnections() { closeIdle(o.next) }
+
+func closeIdle(of http.RoundTripper) {
+	if c, ok := of.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
 // NewHTTPClient returns a client for requests to another registry, and to where it keeps its
-// content, by the rules of package outbound; count is told of each.
+// content, by the rules of package outbound, with answers that keep up a pace; count is told of
+// each.
 func NewHTTPClient(r federation.Registry, id string, count func(*http.Response, error)) (*http.Client, error) {
 	base, err := url.Parse(r.URL + "/")
 	if err != nil {
@@ -70,7 +73,7 @@ func NewHTTPClient(r federation.Registry, id string, count func(*http.Response, 
 		o.Private = append(slices.Clip(o.Private), outbound.HostPort(base))
 	}
 	transport := outbound.NewTransport(o, ports...)
-	return &http.Client{Transport: &outgoing{next: transport, origin: base, token: r.Token, id: id, count: count}}, nil
+	return &http.Client{Transport: &outgoing{next: paced{transport}, origin: base, token: r.Token, id: id, count: count}}, nil
 }
 
 // Outcome is what became of a request, as metrics name it.
